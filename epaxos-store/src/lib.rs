@@ -1,0 +1,1 @@
+//! What an EPaxos replica must not lose: key-values, instances and their status.

@@ -1,0 +1,1 @@
+//! Reads and writes the Redis and Valkey RDB format, without I/O of its own.

@@ -1,0 +1,1 @@
+//! Point-in-time snapshots of a live sharded store, without fork and without waiting writes.
