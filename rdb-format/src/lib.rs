@@ -1,1 +1,73 @@
 //! Reads and writes the Redis and Valkey RDB format, without I/O of its own.
+//!
+//! | start here | to |
+//! |---|---|
+//! | [`Reader`] | read a stream from a slice or an `io::Read`, event by event or key by key |
+//! | [`Encoder`] | append records to a `Vec<u8>` |
+//! | [`Target`] | choose who must be able to load what is written |
+//! | [`DecodeError`] | see every way a stream can be wrong |
+//! | [`Container`] | walk an intset, ziplist, zipmap or listpack alone |
+//! | [`Crc64`] | compute the checksum, in pieces that join |
+//!
+//! # Example
+//!
+//! ```
+//! use rdb_format::{Compression, Crc64, Encoder, Reader, Target, Value};
+//!
+//! let mut encoder = Encoder::new(Target::default(), Compression::Lzf);
+//! let mut file = Vec::new();
+//! encoder.header(&mut file);
+//! encoder.select_db(&mut file, 0);
+//! encoder.entry(&mut file, b"counter", None, &Value::String(b"42".to_vec()))?;
+//! let mut crc = Crc64::new();
+//! crc.update(&file);
+//! encoder.end(&mut file, Some(crc));
+//!
+//! let mut reader = Reader::from_slice(&file);
+//! let entry = reader.next_entry()?.expect("one key was written");
+//! assert_eq!(entry.value, Value::String(b"42".to_vec()));
+//! assert_eq!(reader.next_entry()?, None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
+
+mod error;
+mod options;
+
+mod crc64;
+mod decimal;
+mod length;
+mod lzf;
+
+mod opcode;
+mod target;
+mod value_type;
+
+mod compact;
+mod object;
+
+mod event;
+mod input;
+mod source;
+
+mod entry;
+mod reader;
+mod writer;
+
+pub use crate::compact::{CompactEntries, CompactEntry, Container};
+pub use crate::crc64::Crc64;
+pub use crate::entry::Entry;
+pub use crate::error::{CompactError, DecodeError, EncodeError, LzfError};
+pub use crate::event::{ChecksumState, Dialect, Element, Event, KeyHead, Warning};
+pub use crate::lzf::{LzfEncoder, lzf_decompress};
+pub use crate::object::Value;
+pub use crate::options::{Checksum, Limits, ReadOptions};
+pub use crate::reader::Reader;
+pub use crate::source::{ReadSource, SliceSource, Source};
+pub use crate::target::{Compression, Target};
+pub use crate::value_type::{Encoding, Family, UnknownValueType, ValueType};
+pub use crate::writer::Encoder;

@@ -1,0 +1,80 @@
+//! Whole keys that own their bytes, for callers that want no events.
+
+use crate::error::DecodeError;
+use crate::event::Event;
+use crate::object::Value;
+use crate::reader::Reader;
+use crate::source::Source;
+
+/// A key with its value and attributes.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// The database it belongs to.
+    pub db: u32,
+    /// The key.
+    pub key: Vec<u8>,
+    /// When it expires, in milliseconds since 1970.
+    pub expire_at_ms: Option<i64>,
+    /// Seconds since it was last used.
+    pub idle_s: Option<u64>,
+    /// Access frequency, logarithmic.
+    pub freq: Option<u8>,
+    /// The value.
+    pub value: Value,
+}
+
+impl<S: Source> Reader<S> {
+    /// The next key with its whole value, past all other events; `None` once the stream is
+    /// complete and its checksum verified.
+    ///
+    /// A key that has begun is finished first if events were taken one by one before.
+    ///
+    /// ```
+    /// use rdb_format::{Reader, Value};
+    ///
+    /// let mut reader = Reader::from_slice(b"REDIS0003\xfe\x02\x01\x04list\x02\x01a\xc0\x05\xff");
+    /// let entry = reader.next_entry()?.expect("one key");
+    /// assert_eq!((entry.db, entry.key.as_slice()), (2, &b"list"[..]));
+    /// assert_eq!(entry.value, Value::List(vec![b"a".to_vec(), b"5".to_vec()]));
+    /// assert_eq!(reader.next_entry()?, None);
+    /// # Ok::<(), rdb_format::DecodeError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`next_event`](Reader::next_event).
+    pub fn next_entry(&mut self) -> Result<Option<Entry>, DecodeError> {
+        let mut entry = None;
+        while let Some(event) = self.next_event()? {
+            match event {
+                Event::Key(head) => {
+                    let Some(value) = Value::empty(head.value_type.family()) else {
+                        continue;
+                    };
+                    entry = Some(Entry {
+                        db: 0,
+                        key: head.key.to_vec(),
+                        expire_at_ms: head.expire_at_ms,
+                        idle_s: head.idle_s,
+                        freq: head.freq,
+                        value,
+                    });
+                }
+                Event::Element(element) => {
+                    if let Some(entry) = &mut entry {
+                        entry.value.push(element);
+                    }
+                }
+                Event::KeyEnd { .. } => {
+                    if let Some(mut entry) = entry {
+                        entry.db = self.database();
+                        return Ok(Some(entry));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,165 @@
+//! What a reader reports, one by one.
+
+use crate::value_type::{Encoding, ValueType};
+
+/// One step through a stream. Borrowed bytes last until the next step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The first event: who wrote the stream.
+    Header {
+        /// RDB version.
+        version: u32,
+        /// The line of servers that the magic word names.
+        dialect: Dialect,
+    },
+    /// A named fact about the stream, such as `redis-ver`. May stand anywhere.
+    Aux {
+        /// Name; compare it without regard to case.
+        name: &'a [u8],
+        /// Value, integers as decimal text.
+        value: &'a [u8],
+    },
+    /// The keys that follow belong to this database.
+    SelectDb(u32),
+    /// How many keys the database has; a hint that may lie.
+    ResizeDb {
+        /// All keys.
+        keys: u64,
+        /// Keys that expire.
+        expiring: u64,
+    },
+    /// The source of a function library.
+    Function(&'a [u8]),
+    /// The keys that follow belong to this hash slot; a hint.
+    SlotInfo {
+        /// Slot, 0 to 16383.
+        slot: u64,
+        /// Keys in the slot.
+        keys: u64,
+        /// Keys in the slot that expire.
+        expiring: u64,
+    },
+    /// Data of a module that belongs to no key was skipped.
+    ModuleAux {
+        /// Module id: nine characters of six bits, ten bits of version.
+        module: u64,
+        /// When the module wants it: 1 before the keys, 2 after them.
+        when: u64,
+    },
+    /// A key begins. Its elements follow, then [`Event::KeyEnd`].
+    Key(KeyHead<'a>),
+    /// One element of the value of the last key.
+    Element(Element<'a>),
+    /// The last key is complete.
+    KeyEnd {
+        /// Bytes from its type byte to its end, as stored.
+        encoded_bytes: u64,
+    },
+    /// The last event: the stream is complete.
+    End {
+        /// What is known of its checksum.
+        checksum: ChecksumState,
+    },
+}
+
+/// All that a stream says about a key before its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyHead<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// Type as stored.
+    pub value_type: ValueType,
+    /// How the value is stored.
+    pub encoding: Encoding,
+    /// When it expires, in milliseconds since 1970. Keys past it are reported like any other.
+    pub expire_at_ms: Option<i64>,
+    /// Seconds since it was last used.
+    pub idle_s: Option<u64>,
+    /// Access frequency, logarithmic.
+    pub freq: Option<u8>,
+    /// Where the type byte is, in bytes from the start of the stream.
+    pub offset: u64,
+    /// How many elements follow, where the stream says so before them. Unchecked: a hint only.
+    pub elements: Option<u64>,
+}
+
+/// One element of a value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Element<'a> {
+    /// A whole string value, an element of a list or a member of a set.
+    Item(&'a [u8]),
+    /// A field of a hash and its value.
+    Field(&'a [u8], &'a [u8]),
+    /// A member of a sorted set and its score, which is a number.
+    Scored(&'a [u8], f64),
+}
+
+/// The line of servers a stream comes from; opcodes and types above 21 differ between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// Redis, or Valkey up to 8.1.
+    Redis,
+    /// Valkey from 9.0 on.
+    Valkey,
+    /// Dragonfly, known by its aux field `df-ver`.
+    Dragonfly,
+    /// `KeyDB`, known by its aux fields.
+    KeyDb,
+}
+
+/// What is known of the checksum at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChecksumState {
+    /// It is that of the bytes before it.
+    Verified(u64),
+    /// The writer computed none, and stored 0.
+    Off,
+    /// The version (below 5) has none.
+    Absent,
+    /// The caller asked not to compute it.
+    Ignored,
+}
+
+/// Something odd that is no error: real files have it, and servers accept it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Warning {
+    /// The version is newer than any known here. Reading goes on until an unknown type comes.
+    UnknownVersion {
+        /// The version.
+        version: u32,
+    },
+    /// A listpack holds an entry with one byte too many in its backward length, as Redis up to 8.6
+    /// writes it. Newer servers misread it.
+    PaddedBackLength {
+        /// Where the string that holds the listpack starts, in bytes from the start.
+        offset: u64,
+    },
+    /// A collection without elements; servers drop such keys.
+    EmptyCollection {
+        /// Where its type byte is, in bytes from the start.
+        offset: u64,
+    },
+    /// A record of a vendor that needs no reading was skipped.
+    SkippedOpcode {
+        /// Where it starts, in bytes from the start.
+        offset: u64,
+        /// Its opcode.
+        opcode: u8,
+    },
+}
+
+/// Further warnings are not kept: a stream full of oddities must not fill the memory.
+const WARNINGS_MAX: usize = 256;
+
+impl Warning {
+    /// Keeps the warning unless there are too many.
+    pub(crate) fn note(self, warnings: &mut Vec<Self>) {
+        if warnings.len() < WARNINGS_MAX {
+            warnings.push(self);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What a reader checks, and how much it accepts.
+
+/// How a [`Reader`](crate::Reader) reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReadOptions {
+    /// Bounds on what the input may demand.
+    pub limits: Limits,
+    /// What to do with the checksum at the end.
+    pub checksum: Checksum,
+}
+
+/// Bounds on what the input may demand. Nothing is ever reserved before its bytes arrive, so these
+/// bound what a well-formed stream may cost, not what a lie in it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest string or container, in bytes as stored and as expanded. 4 GiB by default; servers
+    /// refuse strings over 512 MiB unless told otherwise.
+    pub string_bytes_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            string_bytes_max: 4 << 30,
+        }
+    }
+}
+
+/// What to do with the checksum at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Checksum {
+    /// Compute it, and fail if it differs. A stored 0 means that the writer computed none.
+    #[default]
+    Verify,
+    /// Do not compute it.
+    Ignore,
+}

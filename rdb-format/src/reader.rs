@@ -1,0 +1,447 @@
+//! Bytes to records.
+
+use std::io;
+
+use crate::error::DecodeError;
+use crate::event::{ChecksumState, Dialect, Element, Event, KeyHead, Warning};
+use crate::input::{Input, Slot, Text};
+use crate::object::{Layout, Part, Walk};
+use crate::opcode;
+use crate::options::{Checksum, ReadOptions};
+use crate::source::{ReadSource, SliceSource, Source};
+use crate::value_type::ValueType;
+
+/// Newest version of Redis and of Valkey whose records are known here.
+const REDIS_VERSION_MAX: u32 = 15;
+const VALKEY_VERSION_MAX: u32 = 80;
+/// First version that ends in a checksum.
+const CHECKSUM_VERSION_MIN: u32 = 5;
+/// An expiry, in milliseconds, that servers take for none.
+const EXPIRE_NEVER_MS: i64 = -1;
+
+/// Reads a stream event by event, borrowing what it can.
+///
+/// From a slice nothing is copied but what is stored compressed or as an integer. From an
+/// [`io::Read`] bytes pass through a buffer that grows only as they arrive, up to twice the
+/// longest string; a collection stored element by element takes constant memory whatever its size.
+///
+/// What the stream says of itself is not believed: every length is checked against what is there,
+/// containers are walked whole before their first element is reported, and the checksum is
+/// verified at [`Event::End`]. Until then a caller must not trust what it has seen. Not checked is
+/// what would need memory for a whole value: that members, fields and keys stored one by one are
+/// unique, and that sorted sets ascend.
+///
+/// ```
+/// use rdb_format::{Element, Event, Reader};
+///
+/// let mut reader = Reader::from_slice(b"REDIS0003\xfe\0\0\x03key\x05value\xff");
+/// while let Some(event) = reader.next_event()? {
+///     match event {
+///         Event::Key(head) => assert_eq!(head.key, b"key"),
+///         Event::Element(Element::Item(value)) => assert_eq!(value, b"value"),
+///         _ => {}
+///     }
+/// }
+/// assert_eq!(reader.position(), 23);
+/// # Ok::<(), rdb_format::DecodeError>(())
+/// ```
+#[derive(Debug)]
+pub struct Reader<S> {
+    input: Input<S>,
+    state: State,
+    // What was said about the next key.
+    ahead: Ahead,
+    version: u32,
+    dialect: Dialect,
+    database: u32,
+    checksum: Checksum,
+    warnings: Vec<Warning>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    Header,
+    Records,
+    Value(Walk, Progress),
+    Done,
+    Failed,
+}
+
+/// What is known of the key whose value is being read.
+#[derive(Debug, Clone, Copy)]
+struct Progress {
+    // Where its type byte is.
+    offset: u64,
+    elements: u64,
+}
+
+/// Attributes that stand before a key.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ahead {
+    expire_at_ms: Option<i64>,
+    idle_s: Option<u64>,
+    freq: Option<u8>,
+}
+
+/// An event, by the places of its strings.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// An event without strings.
+    Plain(Event<'static>),
+    Aux(Text, Text),
+    Function(Text),
+    /// A key; its head lacks the key itself.
+    Key(Text, KeyHead<'static>),
+    Element(Part),
+}
+
+impl<'a> Reader<SliceSource<'a>> {
+    /// A reader of bytes in memory.
+    pub fn from_slice(input: &'a [u8]) -> Self {
+        Self::from_source(SliceSource::new(input))
+    }
+}
+
+impl<R: io::Read> Reader<ReadSource<R>> {
+    /// A reader of anything that can be read. It has its own buffer: do not add one.
+    pub fn new(input: R) -> Self {
+        Self::from_source(ReadSource::new(input))
+    }
+
+    /// The input, and the bytes read from it that are not consumed, such as what follows the
+    /// stream on a socket.
+    pub fn into_parts(self) -> (R, Vec<u8>) {
+        self.input.into_source().into_parts()
+    }
+}
+
+impl<S: Source> Reader<S> {
+    fn from_source(source: S) -> Self {
+        Self {
+            input: Input::new(source),
+            state: State::Header,
+            ahead: Ahead::default(),
+            version: 0,
+            dialect: Dialect::Redis,
+            database: 0,
+            checksum: Checksum::default(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Sets options; call it before the first event.
+    #[must_use]
+    pub fn with_options(mut self, options: ReadOptions) -> Self {
+        self.input.set_limits(options.limits);
+        self.checksum = options.checksum;
+        if options.checksum == Checksum::Ignore {
+            self.input.ignore_checksum();
+        }
+        self
+    }
+
+    /// The next event; `None` after [`Event::End`].
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] when the input is not a whole, sound stream of known records. After an
+    /// error the reader only gives [`DecodeError::Stopped`].
+    #[inline]
+    pub fn next_event(&mut self) -> Result<Option<Event<'_>>, DecodeError> {
+        match self.advance() {
+            Ok(Some(step)) => Ok(Some(self.event(step))),
+            Ok(None) => Ok(None),
+            Err(error) => {
+                self.state = State::Failed;
+                Err(error)
+            }
+        }
+    }
+
+    /// Bytes consumed so far. After [`Event::End`] exactly the length of the stream, whatever
+    /// follows it.
+    pub fn position(&self) -> u64 {
+        self.input.position()
+    }
+
+    /// The oddities met so far, at most 256 of them.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// The database that the last key belongs to.
+    pub const fn database(&self) -> u32 {
+        self.database
+    }
+
+    /// The version in the header; 0 before it is read.
+    pub const fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Who wrote the stream, as far as seen.
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    fn event(&self, step: Step) -> Event<'_> {
+        match step {
+            Step::Plain(event) => event,
+            Step::Aux(name, value) => Event::Aux {
+                name: self.input.text(name),
+                value: self.input.text(value),
+            },
+            Step::Function(source) => Event::Function(self.input.text(source)),
+            Step::Key(key, head) => Event::Key(KeyHead {
+                key: self.input.text(key),
+                ..head
+            }),
+            Step::Element(part) => Event::Element(match part {
+                Part::Item(item) => Element::Item(self.input.text(item)),
+                Part::Field(field, value) => {
+                    Element::Field(self.input.text(field), self.input.text(value))
+                }
+                Part::Scored(member, score) => Element::Scored(self.input.text(member), score),
+            }),
+        }
+    }
+
+    #[inline]
+    fn advance(&mut self) -> Result<Option<Step>, DecodeError> {
+        self.input.commit();
+        match &mut self.state {
+            State::Value(walk, progress) => {
+                if let Some(part) = walk.next(&mut self.input, &mut self.warnings)? {
+                    progress.elements = progress.elements.wrapping_add(1);
+                    return Ok(Some(Step::Element(part)));
+                }
+                let Progress { offset, elements } = *progress;
+                self.state = State::Records;
+                if elements == 0 {
+                    Warning::EmptyCollection { offset }.note(&mut self.warnings);
+                }
+                let encoded_bytes = self.input.position().wrapping_sub(offset);
+                Ok(Some(Step::Plain(Event::KeyEnd { encoded_bytes })))
+            }
+            State::Records => self.record().map(Some),
+            State::Header => self.header().map(Some),
+            State::Done => Ok(None),
+            State::Failed => Err(DecodeError::Stopped {
+                offset: self.input.position(),
+            }),
+        }
+    }
+
+    fn header(&mut self) -> Result<Step, DecodeError> {
+        let magic = self.input.array::<9>()?;
+        let (dialect, digits, newest) = match &magic {
+            [b'R', b'E', b'D', b'I', b'S', digits @ ..] => {
+                (Dialect::Redis, digits.as_slice(), REDIS_VERSION_MAX)
+            }
+            [b'V', b'A', b'L', b'K', b'E', b'Y', digits @ ..] => {
+                (Dialect::Valkey, digits.as_slice(), VALKEY_VERSION_MAX)
+            }
+            _ => return Err(DecodeError::Magic),
+        };
+        let version = digits.iter().try_fold(0_u32, |version, digit| {
+            let digit = char::from(*digit).to_digit(10)?;
+            version.checked_mul(10)?.checked_add(digit)
+        });
+        let Some(version) = version.filter(|version| *version > 0) else {
+            return Err(DecodeError::Magic);
+        };
+        if version > newest {
+            Warning::UnknownVersion { version }.note(&mut self.warnings);
+        }
+        self.version = version;
+        self.dialect = dialect;
+        self.state = State::Records;
+        Ok(Step::Plain(Event::Header { version, dialect }))
+    }
+
+    #[inline]
+    fn record(&mut self) -> Result<Step, DecodeError> {
+        loop {
+            let offset = self.input.position();
+            let byte = self.input.byte()?;
+            if let Ok(value_type) = ValueType::try_from(byte) {
+                return self.key(offset, value_type);
+            }
+            match byte {
+                opcode::EXPIRE_MS => {
+                    let at_ms = i64::from_le_bytes(self.input.array()?);
+                    self.ahead.expire_at_ms = Some(at_ms).filter(|at| *at != EXPIRE_NEVER_MS);
+                }
+                opcode::EXPIRE_S => {
+                    let at_s = i64::from(i32::from_le_bytes(self.input.array()?));
+                    self.ahead.expire_at_ms = Some(at_s.saturating_mul(1000));
+                }
+                opcode::IDLE => self.ahead.idle_s = Some(self.input.length()?),
+                opcode::FREQ => self.ahead.freq = Some(self.input.byte()?),
+                opcode::ENTERPRISE_RAM_LRU | opcode::ENTERPRISE_SLOT => {
+                    self.input.length()?;
+                    Warning::SkippedOpcode {
+                        offset,
+                        opcode: byte,
+                    }
+                    .note(&mut self.warnings);
+                }
+                _ => return self.plain_record(offset, byte),
+            }
+            // Attributes can be many before a key; none of them is needed any more.
+            self.input.commit();
+        }
+    }
+
+    #[inline]
+    fn key(&mut self, offset: u64, value_type: ValueType) -> Result<Step, DecodeError> {
+        let key = self.input.string(Slot::First)?;
+        let Some(layout) = Layout::of(value_type) else {
+            let key = self.input.text(key).to_vec();
+            return Err(DecodeError::UnsupportedType {
+                offset,
+                value_type,
+                key,
+            });
+        };
+        let walk = Walk::start(layout, &mut self.input)?;
+        let encoding = match layout {
+            Layout::String => self.input.string_encoding()?,
+            _ => value_type.encoding(),
+        };
+        let Ahead {
+            expire_at_ms,
+            idle_s,
+            freq,
+        } = std::mem::take(&mut self.ahead);
+        self.state = State::Value(
+            walk,
+            Progress {
+                offset,
+                elements: 0,
+            },
+        );
+        let elements = walk.elements();
+        let head = KeyHead {
+            key: b"",
+            value_type,
+            encoding,
+            expire_at_ms,
+            idle_s,
+            freq,
+            offset,
+            elements,
+        };
+        Ok(Step::Key(key, head))
+    }
+
+    /// A record that is neither a key nor an attribute of one.
+    fn plain_record(&mut self, offset: u64, byte: u8) -> Result<Step, DecodeError> {
+        Ok(match byte {
+            opcode::AUX => self.aux()?,
+            opcode::SELECT_DB => {
+                let number = self.input.length()?;
+                let offset = offset.wrapping_add(1);
+                self.database =
+                    u32::try_from(number).map_err(|_| DecodeError::Database { offset, number })?;
+                Step::Plain(Event::SelectDb(self.database))
+            }
+            opcode::RESIZE_DB => {
+                let (keys, expiring) = (self.input.length()?, self.input.length()?);
+                Step::Plain(Event::ResizeDb { keys, expiring })
+            }
+            opcode::SLOT_INFO => {
+                let slot = self.input.length()?;
+                let (keys, expiring) = (self.input.length()?, self.input.length()?);
+                Step::Plain(Event::SlotInfo {
+                    slot,
+                    keys,
+                    expiring,
+                })
+            }
+            opcode::FUNCTION => Step::Function(self.input.string(Slot::First)?),
+            opcode::FUNCTION_PREVIEW => self.function_preview()?,
+            opcode::MODULE_AUX => self.module_aux()?,
+            opcode::END => self.end()?,
+            opcode::KEY_META | opcode::HASH_TEMPLATE => {
+                return Err(DecodeError::UnsupportedOpcode {
+                    offset,
+                    opcode: byte,
+                });
+            }
+            _ => return Err(DecodeError::UnknownType { offset, byte }),
+        })
+    }
+
+    fn aux(&mut self) -> Result<Step, DecodeError> {
+        let name = self.input.string(Slot::First)?;
+        let value = self.input.string(Slot::Second)?;
+        let text = self.input.text(name);
+        if text.eq_ignore_ascii_case(b"df-ver") {
+            self.dialect = Dialect::Dragonfly;
+        } else if text.eq_ignore_ascii_case(b"mvcc-tstamp") || text.starts_with(b"keydb-") {
+            self.dialect = Dialect::KeyDb;
+        }
+        Ok(Step::Aux(name, value))
+    }
+
+    /// A library as release candidates of Redis 7.0 wrote it, in the form of today.
+    fn function_preview(&mut self) -> Result<Step, DecodeError> {
+        let name = self.input.string(Slot::First)?;
+        let name = self.input.text(name).to_vec();
+        let engine = self.input.string(Slot::First)?;
+        let mut source = b"#!".to_vec();
+        source.extend_from_slice(self.input.text(engine));
+        source.extend_from_slice(b" name=");
+        source.extend_from_slice(&name);
+        source.push(b'\n');
+        if self.input.length()? != 0 {
+            self.input.string(Slot::First)?;
+        }
+        let code = self.input.string(Slot::First)?;
+        source.extend_from_slice(self.input.text(code));
+        *self.input.slot_mut(Slot::First) = source;
+        Ok(Step::Function(Text::Slot(Slot::First)))
+    }
+
+    fn module_aux(&mut self) -> Result<Step, DecodeError> {
+        let module = self.input.length()?;
+        let offset = self.input.position();
+        let kind = self.input.length()?;
+        // The time is an item too, and must be an unsigned integer.
+        if kind != 2 {
+            return Err(DecodeError::ModuleItem {
+                offset,
+                opcode: kind,
+            });
+        }
+        let when = self.input.length()?;
+        self.input.skip_module_items()?;
+        Ok(Step::Plain(Event::ModuleAux { module, when }))
+    }
+
+    fn end(&mut self) -> Result<Step, DecodeError> {
+        self.input.commit();
+        let checksum = if self.version < CHECKSUM_VERSION_MIN {
+            ChecksumState::Absent
+        } else {
+            let computed = self.input.checksum();
+            let offset = self.input.position();
+            let stored = u64::from_le_bytes(self.input.array()?);
+            match self.checksum {
+                Checksum::Ignore => ChecksumState::Ignored,
+                Checksum::Verify if stored == 0 => ChecksumState::Off,
+                Checksum::Verify if stored == computed => ChecksumState::Verified(stored),
+                Checksum::Verify => {
+                    return Err(DecodeError::Checksum {
+                        offset,
+                        stored,
+                        computed,
+                    });
+                }
+            }
+        };
+        self.state = State::Done;
+        Ok(Step::Plain(Event::End { checksum }))
+    }
+}
