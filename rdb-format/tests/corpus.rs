@@ -1,0 +1,269 @@
+//! Public files of many servers, found through `FORKLESS_RDB_CORPUS`; skipped when it is unset.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rdb_format::{DecodeError, Entry, Reader, Value};
+use serde_json::Value as Json;
+
+#[expect(
+    clippy::print_stderr,
+    reason = "a skipped test must say that it is skipped"
+)]
+fn corpus() -> Option<PathBuf> {
+    let path = std::env::var_os("FORKLESS_RDB_CORPUS").map(PathBuf::from);
+    if path.is_none() {
+        eprintln!("skipped: FORKLESS_RDB_CORPUS names no folder of RDB files");
+    }
+    path
+}
+
+fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|e| extensions.iter().any(|x| e == *x))
+            {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    assert!(!found.is_empty(), "no files in {}", folder.display());
+    found
+}
+
+fn read(bytes: &[u8]) -> Result<Vec<Entry>, DecodeError> {
+    let mut reader = Reader::from_slice(bytes);
+    let entries: Result<Vec<_>, _> =
+        std::iter::from_fn(|| reader.next_entry().transpose()).collect();
+    let mut streamed = Reader::new(bytes);
+    let again: Result<Vec<_>, _> =
+        std::iter::from_fn(|| streamed.next_entry().transpose()).collect();
+    assert_eq!(
+        format!("{entries:?}"),
+        format!("{again:?}"),
+        "slice and stream differ"
+    );
+    assert_eq!(reader.position(), streamed.position());
+    entries
+}
+
+/// Files that are broken on purpose, and what must be found.
+const BROKEN: &[(&str, &str)] = &[
+    ("librdb/invalid_chksum_v8.rdb", "checksum at byte 201"),
+    ("upstash-rdb/bad-crc.rdb", "checksum at byte 10"),
+    ("upstash-rdb/bad-header.rdb", "input starts with neither"),
+    (
+        "valkey-9.1-assets/corrupt_ziplist.rdb",
+        "ziplist at byte 488 is damaged",
+    ),
+];
+
+#[test]
+fn every_file_reads_to_its_end_or_says_why_not() {
+    let Some(corpus) = corpus() else { return };
+    let mut whole = 0;
+    for path in files(&corpus, &["rdb", "aof"]) {
+        let bytes = std::fs::read(&path).unwrap();
+        if !bytes.starts_with(b"REDIS") && !bytes.starts_with(b"VALKEY") {
+            continue;
+        }
+        let name = path
+            .strip_prefix(&corpus)
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        let broken = BROKEN.iter().find(|(file, _)| *file == name);
+        match (read(&bytes), broken) {
+            (Ok(_), None) => whole += 1,
+            (Ok(_), Some(_)) => panic!("{name} reads although it is broken"),
+            (Err(error), Some((_, what))) => {
+                assert!(error.to_string().starts_with(what), "{name}: {error}");
+            }
+            (Err(DecodeError::UnsupportedType { value_type, .. }), None) => {
+                let number = value_type.number();
+                assert!(
+                    matches!(number, 6 | 7 | 15 | 19 | 21..),
+                    "{name}: type {number}"
+                );
+            }
+            (Err(DecodeError::UnsupportedOpcode { opcode: 243, .. }), None) => {}
+            (Err(error), None) => panic!("{name}: {error}"),
+        }
+    }
+    assert!(whole >= 60, "only {whole} files read to their end");
+}
+
+/// Payloads broken on purpose that read all the same, and why that is right.
+const HARMLESS: &[(&str, &str)] = &[
+    (
+        "corrupt_009_type14.dump",
+        "a list without elements, which gives a warning",
+    ),
+    ("corrupt_010_type18.dump", "a list of one empty element"),
+    (
+        "corrupt_045_type5.dump",
+        "members repeat in a plain sorted set, left to the caller",
+    ),
+];
+
+#[test]
+fn payloads_broken_on_purpose_are_refused() {
+    let Some(corpus) = corpus() else { return };
+    for path in files(&corpus.join("valkey-corrupt-dump"), &["dump"]) {
+        let bytes = std::fs::read(&path).unwrap();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let refused = read(&as_stream(&bytes)).is_err();
+        let harmless = HARMLESS.iter().any(|(file, _)| *file == name);
+        assert_eq!(refused, !harmless, "{name}");
+    }
+}
+
+/// A payload of `DUMP` as a stream with the key `k`.
+fn as_stream(payload: &[u8]) -> Vec<u8> {
+    let (value_type, body) = payload[..payload.len() - 10].split_first().unwrap();
+    [
+        b"REDIS0012",
+        &[*value_type][..],
+        b"\x01k",
+        body,
+        &[0xff],
+        &[0; 8],
+    ]
+    .concat()
+}
+
+fn latin1(bytes: &[u8]) -> Json {
+    Json::String(bytes.iter().map(|byte| char::from(*byte)).collect())
+}
+
+fn utf8(bytes: &[u8]) -> Json {
+    Json::String(String::from_utf8_lossy(bytes).into_owned())
+}
+
+fn sorted_array(mut items: Vec<Json>) -> Json {
+    items.sort_by_key(ToString::to_string);
+    Json::Array(items)
+}
+
+fn score(score: f64) -> Json {
+    serde_json::Number::from_f64(score).map_or_else(|| score.to_string().into(), Json::Number)
+}
+
+/// A value as both dialects of expected output have it, with sets in order of their text.
+fn json(value: &Value, text: fn(&[u8]) -> Json) -> Json {
+    let object = |pairs: Vec<(Json, Json)>| {
+        let pairs = pairs
+            .into_iter()
+            .map(|(k, v)| (k.as_str().unwrap().to_owned(), v));
+        Json::Object(pairs.collect())
+    };
+    match value {
+        Value::String(bytes) => text(bytes),
+        Value::List(items) => Json::Array(items.iter().map(|item| text(item)).collect()),
+        Value::Set(members) => sorted_array(members.iter().map(|member| text(member)).collect()),
+        Value::Hash(fields) => object(fields.iter().map(|(f, v)| (text(f), text(v))).collect()),
+        Value::SortedSet(members) => object(
+            members
+                .iter()
+                .map(|(member, at)| (text(member), score(*at)))
+                .collect(),
+        ),
+        other => panic!("no expectation for {other:?}"),
+    }
+}
+
+/// Sorts arrays of sets, and turns members with scores into an object of numbers.
+fn normal(expected: &Json, value: &Value) -> Json {
+    let number = |at: &Json| match at {
+        Json::String(text) => score(text.parse().unwrap()),
+        other => score(other.as_f64().unwrap()),
+    };
+    match (value, expected) {
+        (Value::Set(_), Json::Array(items)) => sorted_array(items.clone()),
+        (Value::Hash(_), Json::Array(pairs)) => Json::Object(
+            pairs
+                .iter()
+                .map(|p| (p[0].as_str().unwrap().to_owned(), p[1].clone()))
+                .collect(),
+        ),
+        (Value::SortedSet(_), Json::Object(pairs)) => Json::Object(
+            pairs
+                .iter()
+                .map(|(k, at)| (k.clone(), number(at)))
+                .collect(),
+        ),
+        (Value::SortedSet(_), Json::Array(pairs)) => Json::Object(
+            pairs
+                .iter()
+                .map(|p| (p[0].as_str().unwrap().to_owned(), number(&p[1])))
+                .collect(),
+        ),
+        (_, other) => other.clone(),
+    }
+}
+
+#[test]
+fn values_are_those_the_server_gave() {
+    let Some(corpus) = corpus() else { return };
+    let mut compared = 0;
+    for path in files(&corpus.join("local-redis-7.0.15"), &["json"]) {
+        let expected: Json = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let Ok(entries) = read(&std::fs::read(path.with_extension("rdb")).unwrap()) else {
+            continue;
+        };
+        let keys = expected["keys"].as_array().unwrap();
+        assert_eq!(entries.len(), keys.len(), "{}", path.display());
+        for key in keys {
+            let is = |entry: &&Entry| latin1(&entry.key) == key["key"] && key["db"] == entry.db;
+            let entry = entries.iter().find(is).unwrap();
+            assert_eq!(
+                json(&entry.value, latin1),
+                normal(&key["value"], &entry.value),
+                "{key}"
+            );
+            assert_eq!(key["expire_at_ms"], entry.expire_at_ms.unwrap_or(-1));
+            compared += 1;
+        }
+    }
+    assert!(compared >= 17, "only {compared} keys compared");
+}
+
+#[test]
+fn values_are_those_another_decoder_gave() {
+    let Some(corpus) = corpus() else { return };
+    for path in files(&corpus.join("rdb-rs"), &["json"]) {
+        let expected: Json = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let entries = read(&std::fs::read(path.with_extension("rdb")).unwrap()).unwrap();
+        let mut databases: BTreeMap<u32, Vec<Entry>> = BTreeMap::new();
+        for entry in entries {
+            databases.entry(entry.db).or_default().push(entry);
+        }
+        let expected = expected.as_array().unwrap();
+        let filled: Vec<_> = expected
+            .iter()
+            .filter(|db| db.as_object().is_some_and(|o| !o.is_empty()))
+            .collect();
+        assert_eq!(filled.len(), databases.len(), "{}", path.display());
+        for (expected, entries) in filled.into_iter().zip(databases.values()) {
+            assert_eq!(expected.as_object().unwrap().len(), entries.len());
+            for entry in entries {
+                let key = utf8(&entry.key);
+                let expected = &expected[key.as_str().unwrap()];
+                assert_eq!(
+                    json(&entry.value, utf8),
+                    normal(expected, &entry.value),
+                    "{key}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Arbitrary values and arbitrary damage.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::fmt::Write;
+use std::io::{self, Read};
+
+use proptest::collection::{btree_map, btree_set, vec};
+use proptest::prelude::*;
+use rdb_format::{
+    Compression, Container, Crc64, DecodeError, Encoder, Entry, Reader, Source, Target, Value,
+    lzf_decompress,
+};
+
+const PLAIN: &[u8] = include_bytes!("fixtures/plain.rdb");
+const LZF: &[u8] = include_bytes!("fixtures/lzf.rdb");
+
+/// Gives one byte at a time, and an interruption before each.
+struct OneByte<'a> {
+    bytes: &'a [u8],
+    interrupted: bool,
+}
+
+impl Read for OneByte<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.interrupted = !self.interrupted;
+        if self.interrupted {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let len = buffer.len().min(1);
+        self.bytes.read(&mut buffer[..len])
+    }
+}
+
+fn one_byte(bytes: &[u8]) -> Reader<impl Source + use<'_>> {
+    Reader::new(OneByte {
+        bytes,
+        interrupted: false,
+    })
+}
+
+/// All events, the position and the error, as text.
+fn transcript<S: Source>(mut reader: Reader<S>) -> String {
+    let mut text = String::new();
+    loop {
+        match reader.next_event() {
+            Ok(Some(event)) => writeln!(text, "{event:?}").unwrap(),
+            Ok(None) => return text + &format!("{} {:?}", reader.position(), reader.warnings()),
+            Err(error) => return text + &format!("{error:?}"),
+        }
+    }
+}
+
+fn entries<S: Source>(mut reader: Reader<S>) -> Result<Vec<Entry>, DecodeError> {
+    std::iter::from_fn(|| reader.next_entry().transpose()).collect()
+}
+
+fn text() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        vec(any::<u8>(), 0..40),
+        "[0-9-]{0,12}".prop_map(String::into_bytes),
+        any::<i64>().prop_map(|n| n.to_string().into_bytes()),
+        (vec(any::<u8>(), 1..9), 1..60_usize).prop_map(|(piece, times)| piece.repeat(times)),
+    ]
+}
+
+fn score() -> impl Strategy<Value = f64> {
+    any::<f64>().prop_filter("a score is a number", |score| !score.is_nan())
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        text().prop_map(Value::String),
+        vec(text(), 0..30).prop_map(Value::List),
+        btree_set(text(), 0..30).prop_map(|set| Value::Set(set.into_iter().collect())),
+        btree_map(text(), text(), 0..30).prop_map(|map| Value::Hash(map.into_iter().collect())),
+        btree_map(text(), score(), 0..30)
+            .prop_map(|map| Value::SortedSet(map.into_iter().collect())),
+    ]
+}
+
+fn target() -> impl Strategy<Value = Target> {
+    prop::sample::select(vec![
+        Target::Redis5,
+        Target::Redis70,
+        Target::Redis72,
+        Target::Redis74,
+        Target::Valkey9,
+    ])
+}
+
+fn compression() -> impl Strategy<Value = Compression> {
+    prop::sample::select(vec![Compression::None, Compression::Lzf])
+}
+
+type Written = Vec<(u32, Vec<u8>, Option<i64>, Value)>;
+
+fn written() -> impl Strategy<Value = Written> {
+    let expiry = proptest::option::of(any::<i64>().prop_filter("-1 is none", |at| *at != -1));
+    vec((0..20_u32, text(), expiry, value()), 0..8)
+}
+
+fn encode(target: Target, compression: Compression, written: &Written) -> Vec<u8> {
+    let mut encoder = Encoder::new(target, compression);
+    let mut out = Vec::new();
+    encoder.header(&mut out);
+    encoder.aux(&mut out, b"redis-ver", b"7.0.0");
+    for (db, key, expire_at_ms, value) in written {
+        encoder.select_db(&mut out, *db);
+        encoder.resize_db(&mut out, 1, u64::from(expire_at_ms.is_some()));
+        encoder.entry(&mut out, key, *expire_at_ms, value).unwrap();
+    }
+    let mut crc = Crc64::new();
+    crc.update(&out);
+    encoder.end(&mut out, Some(crc));
+    out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_written_is_read(
+        target in target(),
+        compression in compression(),
+        written in written(),
+    ) {
+        let bytes = encode(target, compression, &written);
+        let read = entries(Reader::from_slice(&bytes)).unwrap();
+        let read: Written =
+            read.into_iter().map(|e| (e.db, e.key, e.expire_at_ms, e.value)).collect();
+        prop_assert_eq!(read, written);
+    }
+
+    #[test]
+    fn slices_and_streams_read_alike(compression in compression(), written in written()) {
+        let bytes = encode(Target::Redis72, compression, &written);
+        prop_assert_eq!(transcript(Reader::from_slice(&bytes)), transcript(one_byte(&bytes)));
+    }
+
+    #[test]
+    fn damaged_streams_read_alike(
+        compression in compression(),
+        written in written(),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let mut bytes = encode(Target::Redis72, compression, &written);
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        prop_assert_eq!(transcript(Reader::from_slice(&bytes)), transcript(one_byte(&bytes)));
+    }
+
+    #[test]
+    fn noise_after_a_type_is_harmless(
+        value_type in prop::sample::select(vec![0_u8, 1, 2, 3, 4, 5, 18]),
+        noise in vec(any::<u8>(), 0..200),
+    ) {
+        let bytes = [b"REDIS0012", &[value_type][..], b"\x01k", &noise].concat();
+        prop_assert_eq!(transcript(Reader::from_slice(&bytes)), transcript(one_byte(&bytes)));
+    }
+
+    #[test]
+    fn noise_in_a_container_is_harmless(
+        noise in vec(prop_oneof![any::<u8>(), 0..16_u8, 0xf0..=0xff_u8], 0..60),
+        end in prop::sample::select(vec![0xff_u8, 0]),
+    ) {
+        // Sizes and counts are made right, so that the walk gets as far as it can.
+        let size = |header: usize| u32::try_from(noise.len() + header + 1).unwrap().to_le_bytes();
+        let listpack = [&size(6)[..], &[0xff; 2], &noise, &[end]].concat();
+        let ziplist = [&size(10)[..], &[10, 0, 0, 0], &[0xff; 2], &noise, &[end]].concat();
+        let zipmap = [&[0xfe][..], &noise, &[end]].concat();
+        let containers = [
+            (Container::Listpack, &listpack),
+            (Container::Ziplist, &ziplist),
+            (Container::Zipmap, &zipmap),
+            (Container::Intset, &noise),
+        ];
+        for (container, bytes) in containers {
+            if let Ok(entries) = container.entries(bytes) {
+                prop_assert!(entries.count() <= bytes.len());
+            }
+        }
+    }
+
+    #[test]
+    fn noise_expands_to_its_promise_or_not_at_all(
+        noise in vec(prop_oneof![any::<u8>(), 0..4_u8, 0x20..0x40_u8], 0..100),
+        len in 0..500_usize,
+    ) {
+        let mut out = b"before".to_vec();
+        if lzf_decompress(&noise, len, &mut out).is_ok() {
+            prop_assert_eq!(out.len(), len + 6);
+        } else {
+            prop_assert_eq!(out, b"before");
+        }
+    }
+}
+
+#[test]
+fn every_truncation_is_noticed() {
+    for file in [PLAIN, LZF] {
+        for len in 0..file.len() {
+            let cut = &file[..len];
+            let error = entries(Reader::from_slice(cut)).unwrap_err();
+            let DecodeError::Truncated { offset, missing } = error else {
+                panic!("cut at {len}: {error}");
+            };
+            assert_eq!(offset, len as u64);
+            assert!(missing > 0);
+            assert_eq!(
+                transcript(Reader::from_slice(cut)),
+                transcript(one_byte(cut))
+            );
+        }
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_noticed() {
+    for file in [PLAIN, LZF] {
+        let mut bytes = file.to_vec();
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                bytes[at] ^= 1 << bit;
+                // The version is not checked, and below 5 it promises no checksum at the end.
+                let read = entries(Reader::from_slice(&bytes));
+                let version = (5..9).contains(&at);
+                assert!(read.is_err() || version, "bit {bit} of byte {at}");
+                bytes[at] ^= 1 << bit;
+            }
+        }
+    }
+}
+
+#[test]
+fn every_changed_byte_is_harmless_without_a_checksum() {
+    for file in [PLAIN, LZF] {
+        let mut bytes = file.to_vec();
+        let end = bytes.len() - 8;
+        bytes[end..].fill(0);
+        for at in 0..end {
+            let kept = bytes[at];
+            for byte in [
+                0, 1, 0x3f, 0x40, 0x7f, 0x80, 0x81, 0xc0, 0xc3, 0xf0, 0xfe, 0xff,
+            ] {
+                bytes[at] = byte;
+                let from_slice = transcript(Reader::from_slice(&bytes));
+                assert!(from_slice.starts_with("Header") || at < 9);
+                if byte == 0xff {
+                    assert_eq!(from_slice, transcript(one_byte(&bytes)));
+                }
+            }
+            bytes[at] = kept;
+        }
+    }
+}
