@@ -1,8 +1,4 @@
 //! Bytes to events, on one core: `decode/<kind>/<bytes of value>`.
-#![expect(
-    missing_docs,
-    reason = "criterion's macros make undocumented functions"
-)]
 
 use std::hint::black_box;
 

@@ -1,8 +1,4 @@
 //! Keys with string values to bytes, on one core: `encode/<kind>/<bytes of value>`.
-#![expect(
-    missing_docs,
-    reason = "criterion's macros make undocumented functions"
-)]
 
 use std::hint::black_box;
 

@@ -37,6 +37,11 @@ pub(crate) enum Text {
     Container { start: usize, end: usize },
 }
 
+impl Text {
+    /// No bytes.
+    pub(crate) const NOWHERE: Self = Self::Window { start: 0, end: 0 };
+}
+
 /// A container that is being walked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Blob {

@@ -9,7 +9,7 @@ use crate::object::{Layout, Part, Walk};
 use crate::opcode;
 use crate::options::{Checksum, ReadOptions};
 use crate::source::{ReadSource, SliceSource, Source};
-use crate::value_type::ValueType;
+use crate::value_type::{Encoding, ValueType};
 
 /// Newest version of Redis and of Valkey whose records are known here.
 const REDIS_VERSION_MAX: u32 = 15;
@@ -49,6 +49,14 @@ const EXPIRE_NEVER_MS: i64 = -1;
 pub struct Reader<S> {
     input: Input<S>,
     state: State,
+    // The value being read, how many elements it gave, and the head of its key without the key.
+    walk: Walk,
+    elements: u64,
+    head: KeyHead<'static>,
+    // The strings of the last record that is no element, and the record itself if it has none.
+    first: Text,
+    second: Text,
+    plain: Event<'static>,
     // What was said about the next key.
     ahead: Ahead,
     version: u32,
@@ -62,17 +70,9 @@ pub struct Reader<S> {
 enum State {
     Header,
     Records,
-    Value(Walk, Progress),
+    Value,
     Done,
     Failed,
-}
-
-/// What is known of the key whose value is being read.
-#[derive(Debug, Clone, Copy)]
-struct Progress {
-    // Where its type byte is.
-    offset: u64,
-    elements: u64,
 }
 
 /// Attributes that stand before a key.
@@ -83,16 +83,24 @@ struct Ahead {
     freq: Option<u8>,
 }
 
-/// An event, by the places of its strings.
+/// What the next event is. All it says is in the reader: moving it from function to function cost
+/// more than reading it.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    /// An event without strings.
-    Plain(Event<'static>),
-    Aux(Text, Text),
-    Function(Text),
-    /// A key; its head lacks the key itself.
-    Key(Text, KeyHead<'static>),
+    /// The event in `plain`.
+    Plain,
+    /// An aux field, with its name in `first` and its value in `second`.
+    Aux,
+    /// A function library, in `first`.
+    Function,
+    /// A key, in `first`, with the rest of its head in `head`.
+    Key,
+    /// An element, in `walk`.
     Element(Part),
+    /// The end of the key.
+    KeyEnd,
+    /// Nothing: the end was reported.
+    Nothing,
 }
 
 impl<'a> Reader<SliceSource<'a>> {
@@ -120,6 +128,21 @@ impl<S: Source> Reader<S> {
         Self {
             input: Input::new(source),
             state: State::Header,
+            walk: Walk::new(),
+            elements: 0,
+            head: KeyHead {
+                key: b"",
+                value_type: ValueType::String,
+                encoding: Encoding::Raw,
+                expire_at_ms: None,
+                idle_s: None,
+                freq: None,
+                offset: 0,
+                elements: None,
+            },
+            first: Text::NOWHERE,
+            second: Text::NOWHERE,
+            plain: Event::SelectDb(0),
             ahead: Ahead::default(),
             version: 0,
             dialect: Dialect::Redis,
@@ -149,8 +172,7 @@ impl<S: Source> Reader<S> {
     #[inline]
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, DecodeError> {
         match self.advance() {
-            Ok(Some(step)) => Ok(Some(self.event(step))),
-            Ok(None) => Ok(None),
+            Ok(step) => Ok(self.event(step)),
             Err(error) => {
                 self.state = State::Failed;
                 Err(error)
@@ -184,52 +206,64 @@ impl<S: Source> Reader<S> {
         self.dialect
     }
 
-    fn event(&self, step: Step) -> Event<'_> {
-        match step {
-            Step::Plain(event) => event,
-            Step::Aux(name, value) => Event::Aux {
-                name: self.input.text(name),
-                value: self.input.text(value),
-            },
-            Step::Function(source) => Event::Function(self.input.text(source)),
-            Step::Key(key, head) => Event::Key(KeyHead {
-                key: self.input.text(key),
-                ..head
+    #[inline]
+    fn event(&self, step: Step) -> Option<Event<'_>> {
+        Some(match step {
+            Step::Element(part) => {
+                let parts = self.walk.parts();
+                let first = self.input.text(parts.first);
+                Event::Element(match part {
+                    Part::Item => Element::Item(first),
+                    Part::Field => Element::Field(first, self.input.text(parts.second)),
+                    Part::Scored => Element::Scored(first, parts.score),
+                })
+            }
+            Step::Key => Event::Key(KeyHead {
+                key: self.input.text(self.first),
+                ..self.head
             }),
-            Step::Element(part) => Event::Element(match part {
-                Part::Item(item) => Element::Item(self.input.text(item)),
-                Part::Field(field, value) => {
-                    Element::Field(self.input.text(field), self.input.text(value))
-                }
-                Part::Scored(member, score) => Element::Scored(self.input.text(member), score),
-            }),
-        }
+            Step::KeyEnd => {
+                let encoded_bytes = self.input.position().wrapping_sub(self.head.offset);
+                Event::KeyEnd { encoded_bytes }
+            }
+            Step::Plain => self.plain,
+            Step::Aux => {
+                let (name, value) = (self.input.text(self.first), self.input.text(self.second));
+                Event::Aux { name, value }
+            }
+            Step::Function => Event::Function(self.input.text(self.first)),
+            Step::Nothing => return None,
+        })
     }
 
     #[inline]
-    fn advance(&mut self) -> Result<Option<Step>, DecodeError> {
+    fn advance(&mut self) -> Result<Step, DecodeError> {
         self.input.commit();
-        match &mut self.state {
-            State::Value(walk, progress) => {
-                if let Some(part) = walk.next(&mut self.input, &mut self.warnings)? {
-                    progress.elements = progress.elements.wrapping_add(1);
-                    return Ok(Some(Step::Element(part)));
+        match self.state {
+            State::Value => {
+                if let Some(part) = self.walk.next(&mut self.input, &mut self.warnings)? {
+                    self.elements = self.elements.wrapping_add(1);
+                    return Ok(Step::Element(part));
                 }
-                let Progress { offset, elements } = *progress;
                 self.state = State::Records;
-                if elements == 0 {
+                if self.elements == 0 {
+                    let offset = self.head.offset;
                     Warning::EmptyCollection { offset }.note(&mut self.warnings);
                 }
-                let encoded_bytes = self.input.position().wrapping_sub(offset);
-                Ok(Some(Step::Plain(Event::KeyEnd { encoded_bytes })))
+                Ok(Step::KeyEnd)
             }
-            State::Records => self.record().map(Some),
-            State::Header => self.header().map(Some),
-            State::Done => Ok(None),
+            State::Records => self.record(),
+            State::Header => self.header(),
+            State::Done => Ok(Step::Nothing),
             State::Failed => Err(DecodeError::Stopped {
                 offset: self.input.position(),
             }),
         }
+    }
+
+    fn plain(&mut self, event: Event<'static>) -> Step {
+        self.plain = event;
+        Step::Plain
     }
 
     fn header(&mut self) -> Result<Step, DecodeError> {
@@ -256,7 +290,7 @@ impl<S: Source> Reader<S> {
         self.version = version;
         self.dialect = dialect;
         self.state = State::Records;
-        Ok(Step::Plain(Event::Header { version, dialect }))
+        Ok(self.plain(Event::Header { version, dialect }))
     }
 
     #[inline]
@@ -295,16 +329,17 @@ impl<S: Source> Reader<S> {
 
     #[inline]
     fn key(&mut self, offset: u64, value_type: ValueType) -> Result<Step, DecodeError> {
-        let key = self.input.string(Slot::First)?;
+        self.first = self.input.string(Slot::First)?;
         let Some(layout) = Layout::of(value_type) else {
-            let key = self.input.text(key).to_vec();
+            let key = self.input.text(self.first).to_vec();
             return Err(DecodeError::UnsupportedType {
                 offset,
                 value_type,
                 key,
             });
         };
-        let walk = Walk::start(layout, &mut self.input)?;
+        self.walk.start(layout, &mut self.input)?;
+        self.elements = 0;
         let encoding = match layout {
             Layout::String => self.input.string_encoding()?,
             _ => value_type.encoding(),
@@ -314,16 +349,10 @@ impl<S: Source> Reader<S> {
             idle_s,
             freq,
         } = std::mem::take(&mut self.ahead);
-        self.state = State::Value(
-            walk,
-            Progress {
-                offset,
-                elements: 0,
-            },
-        );
-        let elements = walk.elements();
-        let head = KeyHead {
-            key: b"",
+        let elements = self.walk.elements();
+        let key = b"";
+        self.head = KeyHead {
+            key,
             value_type,
             encoding,
             expire_at_ms,
@@ -332,7 +361,8 @@ impl<S: Source> Reader<S> {
             offset,
             elements,
         };
-        Ok(Step::Key(key, head))
+        self.state = State::Value;
+        Ok(Step::Key)
     }
 
     /// A record that is neither a key nor an attribute of one.
@@ -344,22 +374,25 @@ impl<S: Source> Reader<S> {
                 let offset = offset.wrapping_add(1);
                 self.database =
                     u32::try_from(number).map_err(|_| DecodeError::Database { offset, number })?;
-                Step::Plain(Event::SelectDb(self.database))
+                self.plain(Event::SelectDb(self.database))
             }
             opcode::RESIZE_DB => {
                 let (keys, expiring) = (self.input.length()?, self.input.length()?);
-                Step::Plain(Event::ResizeDb { keys, expiring })
+                self.plain(Event::ResizeDb { keys, expiring })
             }
             opcode::SLOT_INFO => {
                 let slot = self.input.length()?;
                 let (keys, expiring) = (self.input.length()?, self.input.length()?);
-                Step::Plain(Event::SlotInfo {
+                self.plain(Event::SlotInfo {
                     slot,
                     keys,
                     expiring,
                 })
             }
-            opcode::FUNCTION => Step::Function(self.input.string(Slot::First)?),
+            opcode::FUNCTION => {
+                self.first = self.input.string(Slot::First)?;
+                Step::Function
+            }
             opcode::FUNCTION_PREVIEW => self.function_preview()?,
             opcode::MODULE_AUX => self.module_aux()?,
             opcode::END => self.end()?,
@@ -374,15 +407,15 @@ impl<S: Source> Reader<S> {
     }
 
     fn aux(&mut self) -> Result<Step, DecodeError> {
-        let name = self.input.string(Slot::First)?;
-        let value = self.input.string(Slot::Second)?;
-        let text = self.input.text(name);
+        self.first = self.input.string(Slot::First)?;
+        self.second = self.input.string(Slot::Second)?;
+        let text = self.input.text(self.first);
         if text.eq_ignore_ascii_case(b"df-ver") {
             self.dialect = Dialect::Dragonfly;
         } else if text.eq_ignore_ascii_case(b"mvcc-tstamp") || text.starts_with(b"keydb-") {
             self.dialect = Dialect::KeyDb;
         }
-        Ok(Step::Aux(name, value))
+        Ok(Step::Aux)
     }
 
     /// A library as release candidates of Redis 7.0 wrote it, in the form of today.
@@ -401,7 +434,8 @@ impl<S: Source> Reader<S> {
         let code = self.input.string(Slot::First)?;
         source.extend_from_slice(self.input.text(code));
         *self.input.slot_mut(Slot::First) = source;
-        Ok(Step::Function(Text::Slot(Slot::First)))
+        self.first = Text::Slot(Slot::First);
+        Ok(Step::Function)
     }
 
     fn module_aux(&mut self) -> Result<Step, DecodeError> {
@@ -417,7 +451,7 @@ impl<S: Source> Reader<S> {
         }
         let when = self.input.length()?;
         self.input.skip_module_items()?;
-        Ok(Step::Plain(Event::ModuleAux { module, when }))
+        Ok(self.plain(Event::ModuleAux { module, when }))
     }
 
     fn end(&mut self) -> Result<Step, DecodeError> {
@@ -442,6 +476,6 @@ impl<S: Source> Reader<S> {
             }
         };
         self.state = State::Done;
-        Ok(Step::Plain(Event::End { checksum }))
+        Ok(self.plain(Event::End { checksum }))
     }
 }

@@ -18,74 +18,110 @@ const SCORE_NAN: u8 = 253;
 const SCORE_INFINITY: u8 = 254;
 const SCORE_MINUS_INFINITY: u8 = 255;
 
-/// One element, by the places of its strings.
-#[derive(Debug, Clone, Copy)]
+/// What an element consists of; the walk holds where its strings are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    Item(Text),
-    Field(Text, Text),
-    Scored(Text, f64),
+    /// The first string.
+    Item,
+    /// Both strings.
+    Field,
+    /// The first string and the score.
+    Scored,
+}
+
+/// The strings and the score of the last element. They stay in one place: moving them from
+/// function to function cost more than reading them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts {
+    pub(crate) first: Text,
+    pub(crate) second: Text,
+    pub(crate) score: f64,
 }
 
 /// A container that is being delivered.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Packed {
+struct Packed {
     blob: Blob,
     container: Container,
     cursor: Cursor,
     shape: Shape,
 }
 
-/// The place within a value.
+/// The place within a value. It is kept from key to key and started anew for each, as it is large.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    stage: Stage,
+    // The container that is being delivered.
+    packed: Option<Packed>,
+    parts: Parts,
+}
+
+/// What comes after the container that is being delivered.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Walk {
-    /// A string comes.
+enum Stage {
+    /// A string.
     String,
-    /// So many elements come.
+    /// So many elements.
     Elements { left: u64, form: ElementForm },
-    /// A container comes.
-    PackedAhead(Container, Shape),
-    /// Within a container.
-    Packed(Packed),
-    /// So many nodes come, after the one that is being delivered.
-    Nodes {
-        left: u64,
-        layout: Layout,
-        node: Option<Packed>,
-    },
-    /// Nothing comes.
+    /// A container.
+    Container(Container, Shape),
+    /// So many nodes.
+    Nodes { left: u64, layout: Layout },
+    /// Nothing.
     Done,
 }
 
 impl Walk {
+    /// A walk through nothing.
+    pub(crate) const fn new() -> Self {
+        let parts = Parts {
+            first: Text::NOWHERE,
+            second: Text::NOWHERE,
+            score: 0.0,
+        };
+        Self {
+            stage: Stage::Done,
+            packed: None,
+            parts,
+        }
+    }
+
     /// Starts on a value, and reads the number of its elements or nodes.
     #[inline]
     pub(crate) fn start<S: Source>(
+        &mut self,
         layout: Layout,
         input: &mut Input<S>,
-    ) -> Result<Self, DecodeError> {
-        Ok(match layout {
-            Layout::String => Self::String,
-            Layout::Elements(form) => Self::Elements {
+    ) -> Result<(), DecodeError> {
+        self.stage = match layout {
+            Layout::String => Stage::String,
+            Layout::Elements(form) => Stage::Elements {
                 left: input.length()?,
                 form,
             },
-            Layout::Packed(container, shape) => Self::PackedAhead(container, shape),
-            Layout::Quicklist | Layout::Quicklist2 => Self::Nodes {
+            Layout::Packed(container, shape) => Stage::Container(container, shape),
+            Layout::Quicklist | Layout::Quicklist2 => Stage::Nodes {
                 left: input.length()?,
                 layout,
-                node: None,
             },
-        })
+        };
+        Ok(())
     }
 
     /// How many elements come, if the stream has said so.
+    #[inline]
     pub(crate) fn elements(&self) -> Option<u64> {
-        match self {
-            Self::String => Some(1),
-            Self::Elements { left, .. } => Some(*left),
-            Self::Done => Some(0),
-            Self::PackedAhead(..) | Self::Packed(_) | Self::Nodes { .. } => None,
+        match self.stage {
+            Stage::String => Some(1),
+            Stage::Elements { left, .. } => Some(left),
+            Stage::Done | Stage::Container(..) | Stage::Nodes { .. } => None,
         }
+    }
+
+    /// The strings and the score of the last element.
+    #[inline]
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
     }
 
     /// The next element; `None` after the last one.
@@ -95,21 +131,21 @@ impl Walk {
         input: &mut Input<S>,
         warnings: &mut Vec<Warning>,
     ) -> Result<Option<Part>, DecodeError> {
-        match self {
-            Self::String => {
-                let text = input.string(Slot::First)?;
-                *self = Self::Done;
-                Ok(Some(Part::Item(text)))
+        match &mut self.stage {
+            Stage::String => {
+                self.parts.first = input.string(Slot::First)?;
+                self.stage = Stage::Done;
+                Ok(Some(Part::Item))
             }
-            Self::Elements { left, form } => {
+            Stage::Elements { left, form } => {
                 let Some(rest) = left.checked_sub(1) else {
                     return Ok(None);
                 };
                 *left = rest;
-                element(*form, input).map(Some)
+                element(*form, input, &mut self.parts).map(Some)
             }
-            Self::Done => Ok(None),
-            Self::PackedAhead(..) | Self::Packed(_) | Self::Nodes { .. } => {
+            Stage::Done if self.packed.is_none() => Ok(None),
+            Stage::Done | Stage::Container(..) | Stage::Nodes { .. } => {
                 self.next_packed(input, warnings)
             }
         }
@@ -121,55 +157,72 @@ impl Walk {
         warnings: &mut Vec<Warning>,
     ) -> Result<Option<Part>, DecodeError> {
         loop {
-            match self {
-                Self::PackedAhead(container, shape) => {
-                    *self = Self::Packed(Packed::open(*container, *shape, input, warnings)?);
-                }
-                Self::Packed(packed) => {
-                    let part = packed.next(input)?;
-                    if part.is_none() {
-                        *self = Self::Done;
-                    }
+            if let Some(packed) = &mut self.packed {
+                let part = packed.next(input, &mut self.parts)?;
+                if part.is_some() {
                     return Ok(part);
                 }
-                Self::Nodes { left, layout, node } => {
-                    if let Some(packed) = node {
-                        let part = packed.next(input)?;
-                        if part.is_some() {
-                            return Ok(part);
-                        }
-                        *node = None;
-                    }
+                self.packed = None;
+            }
+            let (container, shape) = match &mut self.stage {
+                Stage::Container(container, shape) => {
+                    let ahead = (*container, *shape);
+                    self.stage = Stage::Done;
+                    ahead
+                }
+                Stage::Nodes { left, layout } => {
                     let Some(rest) = left.checked_sub(1) else {
                         return Ok(None);
                     };
                     *left = rest;
-                    let offset = input.position();
-                    let container = match layout {
-                        Layout::Quicklist2 => match input.length()? {
-                            NODE_PLAIN => return Ok(Some(Part::Item(input.string(Slot::First)?))),
-                            NODE_PACKED => Container::Listpack,
-                            kind => return Err(DecodeError::QuicklistNode { offset, kind }),
-                        },
-                        _ => Container::Ziplist,
-                    };
-                    *node = Some(Packed::open(container, Shape::Items, input, warnings)?);
+                    match layout {
+                        Layout::Quicklist2 if plain_node(input)? => {
+                            self.parts.first = input.string(Slot::First)?;
+                            return Ok(Some(Part::Item));
+                        }
+                        Layout::Quicklist2 => (Container::Listpack, Shape::Items),
+                        _ => (Container::Ziplist, Shape::Items),
+                    }
                 }
-                Self::String | Self::Elements { .. } | Self::Done => return Ok(None),
-            }
+                Stage::String | Stage::Elements { .. } | Stage::Done => return Ok(None),
+            };
+            self.packed = Some(Packed::open(container, shape, input, warnings)?);
         }
+    }
+}
+
+/// Whether the node that comes is one element, and not a listpack.
+fn plain_node<S: Source>(input: &mut Input<S>) -> Result<bool, DecodeError> {
+    let offset = input.position();
+    match input.length()? {
+        NODE_PLAIN => Ok(true),
+        NODE_PACKED => Ok(false),
+        kind => Err(DecodeError::QuicklistNode { offset, kind }),
     }
 }
 
 /// An element that is stored by itself.
 #[inline]
-fn element<S: Source>(form: ElementForm, input: &mut Input<S>) -> Result<Part, DecodeError> {
-    let first = input.string(Slot::First)?;
+fn element<S: Source>(
+    form: ElementForm,
+    input: &mut Input<S>,
+    parts: &mut Parts,
+) -> Result<Part, DecodeError> {
+    parts.first = input.string(Slot::First)?;
     Ok(match form {
-        ElementForm::Item => Part::Item(first),
-        ElementForm::Field => Part::Field(first, input.string(Slot::Second)?),
-        ElementForm::BinaryScore => Part::Scored(first, input.binary_score()?),
-        ElementForm::TextScore => Part::Scored(first, text_score(input)?),
+        ElementForm::Item => Part::Item,
+        ElementForm::Field => {
+            parts.second = input.string(Slot::Second)?;
+            Part::Field
+        }
+        ElementForm::BinaryScore => {
+            parts.score = input.binary_score()?;
+            Part::Scored
+        }
+        ElementForm::TextScore => {
+            parts.score = text_score(input)?;
+            Part::Scored
+        }
     })
 }
 
@@ -217,26 +270,30 @@ impl Packed {
     }
 
     /// The next element; `None` after the last one, when the container is passed.
-    fn next<S: Source>(&mut self, input: &mut Input<S>) -> Result<Option<Part>, DecodeError> {
+    fn next<S: Source>(
+        &mut self,
+        input: &mut Input<S>,
+        parts: &mut Parts,
+    ) -> Result<Option<Part>, DecodeError> {
         let Some(first) = self.entry(input)? else {
             input.end_blob(self.blob);
             return Ok(None);
         };
-        let first = self.text(first, Slot::First, input);
+        parts.first = self.text(first, Slot::First, input);
         if matches!(self.shape, Shape::Items | Shape::Members) {
-            return Ok(Some(Part::Item(first)));
+            return Ok(Some(Part::Item));
         }
         let at = self.cursor.at();
         let second = self
             .entry(input)?
             .ok_or_else(|| self.damaged(CompactError::Odd { at }))?;
         if self.shape == Shape::Fields {
-            let second = self.text(second, Slot::Second, input);
-            return Ok(Some(Part::Field(first, second)));
+            parts.second = self.text(second, Slot::Second, input);
+            return Ok(Some(Part::Field));
         }
-        let score = compact::score(second, input.blob_bytes(self.blob))
+        parts.score = compact::score(second, input.blob_bytes(self.blob))
             .ok_or_else(|| self.damaged(CompactError::Score { at }))?;
-        Ok(Some(Part::Scored(first, score)))
+        Ok(Some(Part::Scored))
     }
 
     fn entry<S: Source>(&mut self, input: &Input<S>) -> Result<Option<Span>, DecodeError> {
