@@ -263,7 +263,12 @@ impl ValueType {
 
 impl fmt::Display for ValueType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.encoding(), self.family())
+        let (encoding, family) = (self.encoding_name(), self.family().name());
+        if encoding == family {
+            f.write_str(family)
+        } else {
+            write!(f, "{encoding} {family}")
+        }
     }
 }
 

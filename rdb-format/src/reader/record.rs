@@ -1,0 +1,234 @@
+//! The records of a stream: what each opcode brings.
+
+use super::{Ahead, Reader, State, Step};
+use crate::error::DecodeError;
+use crate::event::{ChecksumState, Dialect, Event, KeyHead, Warning};
+use crate::input::{Slot, Text};
+use crate::object::Layout;
+use crate::opcode;
+use crate::options::Checksum;
+use crate::source::Source;
+use crate::value_type::ValueType;
+
+/// Newest version of Redis and of Valkey whose records are known here.
+const REDIS_VERSION_MAX: u32 = 15;
+const VALKEY_VERSION_MAX: u32 = 80;
+/// First version that ends in a checksum.
+const CHECKSUM_VERSION_MIN: u32 = 5;
+/// An expiry, in milliseconds, that servers take for none.
+const EXPIRE_NEVER_MS: i64 = -1;
+
+impl<S: Source> Reader<S> {
+    pub(super) fn header(&mut self) -> Result<Step, DecodeError> {
+        let magic = self.input.array::<9>()?;
+        let (dialect, digits, newest) = match &magic {
+            [b'R', b'E', b'D', b'I', b'S', digits @ ..] => {
+                (Dialect::Redis, digits.as_slice(), REDIS_VERSION_MAX)
+            }
+            [b'V', b'A', b'L', b'K', b'E', b'Y', digits @ ..] => {
+                (Dialect::Valkey, digits.as_slice(), VALKEY_VERSION_MAX)
+            }
+            _ => return Err(DecodeError::Magic),
+        };
+        let version = digits.iter().try_fold(0_u32, |version, digit| {
+            let digit = char::from(*digit).to_digit(10)?;
+            version.checked_mul(10)?.checked_add(digit)
+        });
+        let Some(version) = version.filter(|version| *version > 0) else {
+            return Err(DecodeError::Magic);
+        };
+        if version > newest {
+            Warning::UnknownVersion { version }.note(&mut self.warnings);
+        }
+        self.version = version;
+        self.dialect = dialect;
+        self.state = State::Records;
+        Ok(self.plain(Event::Header { version, dialect }))
+    }
+
+    #[inline]
+    pub(super) fn record(&mut self) -> Result<Step, DecodeError> {
+        loop {
+            let offset = self.input.position();
+            let byte = self.input.byte()?;
+            if let Ok(value_type) = ValueType::try_from(byte) {
+                return self.key(offset, value_type);
+            }
+            match byte {
+                opcode::EXPIRE_MS => {
+                    let at_ms = i64::from_le_bytes(self.input.array()?);
+                    self.ahead.expire_at_ms = Some(at_ms).filter(|at| *at != EXPIRE_NEVER_MS);
+                }
+                opcode::EXPIRE_S => {
+                    let at_s = i64::from(i32::from_le_bytes(self.input.array()?));
+                    self.ahead.expire_at_ms = Some(at_s.saturating_mul(1000));
+                }
+                opcode::IDLE => self.ahead.idle_s = Some(self.input.length()?),
+                opcode::FREQ => self.ahead.freq = Some(self.input.byte()?),
+                opcode::ENTERPRISE_RAM_LRU | opcode::ENTERPRISE_SLOT => {
+                    self.input.length()?;
+                    Warning::SkippedOpcode {
+                        offset,
+                        opcode: byte,
+                    }
+                    .note(&mut self.warnings);
+                }
+                _ => return self.plain_record(offset, byte),
+            }
+            // Attributes can be many before a key; none of them is needed any more.
+            self.input.commit();
+        }
+    }
+
+    #[inline]
+    fn key(&mut self, offset: u64, value_type: ValueType) -> Result<Step, DecodeError> {
+        self.first = self.input.string(Slot::First)?;
+        let Some(layout) = Layout::of(value_type) else {
+            let key = self.input.text(self.first).to_vec();
+            return Err(DecodeError::UnsupportedType {
+                offset,
+                value_type,
+                key,
+            });
+        };
+        self.walk.start(layout, &mut self.input)?;
+        self.elements = 0;
+        let encoding = match layout {
+            Layout::String => self.input.string_encoding()?,
+            _ => value_type.encoding(),
+        };
+        let Ahead {
+            expire_at_ms,
+            idle_s,
+            freq,
+        } = std::mem::take(&mut self.ahead);
+        let elements = self.walk.elements();
+        let key = b"";
+        self.head = KeyHead {
+            key,
+            value_type,
+            encoding,
+            expire_at_ms,
+            idle_s,
+            freq,
+            offset,
+            elements,
+        };
+        self.state = State::Value;
+        Ok(Step::Key)
+    }
+
+    /// A record that is neither a key nor an attribute of one.
+    fn plain_record(&mut self, offset: u64, byte: u8) -> Result<Step, DecodeError> {
+        Ok(match byte {
+            opcode::AUX => self.aux()?,
+            opcode::SELECT_DB => {
+                let number = self.input.length()?;
+                let offset = offset.wrapping_add(1);
+                self.database =
+                    u32::try_from(number).map_err(|_| DecodeError::Database { offset, number })?;
+                self.plain(Event::SelectDb(self.database))
+            }
+            opcode::RESIZE_DB => {
+                let (keys, expiring) = (self.input.length()?, self.input.length()?);
+                self.plain(Event::ResizeDb { keys, expiring })
+            }
+            opcode::SLOT_INFO => {
+                let slot = self.input.length()?;
+                let (keys, expiring) = (self.input.length()?, self.input.length()?);
+                self.plain(Event::SlotInfo {
+                    slot,
+                    keys,
+                    expiring,
+                })
+            }
+            opcode::FUNCTION => {
+                self.first = self.input.string(Slot::First)?;
+                Step::Function
+            }
+            opcode::FUNCTION_PREVIEW => self.function_preview()?,
+            opcode::MODULE_AUX => self.module_aux()?,
+            opcode::END => self.end()?,
+            opcode::KEY_META | opcode::HASH_TEMPLATE => {
+                return Err(DecodeError::UnsupportedOpcode {
+                    offset,
+                    opcode: byte,
+                });
+            }
+            _ => return Err(DecodeError::UnknownType { offset, byte }),
+        })
+    }
+
+    fn aux(&mut self) -> Result<Step, DecodeError> {
+        self.first = self.input.string(Slot::First)?;
+        self.second = self.input.string(Slot::Second)?;
+        let text = self.input.text(self.first);
+        if text.eq_ignore_ascii_case(b"df-ver") {
+            self.dialect = Dialect::Dragonfly;
+        } else if text.eq_ignore_ascii_case(b"mvcc-tstamp") || text.starts_with(b"keydb-") {
+            self.dialect = Dialect::KeyDb;
+        }
+        Ok(Step::Aux)
+    }
+
+    /// A library as release candidates of Redis 7.0 wrote it, in the form of today.
+    fn function_preview(&mut self) -> Result<Step, DecodeError> {
+        let name = self.input.string(Slot::First)?;
+        let name = self.input.text(name).to_vec();
+        let engine = self.input.string(Slot::First)?;
+        let mut source = b"#!".to_vec();
+        source.extend_from_slice(self.input.text(engine));
+        source.extend_from_slice(b" name=");
+        source.extend_from_slice(&name);
+        source.push(b'\n');
+        if self.input.length()? != 0 {
+            self.input.string(Slot::First)?;
+        }
+        let code = self.input.string(Slot::First)?;
+        source.extend_from_slice(self.input.text(code));
+        *self.input.slot_mut(Slot::First) = source;
+        self.first = Text::Slot(Slot::First);
+        Ok(Step::Function)
+    }
+
+    fn module_aux(&mut self) -> Result<Step, DecodeError> {
+        let module = self.input.length()?;
+        let offset = self.input.position();
+        let kind = self.input.length()?;
+        // The time is an item too, and must be an unsigned integer.
+        if kind != 2 {
+            return Err(DecodeError::ModuleItem {
+                offset,
+                opcode: kind,
+            });
+        }
+        let when = self.input.length()?;
+        self.input.skip_module_items()?;
+        Ok(self.plain(Event::ModuleAux { module, when }))
+    }
+
+    fn end(&mut self) -> Result<Step, DecodeError> {
+        self.input.commit();
+        let checksum = if self.version < CHECKSUM_VERSION_MIN {
+            ChecksumState::Absent
+        } else {
+            let computed = self.input.checksum();
+            let offset = self.input.position();
+            let stored = u64::from_le_bytes(self.input.array()?);
+            match self.checksum {
+                Checksum::Ignore => ChecksumState::Ignored,
+                Checksum::Verify if stored == 0 => ChecksumState::Off,
+                Checksum::Verify if stored == computed => ChecksumState::Verified(stored),
+                Checksum::Verify => {
+                    return Err(DecodeError::Checksum {
+                        offset,
+                        stored,
+                        computed,
+                    });
+                }
+            }
+        };
+        self.state = State::Done;
+        Ok(self.plain(Event::End { checksum }))
+    }
+}
