@@ -461,6 +461,16 @@ mod tests {
     }
 
     #[test]
+    fn streams_of_the_original_library_expand() {
+        // Compressed by liblzf 3.6, which sends no last bytes as copies.
+        let text = b"so long, and so long, and so long again";
+        let stream = b"\x0dso long, and s\xe0\x0a\x0c\x05 again";
+        assert_eq!(expanded(stream, text.len()).unwrap(), text);
+        let stream = b"\x08abcdefgha\xe0\xff\x07\xe1\xff\x07\xe1\xfc\x07\x01gh";
+        assert_eq!(expanded(stream, 800).unwrap(), b"abcdefgh".repeat(100));
+    }
+
+    #[test]
     fn overlapping_copies_repeat() {
         assert_eq!(expanded(&[0, b'a', 0x80, 0], 7).unwrap(), b"aaaaaaa");
         assert_eq!(
