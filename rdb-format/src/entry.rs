@@ -25,8 +25,8 @@ pub struct Entry {
 }
 
 impl<S: Source> Reader<S> {
-    /// The next key with its whole value, past all other events; `None` once the stream is
-    /// complete and its checksum verified.
+    /// The next key with its whole value, past all other events and past keys that are skipped as
+    /// asked; `None` once the stream is complete and its checksum verified.
     ///
     /// A key that has begun is finished first if events were taken one by one before.
     ///
@@ -49,7 +49,7 @@ impl<S: Source> Reader<S> {
         while let Some(event) = self.next_event()? {
             match event {
                 Event::Key(head) => {
-                    let Some(value) = Value::empty(head.value_type.family()) else {
+                    let Some(value) = Value::empty(head.value_type) else {
                         continue;
                     };
                     entry = Some(Entry {

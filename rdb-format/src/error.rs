@@ -125,6 +125,14 @@ pub enum DecodeError {
         /// The key.
         key: Vec<u8>,
     },
+    /// An element of an array is of a kind that cannot be skipped.
+    #[error("array element at byte {offset} is of unknown kind {kind}")]
+    ArrayElement {
+        /// Where the kind is.
+        offset: u64,
+        /// The kind.
+        kind: u64,
+    },
     /// A record of a module holds an item that cannot be skipped.
     #[error("module item at byte {offset} has unknown opcode {opcode}")]
     ModuleItem {

@@ -143,6 +143,13 @@ pub enum Warning {
         /// Where its type byte is, in bytes from the start.
         offset: u64,
     },
+    /// A value that this crate cannot take apart was skipped, as the caller asked.
+    SkippedValue {
+        /// Where its type byte is, in bytes from the start.
+        offset: u64,
+        /// Its type.
+        value_type: ValueType,
+    },
     /// A record of a vendor that needs no reading was skipped.
     SkippedOpcode {
         /// Where it starts, in bytes from the start.

@@ -65,7 +65,7 @@ pub use crate::error::{CompactError, DecodeError, EncodeError, LzfError};
 pub use crate::event::{ChecksumState, Dialect, Element, Event, KeyHead, Warning};
 pub use crate::lzf::{LzfEncoder, lzf_decompress};
 pub use crate::object::Value;
-pub use crate::options::{Checksum, Limits, ReadOptions};
+pub use crate::options::{Checksum, Limits, ReadOptions, Unsupported};
 pub use crate::reader::Reader;
 pub use crate::source::{ReadSource, SliceSource, Source};
 pub use crate::target::{Compression, Target};

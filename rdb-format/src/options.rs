@@ -7,6 +7,8 @@ pub struct ReadOptions {
     pub limits: Limits,
     /// What to do with the checksum at the end.
     pub checksum: Checksum,
+    /// What to do with values that this crate cannot take apart.
+    pub unsupported: Unsupported,
 }
 
 /// Bounds on what the input may demand. Nothing is ever reserved before its bytes arrive, so these
@@ -34,4 +36,17 @@ pub enum Checksum {
     Verify,
     /// Do not compute it.
     Ignore,
+}
+
+/// What to do with streams, values of modules, hashes with expiring fields and arrays, which this
+/// crate cannot take apart but whose end it can find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Unsupported {
+    /// Fail with [`DecodeError::UnsupportedType`](crate::DecodeError::UnsupportedType).
+    #[default]
+    Refuse,
+    /// Report the key and its end, but no elements, and keep a
+    /// [`Warning::SkippedValue`](crate::Warning::SkippedValue). Whoever writes a stream from what
+    /// was read this way loses these keys. Metadata of keys and slot imports are passed, too.
+    Skip,
 }

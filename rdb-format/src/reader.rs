@@ -55,7 +55,7 @@ pub struct Reader<S> {
     version: u32,
     dialect: Dialect,
     database: u32,
-    checksum: Checksum,
+    options: ReadOptions,
     warnings: Vec<Warning>,
 }
 
@@ -64,6 +64,8 @@ enum State {
     Header,
     Records,
     Value,
+    /// A value that is not taken apart.
+    Opaque,
     Done,
     Failed,
 }
@@ -140,7 +142,7 @@ impl<S: Source> Reader<S> {
             version: 0,
             dialect: Dialect::Redis,
             database: 0,
-            checksum: Checksum::default(),
+            options: ReadOptions::default(),
             warnings: Vec::new(),
         }
     }
@@ -149,7 +151,7 @@ impl<S: Source> Reader<S> {
     #[must_use]
     pub fn with_options(mut self, options: ReadOptions) -> Self {
         self.input.set_limits(options.limits);
-        self.checksum = options.checksum;
+        self.options = options;
         if options.checksum == Checksum::Ignore {
             self.input.ignore_checksum();
         }
@@ -246,6 +248,7 @@ impl<S: Source> Reader<S> {
                 Ok(Step::KeyEnd)
             }
             State::Records => self.record(),
+            State::Opaque => self.opaque(),
             State::Header => self.header(),
             State::Done => Ok(Step::Nothing),
             State::Failed => Err(DecodeError::Stopped {

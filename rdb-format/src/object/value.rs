@@ -5,6 +5,7 @@ use crate::event::Element;
 use crate::value_type::{Family, ValueType};
 use crate::writer::Encoder;
 
+use super::layout::Layout;
 use super::{hash, list, set, sorted_set, string};
 
 /// A whole value in memory. What streams cannot hold twice, such as members of a set, is not
@@ -37,9 +38,10 @@ impl Value {
         }
     }
 
-    /// A value without elements. `None` for families that this crate has no values of.
-    pub(crate) fn empty(family: Family) -> Option<Self> {
-        match family {
+    /// A value without elements. `None` for types that this crate has no values of.
+    pub(crate) fn empty(value_type: ValueType) -> Option<Self> {
+        Layout::of(value_type)?;
+        match value_type.family() {
             Family::String => Some(Self::String(Vec::new())),
             Family::List => Some(Self::List(Vec::new())),
             Family::Set => Some(Self::Set(Vec::new())),

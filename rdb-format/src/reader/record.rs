@@ -4,9 +4,9 @@ use super::{Ahead, Reader, State, Step};
 use crate::error::DecodeError;
 use crate::event::{ChecksumState, Dialect, Event, KeyHead, Warning};
 use crate::input::{Slot, Text};
-use crate::object::Layout;
+use crate::object::{Layout, skip, skip_items, skippable};
 use crate::opcode;
-use crate::options::Checksum;
+use crate::options::{Checksum, Unsupported};
 use crate::source::Source;
 use crate::value_type::ValueType;
 
@@ -73,6 +73,14 @@ impl<S: Source> Reader<S> {
                     }
                     .note(&mut self.warnings);
                 }
+                opcode::KEY_META if self.skips() => {
+                    self.skip_key_meta()?;
+                    Warning::SkippedOpcode {
+                        offset,
+                        opcode: byte,
+                    }
+                    .note(&mut self.warnings);
+                }
                 _ => return self.plain_record(offset, byte),
             }
             // Attributes can be many before a key; none of them is needed any more.
@@ -83,26 +91,37 @@ impl<S: Source> Reader<S> {
     #[inline]
     fn key(&mut self, offset: u64, value_type: ValueType) -> Result<Step, DecodeError> {
         self.first = self.input.string(Slot::First)?;
-        let Some(layout) = Layout::of(value_type) else {
-            let key = self.input.text(self.first).to_vec();
-            return Err(DecodeError::UnsupportedType {
-                offset,
-                value_type,
-                key,
-            });
-        };
-        self.walk.start(layout, &mut self.input)?;
-        self.elements = 0;
+        let layout = Layout::of(value_type);
         let encoding = match layout {
-            Layout::String => self.input.string_encoding()?,
-            _ => value_type.encoding(),
+            Some(layout) => {
+                self.walk.start(layout, &mut self.input)?;
+                self.state = State::Value;
+                if layout == Layout::String {
+                    self.input.string_encoding()?
+                } else {
+                    value_type.encoding()
+                }
+            }
+            None if self.skips() && skippable(value_type) => {
+                self.state = State::Opaque;
+                value_type.encoding()
+            }
+            None => {
+                let key = self.input.text(self.first).to_vec();
+                return Err(DecodeError::UnsupportedType {
+                    offset,
+                    value_type,
+                    key,
+                });
+            }
         };
+        self.elements = 0;
         let Ahead {
             expire_at_ms,
             idle_s,
             freq,
         } = std::mem::take(&mut self.ahead);
-        let elements = self.walk.elements();
+        let elements = layout.and_then(|_| self.walk.elements());
         let key = b"";
         self.head = KeyHead {
             key,
@@ -114,8 +133,38 @@ impl<S: Source> Reader<S> {
             offset,
             elements,
         };
-        self.state = State::Value;
         Ok(Step::Key)
+    }
+
+    fn skips(&self) -> bool {
+        self.options.unsupported == Unsupported::Skip
+    }
+
+    /// Passes a value that is not taken apart.
+    pub(super) fn opaque(&mut self) -> Result<Step, DecodeError> {
+        let KeyHead {
+            offset, value_type, ..
+        } = self.head;
+        skip(value_type, self.dialect, &mut self.input)?;
+        Warning::SkippedValue { offset, value_type }.note(&mut self.warnings);
+        self.state = State::Records;
+        Ok(Step::KeyEnd)
+    }
+
+    /// Passes metadata of the next key, or in Valkey a slot import.
+    fn skip_key_meta(&mut self) -> Result<(), DecodeError> {
+        if self.dialect == Dialect::Valkey {
+            self.input.skip_string()?;
+            for _ in 0..self.input.length()? {
+                self.input.skip_lengths(2)?;
+            }
+            return Ok(());
+        }
+        for _ in 0..self.input.length()? {
+            self.input.skip_bytes(4)?;
+            skip_items(&mut self.input)?;
+        }
+        Ok(())
     }
 
     /// A record that is neither a key nor an attribute of one.
@@ -203,7 +252,7 @@ impl<S: Source> Reader<S> {
             });
         }
         let when = self.input.length()?;
-        self.input.skip_module_items()?;
+        skip_items(&mut self.input)?;
         Ok(self.plain(Event::ModuleAux { module, when }))
     }
 
@@ -215,7 +264,7 @@ impl<S: Source> Reader<S> {
             let computed = self.input.checksum();
             let offset = self.input.position();
             let stored = u64::from_le_bytes(self.input.array()?);
-            match self.checksum {
+            match self.options.checksum {
                 Checksum::Ignore => ChecksumState::Ignored,
                 Checksum::Verify if stored == 0 => ChecksumState::Off,
                 Checksum::Verify if stored == computed => ChecksumState::Verified(stored),
