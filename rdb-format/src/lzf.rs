@@ -229,35 +229,31 @@ pub fn lzf_decompress(
         return Err(too_short);
     }
     let start = out.len();
-    out.reserve(expanded_len);
-    let expanded = expand(input, expanded_len, out, start).and_then(|()| {
-        if out.len().wrapping_sub(start) == expanded_len {
-            Ok(())
-        } else {
-            Err(too_short)
-        }
-    });
+    out.resize(start.saturating_add(expanded_len), 0);
+    let expanded = expand(input, out.get_mut(start..).unwrap_or_default());
     if expanded.is_err() {
         out.truncate(start);
     }
     expanded
 }
 
-fn expand(input: &[u8], len: usize, out: &mut Vec<u8>, start: usize) -> Result<(), LzfError> {
-    let end = start.saturating_add(len);
+/// Fills `target` with what `input` stands for.
+fn expand(input: &[u8], target: &mut [u8]) -> Result<(), LzfError> {
+    let mut written: usize = 0;
     let mut rest = input;
     while let Some((control, tail)) = rest.split_first() {
         let at = input.len().wrapping_sub(rest.len());
         let truncated = LzfError::Truncated { at };
-        let too_long = LzfError::TooLong { at, expanded: len };
+        let too_long = LzfError::TooLong {
+            at,
+            expanded: target.len(),
+        };
         if *control < 32 {
             let run = usize::from(*control).wrapping_add(1);
-            let (literals, tail) = tail.split_at_checked(run).ok_or(truncated)?;
-            if out.len().saturating_add(run) > end {
-                return Err(too_long);
-            }
-            out.extend_from_slice(literals);
-            rest = tail;
+            let after = tail.get(run..).ok_or(truncated)?;
+            copy_literals(target, written, tail, run).ok_or(too_long)?;
+            written = written.wrapping_add(run);
+            rest = after;
             continue;
         }
         let (extra, tail) = if *control < 0xe0 {
@@ -272,7 +268,6 @@ fn expand(input: &[u8], len: usize, out: &mut Vec<u8>, start: usize) -> Result<(
             .wrapping_add(usize::from(extra))
             .wrapping_add(2);
         let distance = usize::from(u16::from_be_bytes([*control & 31, *low])).wrapping_add(1);
-        let written = out.len().wrapping_sub(start);
         if distance > written {
             return Err(LzfError::Distance {
                 at,
@@ -280,26 +275,65 @@ fn expand(input: &[u8], len: usize, out: &mut Vec<u8>, start: usize) -> Result<(
                 written,
             });
         }
-        if out.len().saturating_add(run) > end {
-            return Err(too_long);
-        }
-        copy_back(out, distance, run);
+        copy_back(target, written, distance, run).ok_or(too_long)?;
+        written = written.wrapping_add(run);
         rest = tail;
+    }
+    if written < target.len() {
+        return Err(LzfError::TooShort {
+            compressed: input.len(),
+            expanded: target.len(),
+        });
     }
     Ok(())
 }
 
-/// Appends `run` bytes from `distance` back; they may be bytes that this very copy appends.
+/// Copies the first `run` bytes of `source`, at most 32, to `target`; `None` without room.
+///
+/// With room for it, it copies 32 bytes whatever `run`: one move instead of a call. What it copies
+/// too much is written over by what comes next.
 #[inline]
-fn copy_back(out: &mut Vec<u8>, distance: usize, run: usize) {
-    let from = out.len().wrapping_sub(distance);
-    let mut left = run;
-    // What lies between `from` and the end repeats with period `distance`, and doubles per turn.
-    while left > 0 {
-        let piece = left.min(out.len().wrapping_sub(from));
-        out.extend_from_within(from..from.wrapping_add(piece));
-        left = left.wrapping_sub(piece);
+fn copy_literals(target: &mut [u8], written: usize, source: &[u8], run: usize) -> Option<()> {
+    let room = target.get_mut(written..)?;
+    match (
+        room.first_chunk_mut::<LITERAL_MAX>(),
+        source.first_chunk::<LITERAL_MAX>(),
+    ) {
+        (Some(room), Some(source)) => *room = *source,
+        _ => room.get_mut(..run)?.copy_from_slice(source.get(..run)?),
     }
+    Some(())
+}
+
+/// Copies `run` bytes from `distance` back, which may be bytes that this very copy writes; `None`
+/// without room.
+#[inline]
+fn copy_back(target: &mut [u8], written: usize, distance: usize, run: usize) -> Option<()> {
+    const STEP: usize = 16;
+    let from = written.wrapping_sub(distance);
+    let end = written.wrapping_add(run);
+    if end > target.len() {
+        return None;
+    }
+    if distance >= STEP && end.saturating_add(STEP) <= target.len() {
+        // As with literals, the last step may copy too much.
+        for done in (0..run).step_by(STEP) {
+            let (before, after) = target.split_at_mut_checked(written.wrapping_add(done))?;
+            let source = before
+                .get(from.wrapping_add(done)..)?
+                .first_chunk::<STEP>()?;
+            *after.first_chunk_mut::<STEP>()? = *source;
+        }
+        return Some(());
+    }
+    let mut at = written;
+    // What lies between `from` and `at` repeats with period `distance`, and doubles per turn.
+    while at < end {
+        let piece = end.wrapping_sub(at).min(at.wrapping_sub(from));
+        target.copy_within(from..from.wrapping_add(piece), at);
+        at = at.wrapping_add(piece);
+    }
+    Some(())
 }
 
 #[cfg(test)]

@@ -228,3 +228,94 @@ impl<R: io::Read> Window for ReadSource<R> {
         self.sum.crc.value()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::io::{self, Read};
+
+    use super::sealed::Window;
+    use super::{BUFFER_BYTES, ReadSource, SUM_BYTES, SliceSource};
+    use crate::crc64::Crc64;
+
+    /// Gives `left` bytes, 1000 at a time, and remembers the longest buffer it was handed.
+    struct Trickle<'a> {
+        left: usize,
+        longest: &'a Cell<usize>,
+    }
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.longest.set(self.longest.get().max(buffer.len()));
+            let len = buffer.len().min(1000).min(self.left);
+            buffer[..len].fill(b'x');
+            self.left -= len;
+            Ok(len)
+        }
+    }
+
+    #[test]
+    fn the_buffer_grows_only_as_bytes_arrive() {
+        let longest = Cell::new(0);
+        let mut source = ReadSource::new(Trickle {
+            left: 300_000,
+            longest: &longest,
+        });
+        source.fill(usize::MAX).unwrap();
+        assert_eq!(source.window().len(), 300_000);
+        assert!(source.buffer.len() <= 600_000, "{}", source.buffer.len());
+        assert!(longest.get() <= 300_000, "{}", longest.get());
+    }
+
+    #[test]
+    fn the_buffer_shrinks_once_a_big_string_is_passed() {
+        let longest = Cell::new(0);
+        let mut source = ReadSource::new(Trickle {
+            left: 9_000_000,
+            longest: &longest,
+        });
+        source.fill(8_000_000).unwrap();
+        assert!(source.buffer.len() >= 8_000_000);
+        source.consume(8_000_000);
+        let left = source.window().len();
+        source.fill(left + 1).unwrap();
+        assert_eq!(source.buffer.len(), BUFFER_BYTES);
+    }
+
+    #[test]
+    fn both_sources_sum_what_they_consume() {
+        let bytes: Vec<u8> = (0..400_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+        let mut slice = SliceSource::new(&bytes);
+        let mut read = ReadSource::new(bytes.as_slice());
+        let mut consumed = 0;
+        for step in [1, 7, SUM_BYTES - 1, 2, SUM_BYTES, 130_000, 0, 3] {
+            read.fill(step).unwrap();
+            assert_eq!(slice.window()[..step], read.window()[..step]);
+            slice.consume(step);
+            read.consume(step);
+            consumed += step;
+            let mut crc = Crc64::new();
+            crc.update(&bytes[..consumed]);
+            assert_eq!(slice.checksum(), crc.value(), "slice after {consumed}");
+            assert_eq!(read.checksum(), crc.value(), "read after {consumed}");
+        }
+    }
+
+    #[test]
+    fn a_failing_source_says_how_far_it_got() {
+        struct Failing;
+        impl Read for Failing {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("gone"))
+            }
+        }
+        let mut reader = crate::Reader::new(b"REDIS0009\xfe".chain(Failing));
+        reader.next_event().unwrap();
+        let error = reader.next_event().unwrap_err();
+        assert_eq!(error.to_string(), "read failed at byte 10");
+        assert_eq!(
+            std::error::Error::source(&error).unwrap().to_string(),
+            "gone"
+        );
+    }
+}

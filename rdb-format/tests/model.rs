@@ -116,7 +116,7 @@ fn encode(target: Target, compression: Compression, written: &Written) -> Vec<u8
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_written_is_read(
