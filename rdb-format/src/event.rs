@@ -65,6 +65,7 @@ pub enum Event<'a> {
 
 /// All that a stream says about a key before its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KeyHead<'a> {
     /// The key.
     pub key: &'a [u8],
