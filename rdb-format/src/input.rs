@@ -1,5 +1,7 @@
 //! Lengths, numbers and strings off the front of a source.
 
+mod skip;
+
 use crate::decimal::Decimal;
 use crate::error::DecodeError;
 use crate::length::{WIDE_32, WIDE_64};
@@ -18,9 +20,6 @@ pub(crate) const INTEGER_32: u8 = 0xc2;
 pub(crate) const COMPRESSED: u8 = 0xc3;
 /// Expansion space above this is given back once it is not needed.
 const EXPANDED_KEPT_BYTES: usize = 1024 * 1024;
-
-/// What is skipped passes the buffer in pieces of this size.
-const SKIP_BYTES: u64 = 64 * 1024;
 
 /// Which of the two places a string that is not stored as it is goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -373,44 +372,5 @@ impl<S: Source> Input<S> {
         if let Place::Window(len) = blob.place {
             self.at = len;
         }
-    }
-
-    /// Passes so many lengths.
-    pub(crate) fn skip_lengths(&mut self, count: u32) -> Result<(), DecodeError> {
-        for _ in 0..count {
-            self.length()?;
-        }
-        self.commit();
-        Ok(())
-    }
-
-    /// Passes so many bytes without keeping them. Commits.
-    pub(crate) fn skip_bytes(&mut self, count: u64) -> Result<(), DecodeError> {
-        let mut left = count;
-        while left > 0 {
-            let piece = left.min(SKIP_BYTES);
-            self.take(usize::try_from(piece).unwrap_or(usize::MAX))?;
-            self.commit();
-            left = left.wrapping_sub(piece);
-        }
-        Ok(())
-    }
-
-    /// Passes a string without keeping it. Commits.
-    pub(crate) fn skip_string(&mut self) -> Result<(), DecodeError> {
-        let offset = self.position();
-        let length = match self.byte()? {
-            INTEGER_8 => 1,
-            INTEGER_16 => 2,
-            INTEGER_32 => 4,
-            COMPRESSED => {
-                let compressed = self.length()?;
-                self.length()?;
-                compressed
-            }
-            lead if lead < INTEGER_8 => self.length_from(lead)?,
-            byte => return Err(DecodeError::String { offset, byte }),
-        };
-        self.skip_bytes(length)
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// | target | header | loads in |
 /// |---|---|---|
-/// | [`Redis5`](Target::Redis5), the default | `REDIS0009` | Redis and Valkey from 5.0 on, `KeyDB`, Dragonfly |
+/// | [`Redis5`](Target::Redis5), the default | `REDIS0009` | all from Redis 5.0 on, and their kin |
 /// | [`Redis70`](Target::Redis70) | `REDIS0010` | Redis from 7.0 on, Valkey |
 /// | [`Redis72`](Target::Redis72) | `REDIS0011` | Redis from 7.2 on, Valkey |
 /// | [`Redis74`](Target::Redis74) | `REDIS0012` | Redis from 7.4 on |

@@ -264,10 +264,10 @@ impl ValueType {
 impl fmt::Display for ValueType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (encoding, family) = (self.encoding_name(), self.family().name());
-        if encoding == family {
-            f.write_str(family)
-        } else {
-            write!(f, "{encoding} {family}")
+        match self {
+            Self::String | Self::Module | Self::ModulePreview => f.write_str(family),
+            _ if encoding == family => f.write_str(family),
+            _ => write!(f, "{encoding} {family}"),
         }
     }
 }

@@ -326,7 +326,8 @@ fn empty_collections_are_reported_with_a_warning() {
 #[test]
 fn attributes_belong_to_the_next_key_only() {
     let bytes = b"REDIS0009\xf9\x07\xfd\x01\0\0\0\xfa\x01x\x01y\xf8\x40\x64\xfc\x02\0\0\0\0\0\0\0\
-        \0\x01a\x01b\xfc\xff\xff\xff\xff\xff\xff\xff\xff\0\x01c\x01d\0\x01e\x01f\xff\0\0\0\0\0\0\0\0";
+        \0\x01a\x01b\xfc\xff\xff\xff\xff\xff\xff\xff\xff\0\x01c\x01d\
+        \0\x01e\x01f\xff\0\0\0\0\0\0\0\0";
     let found = entries(Reader::from_slice(bytes)).unwrap();
     let facts: Vec<_> = found
         .iter()
