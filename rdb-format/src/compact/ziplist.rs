@@ -248,6 +248,8 @@ mod tests {
         assert_eq!(walk(&unknown).unwrap().len(), 2);
         let back = ziplist(12, 2, &[0, 0xf3, 3, 0xf6]);
         assert_eq!(walk(&back), Err(CompactError::BackLength { at: 12 }));
+        let back = ziplist(12, 2, &[0, 0xf3, 1, 0xf6]);
+        assert_eq!(walk(&back), Err(CompactError::BackLength { at: 12 }));
         let early = ziplist(12, 2, &[0, 0xf3, 0xff, 0xf6]);
         assert_eq!(walk(&early), Err(CompactError::EndMark { at: 12 }));
         assert_eq!(
