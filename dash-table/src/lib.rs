@@ -1,1 +1,60 @@
 //! A Dash hash table: extendible segments, bucket versions, and a hook before every change.
+//!
+//! A map that never stops to rehash, and of which a consistent snapshot can be taken bucket by
+//! bucket while writes go on.
+//!
+//! | start here | to |
+//! |---|---|
+//! | [`DashTable`] | use it as a map |
+//! | [`Observer`] | be handed each bucket before it changes, with a complete example |
+//! | [`DashTable::cut`] | open a cut: the state of this moment will be delivered |
+//! | [`DashTable::traverse`] | deliver what writes have not delivered, in small steps |
+//! | [`Stats`] | see how full it is, and where entries stand |
+//!
+//! # Example
+//!
+//! ```
+//! let mut table = dash_table::DashTable::new();
+//! table.insert("one", 1);
+//! assert_eq!(table.insert("one", 11), Some(1));
+//! assert_eq!(table.get("one"), Some(&11));
+//! assert_eq!(table.remove("one"), Some(11));
+//! assert!(table.is_empty());
+//! ```
+
+mod bucket;
+mod cursor;
+mod cut;
+mod iter;
+mod observer;
+mod stats;
+mod table;
+
+mod directory;
+mod error;
+mod fingerprint;
+mod geometry;
+mod group;
+mod hash;
+mod hook;
+mod planted;
+mod segment;
+mod slot;
+mod slot_set;
+mod stash;
+
+pub use crate::bucket::Bucket;
+pub use crate::cursor::{Cursor, Traversal};
+pub use crate::cut::Cut;
+pub use crate::hash::DefaultHashBuilder;
+pub use crate::iter::Iter;
+pub use crate::observer::Observer;
+#[cfg(planted)]
+pub use crate::planted::Bug;
+pub use crate::stats::Stats;
+pub use crate::table::DashTable;
+
+#[cfg(test)]
+extern crate self as dash_table;
+#[cfg(test)]
+mod tiny;

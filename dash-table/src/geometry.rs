@@ -1,0 +1,40 @@
+//! The shape of a segment: how many buckets, how many slots, how deep.
+//!
+//! Everything that depends on the shape reads it here.
+//! Unit tests run on a tiny shape, so that a handful of inserts displaces, overflows and splits.
+
+/// Entries that one bucket holds. At most 14: a [`Group`](crate::group::Group) has no more bytes.
+pub(crate) const SLOTS: usize = if cfg!(test) { 2 } else { 14 };
+
+/// Buckets that an entry can have as its home. At least four, so that displacement never
+/// meets itself; at most 255, so that a home fits a byte.
+pub(crate) const REGULAR: usize = if cfg!(test) { 4 } else { 56 };
+
+/// Buckets that take what home and neighbour cannot.
+pub(crate) const STASH: usize = if cfg!(test) { 2 } else { 4 };
+
+/// Buckets of a segment, its chain not counted.
+pub(crate) const BUCKETS: usize = REGULAR + STASH;
+
+/// Slots of a segment, its chain not counted.
+pub(crate) const SEGMENT_SLOTS: usize = BUCKETS * SLOTS;
+
+/// The most hash bits that the directory ever uses.
+///
+/// 2^24 segments hold about ten billion entries; the other bits of the hash choose home and
+/// fingerprint.
+pub(crate) const MAX_DEPTH: u32 = 24;
+
+/// A segment emptier than this does not split: its keys crowd into few homes, and halving it
+/// would buy little room for much memory.
+pub(crate) const SPLIT_ENTRIES_MIN: usize = SEGMENT_SLOTS / 4;
+
+/// The directory does not grow beyond this many entries per segment ...
+pub(crate) const DIRECTORY_PER_SEGMENT_MAX: usize = 16;
+
+/// ... unless it is smaller than this anyway.
+pub(crate) const DIRECTORY_FREE_MAX: usize = 1024;
+
+const _: () = assert!(SLOTS <= 14, "a group has room for fourteen fingerprints");
+const _: () = assert!(REGULAR >= 4 && REGULAR <= 255, "see REGULAR");
+const _: () = assert!(STASH >= 1, "a segment has a stash");

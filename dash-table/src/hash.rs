@@ -1,0 +1,126 @@
+//! A key's hash, and what each of its bits decides.
+//!
+//! ```text
+//!  63            40 39      32 31                     0
+//! +----------------+----------+------------------------+
+//! | segment prefix |   tag    |  home bucket           |
+//! +----------------+----------+------------------------+
+//! ```
+
+use std::hash::{BuildHasher, Hash};
+use std::num::NonZeroU8;
+
+use crate::geometry::{MAX_DEPTH, REGULAR};
+
+/// The default hasher: fast, and seeded afresh for every table.
+pub use foldhash::fast::RandomState as DefaultHashBuilder;
+
+/// An odd constant with well mixed bits: the golden ratio's fraction.
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The bits of a key, spread evenly over all 64.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct KeyHash(u64);
+
+/// A fingerprint: eight bits of the hash, never zero, because zero marks a vacant slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Tag(NonZeroU8);
+
+impl KeyHash {
+    /// Hashes `key`.
+    ///
+    /// The hasher's result is multiplied once more and folded, because different bits of it do
+    /// different work here, and many hashers (the identity above all) leave some bits idle.
+    #[inline]
+    pub(crate) fn of<Q: Hash + ?Sized>(hasher: &impl BuildHasher, key: &Q) -> Self {
+        let (low, high) = hasher.hash_one(key).carrying_mul(MIX, 0);
+        Self(low ^ high)
+    }
+
+    /// The first `depth` bits, as a number.
+    #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "at most MAX_DEPTH bits remain"
+    )]
+    pub(crate) fn prefix(self, depth: u32) -> usize {
+        // Two shifts, because a shift by all 64 bits (depth zero) is not one.
+        (self.0 >> 1 >> (63 - depth)) as usize
+    }
+
+    /// Whether the bit after the first `depth` is set.
+    #[inline]
+    pub(crate) fn bit(self, depth: u32) -> bool {
+        self.0 >> (63 - depth) & 1 == 1
+    }
+
+    /// How many leading bits, of those that the directory can use, are the same in both.
+    #[inline]
+    pub(crate) fn common_prefix(self, other: Self) -> u32 {
+        (self.0 ^ other.0).leading_zeros().min(MAX_DEPTH)
+    }
+
+    /// The bucket that the entry belongs to, below [`REGULAR`].
+    #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the product shifted is below REGULAR"
+    )]
+    pub(crate) fn home(self) -> usize {
+        // A multiplication and a shift instead of a division.
+        ((self.0 & 0xffff_ffff) * REGULAR as u64 >> 32) as usize
+    }
+
+    /// The fingerprint.
+    #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the low eight bits are wanted"
+    )]
+    pub(crate) fn tag(self) -> Tag {
+        Tag(NonZeroU8::new((self.0 >> 32) as u8).unwrap_or(NonZeroU8::MIN))
+    }
+}
+
+impl Tag {
+    /// The byte that stands in the group.
+    #[inline]
+    pub(crate) fn byte(self) -> u8 {
+        self.0.get()
+    }
+
+    /// The tag that stands in the group as `byte`, or `None` for a vacant slot.
+    #[inline]
+    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
+        NonZeroU8::new(byte).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_empty_prefix_is_zero() {
+        assert_eq!(KeyHash(u64::MAX).prefix(0), 0);
+        assert_eq!(KeyHash(u64::MAX).prefix(MAX_DEPTH), (1 << MAX_DEPTH) - 1);
+    }
+
+    #[test]
+    fn a_tag_is_never_vacant() {
+        assert_eq!(KeyHash(0).tag().byte(), 1);
+        assert_eq!(KeyHash(0xff << 32).tag().byte(), 255);
+    }
+
+    #[test]
+    fn homes_span_the_regular_buckets() {
+        assert_eq!(KeyHash(0).home(), 0);
+        assert_eq!(KeyHash(0xffff_ffff).home(), REGULAR - 1);
+    }
+
+    #[test]
+    fn the_common_prefix_ends_at_the_last_bit_of_the_directory() {
+        assert_eq!(KeyHash(7).common_prefix(KeyHash(7)), MAX_DEPTH);
+        assert_eq!(KeyHash(0).common_prefix(KeyHash(1 << 62)), 1);
+    }
+}

@@ -1,0 +1,108 @@
+//! What every mutation carries along: the cuts, the observer, and the counts.
+//!
+//! The rule that makes overlapping cuts correct has its one home here: *whoever stamps a bucket
+//! must first deliver it to every cut that the stamp would hide it from*.
+
+use crate::bucket::Bucket;
+use crate::cut::{Cut, Cuts};
+use crate::observer::Observer;
+use crate::planted::{Bug, Plant};
+use crate::segment::Segment;
+
+/// What a table counts.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Tally {
+    /// Entries in the table.
+    pub(crate) entries: usize,
+    /// Entries moved to another bucket to make room, since the table was made.
+    pub(crate) displacements: u64,
+    /// Segments split, since the table was made.
+    pub(crate) splits: u64,
+}
+
+/// The context of one mutation.
+#[derive(Debug)]
+pub(crate) struct Hook<'a, O> {
+    pub(crate) cuts: &'a Cuts,
+    pub(crate) observer: &'a mut O,
+    pub(crate) tally: &'a mut Tally,
+    pub(crate) plant: Plant,
+}
+
+impl<O> Hook<'_, O> {
+    /// Must be called before the entries of a bucket change in any way.
+    #[inline]
+    pub(crate) fn before_change<K, V>(&mut self, segment: &mut Segment<K, V>, bucket: usize)
+    where
+        O: Observer<K, V>,
+    {
+        if O::ENABLED && segment.version(bucket) != self.cuts.clock() {
+            self.deliver_and_stamp(segment, bucket, self.cuts.clock(), |_| true);
+        }
+    }
+
+    /// As [`before_change`](Self::before_change), unless this bug is planted.
+    #[inline]
+    pub(crate) fn before_change_unless<K, V>(
+        &mut self,
+        bug: Bug,
+        segment: &mut Segment<K, V>,
+        bucket: usize,
+    ) where
+        O: Observer<K, V>,
+    {
+        if !self.plant.has(bug) {
+            self.before_change(segment, bucket);
+        }
+    }
+
+    /// Delivers a bucket that the traversal of `cut` has reached, and stamps it as covered for
+    /// this cut and the older ones. Newer cuts will still meet it.
+    pub(crate) fn visit<K, V>(&mut self, segment: &mut Segment<K, V>, bucket: usize, cut: Cut)
+    where
+        O: Observer<K, V>,
+    {
+        if !cut.needs(segment.version(bucket)) {
+            return;
+        }
+        let stamp = if self.plant.has(Bug::TraversalHidesFromNewerCut) {
+            self.cuts.clock()
+        } else {
+            cut.covered_from()
+        };
+        let alone = self.plant.has(Bug::TraversalHidesFromOlderCut);
+        self.deliver_and_stamp(segment, bucket, stamp, |other| {
+            if alone { other == cut } else { other <= cut }
+        });
+    }
+
+    #[cold]
+    fn deliver_and_stamp<K, V>(
+        &mut self,
+        segment: &mut Segment<K, V>,
+        bucket: usize,
+        stamp: u64,
+        is_meant: impl Fn(Cut) -> bool,
+    ) where
+        O: Observer<K, V>,
+    {
+        if self.plant.has(Bug::StampBeforeDelivery) {
+            segment.stamp(bucket, stamp);
+        }
+        let version = segment.version(bucket);
+        let view = Bucket::new(segment.entries(bucket));
+        if !view.is_empty() {
+            let open = self.cuts.opened();
+            for &cut in open
+                .iter()
+                .filter(|cut| cut.needs(version) && is_meant(**cut))
+            {
+                if self.plant.has(Bug::HideFromOlderCut) && Some(&cut) != open.last() {
+                    continue;
+                }
+                self.observer.deliver(cut, view);
+            }
+        }
+        segment.stamp(bucket, stamp);
+    }
+}

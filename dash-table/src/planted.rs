@@ -1,0 +1,65 @@
+//! Bugs planted on purpose, so that the tests can show that they would find them.
+//!
+//! Only `--cfg planted` lets anybody plant one; without it [`Plant`] is empty and always says no.
+
+/// A way to lose, change or repeat what a cut sees.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+#[cfg_attr(
+    not(planted),
+    expect(unreachable_pub, reason = "exported under `--cfg planted` only")
+)]
+pub enum Bug {
+    /// `insert` of a present key changes its bucket without delivering it.
+    SkipDeliveryOnOverwrite,
+    /// `insert` of a new key changes its bucket without delivering it.
+    SkipDeliveryOnInsert,
+    /// `remove` changes its bucket without delivering it.
+    SkipDeliveryOnRemove,
+    /// `get_mut` lends a value without delivering its bucket.
+    SkipDeliveryOnGetMut,
+    /// A split moves entries out of buckets that it has not delivered.
+    SkipDeliveryOnSplit,
+    /// A displacement moves an entry between buckets that it has not delivered.
+    SkipDeliveryOnDisplacement,
+    /// Entries leave the stash without a delivery.
+    SkipDeliveryOnUnload,
+    /// The pending cuts are computed after the stamp, so none is left.
+    StampBeforeDelivery,
+    /// The buckets of a new segment start at version zero, so every cut takes them again.
+    NewSegmentAtVersionZero,
+    /// A write delivers to the newest pending cut only, and hides the bucket from the others.
+    HideFromOlderCut,
+    /// The traversal of a cut delivers to it alone, and hides the bucket from older cuts.
+    TraversalHidesFromOlderCut,
+    /// The traversal of a cut stamps with the clock, and hides the bucket from newer cuts.
+    TraversalHidesFromNewerCut,
+}
+
+/// The bug that is planted in one table, if any.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Plant {
+    #[cfg(planted)]
+    bug: Option<Bug>,
+}
+
+impl Plant {
+    /// Whether this bug is planted.
+    #[cfg(planted)]
+    pub(crate) fn has(self, bug: Bug) -> bool {
+        self.bug == Some(bug)
+    }
+
+    /// Never: nothing is planted in a normal build.
+    #[cfg(not(planted))]
+    #[inline]
+    pub(crate) const fn has(self, _: Bug) -> bool {
+        false
+    }
+
+    /// Plants a bug, or pulls it out.
+    #[cfg(planted)]
+    pub(crate) fn set(&mut self, bug: Option<Bug>) {
+        self.bug = bug;
+    }
+}

@@ -1,0 +1,481 @@
+//! A segment: buckets that share a hash prefix, and how an entry finds its place among them.
+//!
+//! An entry stands in its *home* bucket, in the *neighbour* after it (as a guest), in the stash,
+//! or, when all that is full and a split would not help, in the segment's chain.
+
+use crate::error::SplitError;
+use crate::geometry::{
+    BUCKETS, MAX_DEPTH, REGULAR, SEGMENT_SLOTS, SLOTS, SPLIT_ENTRIES_MIN, STASH,
+};
+use crate::hash::{KeyHash, Tag};
+use crate::hook::Hook;
+use crate::observer::Observer;
+use crate::planted::Bug;
+use crate::slot::{Block, Entries};
+use crate::slot_set::SlotSet;
+use crate::stash::Link;
+
+/// Buckets that share the first `depth` bits of their entries' hashes.
+///
+/// Physical buckets are numbered: regular ones, then the stash, then the chain.
+pub(crate) struct Segment<K, V> {
+    pub(crate) block: Box<Block<Header<K, V>, (K, V), BUCKETS>>,
+}
+
+/// What a segment knows besides its groups and slots.
+pub(crate) struct Header<K, V> {
+    /// The clock at each bucket's last change or delivery.
+    versions: [u64; BUCKETS],
+    /// The home of each entry in the stash; meaningless for vacant slots.
+    pub(crate) stash_homes: [[u8; SLOTS]; STASH],
+    /// How many leading hash bits all entries share.
+    depth: u32,
+    /// Those bits, left-aligned in [`MAX_DEPTH`] bits.
+    position: u32,
+    /// Buckets for entries that no split could separate; empty in any normal segment.
+    pub(crate) chain: Vec<Link<K, V>>,
+}
+
+/// Where an entry stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    pub(crate) bucket: usize,
+    pub(crate) slot: usize,
+}
+
+/// Which entries of a segment a split moves.
+struct Movers {
+    block: [SlotSet; BUCKETS],
+    chain: Vec<SlotSet>,
+    /// How many leading bits all hashes share.
+    shared_bits: u32,
+}
+
+impl<K, V> Segment<K, V> {
+    /// An empty segment whose buckets have been changed last at `version`.
+    pub(crate) fn new(depth: u32, position: u32, version: u64) -> Self {
+        Self {
+            block: Block::boxed(Header {
+                versions: [version; BUCKETS],
+                stash_homes: [[0; SLOTS]; STASH],
+                depth,
+                position,
+                chain: Vec::new(),
+            }),
+        }
+    }
+
+    /// How many leading hash bits all entries share.
+    pub(crate) fn depth(&self) -> u32 {
+        self.block.header.depth
+    }
+
+    /// The first hash position that is not this segment's, in units of 2^-[`MAX_DEPTH`].
+    pub(crate) fn end(&self) -> u32 {
+        self.position() + (1 << (MAX_DEPTH - self.depth()))
+    }
+
+    /// The first hash position of this segment, in units of 2^-[`MAX_DEPTH`].
+    pub(crate) fn position(&self) -> u32 {
+        self.block.header.position
+    }
+
+    /// Physical buckets, chain included.
+    pub(crate) fn bucket_count(&self) -> usize {
+        BUCKETS + self.block.header.chain.len()
+    }
+
+    /// Entries, counted in O(buckets).
+    pub(crate) fn count_entries(&self) -> usize {
+        (0..self.bucket_count())
+            .map(|bucket| self.entries(bucket).len())
+            .sum()
+    }
+
+    /// Entries that stand in the bucket after their home, counted in O(buckets).
+    pub(crate) fn count_guests(&self) -> usize {
+        (0..REGULAR)
+            .map(|bucket| self.block.group(bucket).guests().len())
+            .sum()
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let chain = &self.block.header.chain;
+        size_of_val(&*self.block)
+            + chain.capacity() * size_of::<Link<K, V>>()
+            + chain.iter().map(|link| size_of_val(&**link)).sum::<usize>()
+    }
+
+    /// The entries of a physical bucket.
+    #[inline]
+    pub(crate) fn entries(&self, bucket: usize) -> Entries<'_, (K, V)> {
+        match self.link(bucket) {
+            Some(link) => link.entries(0),
+            None => self.block.entries(bucket),
+        }
+    }
+
+    /// The clock at the last change or delivery of a physical bucket.
+    #[inline]
+    pub(crate) fn version(&self, bucket: usize) -> u64 {
+        match self.link(bucket) {
+            Some(link) => link.header.version,
+            None => self.block.header.versions[bucket],
+        }
+    }
+
+    /// Sets the version of a physical bucket.
+    pub(crate) fn stamp(&mut self, bucket: usize, version: u64) {
+        match self.link_mut(bucket) {
+            Some(link) => link.header.version = version,
+            None => self.block.header.versions[bucket] = version,
+        }
+    }
+
+    /// Finds an entry by its hash and a test of its key.
+    #[inline]
+    pub(crate) fn find(&self, hash: KeyHash, is_key: impl Fn(&K) -> bool) -> Option<Place> {
+        let (tag, home) = (hash.tag(), hash.home());
+        let next = after(home);
+        let is_match = |entry: &(K, V)| is_key(&entry.0);
+        let owned = self.block.group(home).guests().complement();
+        if let Some(slot) = self.block.find(home, tag, owned, is_match) {
+            return Some(Place { bucket: home, slot });
+        }
+        let guests = self.block.group(next).guests();
+        if let Some(slot) = self.block.find(next, tag, guests, is_match) {
+            return Some(Place { bucket: next, slot });
+        }
+        if self.block.group(home).may_overflow(tag) {
+            return self.find_overflow(home, tag, is_match);
+        }
+        None
+    }
+
+    /// The entry at `place`.
+    #[inline]
+    pub(crate) fn get(&self, place: Place) -> &(K, V) {
+        match self.link(place.bucket) {
+            Some(link) => link.get(0, place.slot),
+            None => self.block.get(place.bucket, place.slot),
+        }
+    }
+
+    /// The entry at `place`, to change. The caller has passed the hook.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, place: Place) -> &mut (K, V) {
+        if place.bucket < BUCKETS {
+            self.block.get_mut(place.bucket, place.slot)
+        } else {
+            self.block.header.chain[place.bucket - BUCKETS].get_mut(0, place.slot)
+        }
+    }
+
+    /// Adds an entry that is not there yet, or gives it back when there is no room without a
+    /// split or a longer chain.
+    #[inline]
+    pub(crate) fn add<O>(
+        &mut self,
+        hash: KeyHash,
+        entry: (K, V),
+        hook: &mut Hook<'_, O>,
+    ) -> Result<(), (K, V)>
+    where
+        O: Observer<K, V>,
+    {
+        let (tag, home) = (hash.tag(), hash.home());
+        if let Some(place) = self.regular_room(home) {
+            self.put_new(home, place, tag, entry, hook);
+            return Ok(());
+        }
+        self.add_crowded(home, tag, entry, hook)
+    }
+
+    /// Takes the entry at `place` out.
+    pub(crate) fn remove<O>(&mut self, place: Place, hook: &mut Hook<'_, O>) -> (K, V)
+    where
+        O: Observer<K, V>,
+    {
+        hook.before_change_unless(Bug::SkipDeliveryOnRemove, self, place.bucket);
+        hook.tally.entries -= 1;
+        let entry = self.take(place);
+        if place.bucket >= REGULAR {
+            self.trim_chain();
+        }
+        entry
+    }
+
+    /// Takes the entry at `place` out. The caller has passed the hook, and trims the chain.
+    fn take(&mut self, place: Place) -> (K, V) {
+        if place.bucket < REGULAR {
+            self.block.take(place.bucket, place.slot).1
+        } else {
+            self.take_overflow(place).2
+        }
+    }
+
+    /// Keeps the entries that `keep` says yes to, and drops the others.
+    pub(crate) fn retain<O>(
+        &mut self,
+        mut keep: impl FnMut(&K, &mut V) -> bool,
+        hook: &mut Hook<'_, O>,
+    ) where
+        O: Observer<K, V>,
+    {
+        for bucket in 0..self.bucket_count() {
+            for slot in self.entries(bucket).slots() {
+                hook.before_change(self, bucket);
+                let place = Place { bucket, slot };
+                let (key, value) = self.get_mut(place);
+                if !keep(key, value) {
+                    hook.tally.entries -= 1;
+                    drop(self.take(place));
+                }
+            }
+        }
+        self.trim_chain();
+    }
+
+    /// Drops every entry, and gives the chain back.
+    pub(crate) fn clear<O>(&mut self, hook: &mut Hook<'_, O>)
+    where
+        O: Observer<K, V>,
+    {
+        for bucket in 0..self.bucket_count() {
+            hook.before_change(self, bucket);
+            let tally = &mut *hook.tally;
+            let dropped = || tally.entries -= 1;
+            match self.link_mut(bucket) {
+                Some(link) => link.clear(0, dropped),
+                None => self.block.clear(bucket, dropped),
+            }
+        }
+        // Last, so that a panic of some entry's drop leaves no entry that a lookup would miss.
+        self.trim_chain();
+        self.rebuild_filters();
+    }
+
+    /// Moves the upper half of the hash range to a new segment.
+    ///
+    /// Every key is hashed, and every bucket that gives is delivered, before anything moves: a
+    /// panic in either leaves the segment whole. `newcomer` is the hash of an entry that waits
+    /// for room; without one the segment splits whatever it holds.
+    ///
+    /// # Errors
+    ///
+    /// When the split would not separate the entries and `newcomer` from each other, or would
+    /// halve a segment that is nearly empty.
+    pub(crate) fn split<O>(
+        &mut self,
+        newcomer: Option<KeyHash>,
+        hash_of: impl Fn(&K) -> KeyHash,
+        hook: &mut Hook<'_, O>,
+    ) -> Result<Self, SplitError>
+    where
+        O: Observer<K, V>,
+    {
+        let movers = self.movers(newcomer, hash_of);
+        if newcomer.is_some() {
+            let entries = self.count_entries();
+            if entries < SPLIT_ENTRIES_MIN {
+                return Err(SplitError::TooEmpty {
+                    entries,
+                    slots: SEGMENT_SLOTS,
+                });
+            }
+            if movers.shared_bits == MAX_DEPTH {
+                return Err(SplitError::Inseparable {
+                    entries,
+                    bits: MAX_DEPTH,
+                });
+            }
+        }
+        Ok(self.split_off(&movers, hook))
+    }
+
+    /// The entries whose next hash bit is set, and how many bits all hashes share.
+    fn movers(&self, newcomer: Option<KeyHash>, hash_of: impl Fn(&K) -> KeyHash) -> Movers {
+        let depth = self.depth();
+        let mut shared_bits = MAX_DEPTH;
+        let mut movers_of = |bucket| {
+            let entries = self.entries(bucket);
+            let mut movers = SlotSet::NONE;
+            for (slot, (key, _)) in entries.slots().zip(entries) {
+                let hash = hash_of(key);
+                shared_bits = shared_bits.min(newcomer.map_or(0, |new| hash.common_prefix(new)));
+                if hash.bit(depth) {
+                    movers.add(slot);
+                }
+            }
+            movers
+        };
+        let block = std::array::from_fn(&mut movers_of);
+        let chain = (BUCKETS..self.bucket_count()).map(movers_of).collect();
+        Movers {
+            block,
+            chain,
+            shared_bits,
+        }
+    }
+
+    /// Splits. Entries of the block keep bucket and slot, because the next bit of the prefix
+    /// changes neither home nor tag; so they fit, whatever they are.
+    fn split_off<O>(&mut self, movers: &Movers, hook: &mut Hook<'_, O>) -> Self
+    where
+        O: Observer<K, V>,
+    {
+        for (bucket, set) in movers.block.iter().chain(&movers.chain).enumerate() {
+            if !set.is_empty() {
+                hook.before_change_unless(Bug::SkipDeliveryOnSplit, self, bucket);
+            }
+        }
+        let at_zero = hook.plant.has(Bug::NewSegmentAtVersionZero);
+        let version = if at_zero { 0 } else { hook.cuts.clock() };
+        let depth = self.depth() + 1;
+        let middle = self.position() + (1 << (MAX_DEPTH - depth));
+        let mut upper = Self::new(depth, middle, version);
+        self.block.header.depth = depth;
+        for (bucket, &set) in movers.block.iter().enumerate() {
+            self.block.move_slots(bucket, set, &mut upper.block);
+        }
+        upper.block.header.stash_homes = self.block.header.stash_homes;
+        self.split_chain(&movers.chain, &mut upper, version);
+        self.rebuild_filters();
+        upper.rebuild_filters();
+        self.unload(hook);
+        upper.unload(hook);
+        hook.tally.splits += 1;
+        upper
+    }
+
+    /// A vacant slot in the home or its neighbour.
+    #[inline]
+    pub(crate) fn regular_room(&self, home: usize) -> Option<Place> {
+        let next = after(home);
+        let here = self.block.group(home).vacant();
+        let there = self.block.group(next).vacant();
+        let (bucket, vacant) = if here.len() >= there.len() {
+            (home, here)
+        } else {
+            (next, there)
+        };
+        vacant.first().map(|slot| Place { bucket, slot })
+    }
+
+    /// Fills a slot of the home or its neighbour. The caller has passed the hook.
+    #[inline]
+    pub(crate) fn put_regular(&mut self, home: usize, place: Place, tag: Tag, entry: (K, V)) {
+        self.block.put(place.bucket, place.slot, tag, entry);
+        if place.bucket != home {
+            self.block.mark_guest(place.bucket, place.slot);
+        }
+    }
+
+    /// Adds an entry whose home and neighbour are full.
+    #[cold]
+    fn add_crowded<O>(
+        &mut self,
+        home: usize,
+        tag: Tag,
+        entry: (K, V),
+        hook: &mut Hook<'_, O>,
+    ) -> Result<(), (K, V)>
+    where
+        O: Observer<K, V>,
+    {
+        if let Some(place) = self.displace(home, hook) {
+            self.put_new(home, place, tag, entry, hook);
+            return Ok(());
+        }
+        let mut room = self.stash_room(home);
+        if room.is_none() {
+            self.unload(hook);
+            room = self.regular_room(home).or_else(|| self.stash_room(home));
+        }
+        let Some(place) = room.or_else(|| self.chain_room()) else {
+            return Err(entry);
+        };
+        self.put_new(home, place, tag, entry, hook);
+        Ok(())
+    }
+
+    /// Fills a vacant slot anywhere with an entry that the table did not have.
+    #[inline]
+    fn put_new<O>(
+        &mut self,
+        home: usize,
+        place: Place,
+        tag: Tag,
+        entry: (K, V),
+        hook: &mut Hook<'_, O>,
+    ) where
+        O: Observer<K, V>,
+    {
+        hook.before_change_unless(Bug::SkipDeliveryOnInsert, self, place.bucket);
+        if place.bucket < REGULAR {
+            self.put_regular(home, place, tag, entry);
+        } else {
+            self.put_overflow(home, place, tag, entry);
+        }
+    }
+
+    /// Frees a slot in the home or its neighbour by moving one entry one bucket on or back.
+    fn displace<O>(&mut self, home: usize, hook: &mut Hook<'_, O>) -> Option<Place>
+    where
+        O: Observer<K, V>,
+    {
+        let (next, previous) = (after(home), before(home));
+        let owned = self.block.group(next).guests().complement();
+        if let Some(slot) = owned.first()
+            && let Some(target) = self.block.group(after(next)).vacant().first()
+        {
+            let to = Place {
+                bucket: after(next),
+                slot: target,
+            };
+            return Some(self.displace_one(next, Place { bucket: next, slot }, to, hook));
+        }
+        if let Some(slot) = self.block.group(home).guests().first()
+            && let Some(target) = self.block.group(previous).vacant().first()
+        {
+            let to = Place {
+                bucket: previous,
+                slot: target,
+            };
+            return Some(self.displace_one(previous, Place { bucket: home, slot }, to, hook));
+        }
+        None
+    }
+
+    /// Moves one entry, whose home is `home`, and says which slot that freed.
+    fn displace_one<O>(
+        &mut self,
+        home: usize,
+        from: Place,
+        to: Place,
+        hook: &mut Hook<'_, O>,
+    ) -> Place
+    where
+        O: Observer<K, V>,
+    {
+        hook.before_change_unless(Bug::SkipDeliveryOnDisplacement, self, from.bucket);
+        hook.before_change_unless(Bug::SkipDeliveryOnDisplacement, self, to.bucket);
+        let (tag, entry) = self.block.take(from.bucket, from.slot);
+        self.put_regular(home, to, tag, entry);
+        hook.tally.displacements += 1;
+        from
+    }
+}
+
+/// The bucket after a regular one, in a ring.
+#[inline]
+pub(crate) fn after(bucket: usize) -> usize {
+    if bucket + 1 == REGULAR { 0 } else { bucket + 1 }
+}
+
+/// The bucket before a regular one, in a ring.
+#[inline]
+fn before(bucket: usize) -> usize {
+    if bucket == 0 { REGULAR - 1 } else { bucket - 1 }
+}

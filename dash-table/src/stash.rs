@@ -1,0 +1,238 @@
+//! Overflow: the stash of a segment, and the chain behind it.
+//!
+//! The stash takes what home and neighbour cannot. The chain takes what the stash cannot, when
+//! a split would not separate the keys: with any decent hasher it does not exist.
+//! Both remember each entry's home, so that nothing here needs to hash a key.
+
+use crate::geometry::{BUCKETS, REGULAR, SLOTS, STASH};
+use crate::group;
+use crate::hash::{KeyHash, Tag};
+use crate::hook::Hook;
+use crate::observer::Observer;
+use crate::planted::Bug;
+use crate::segment::{Place, Segment};
+use crate::slot::Block;
+use crate::slot_set::SlotSet;
+
+/// One bucket of the chain.
+pub(crate) type Link<K, V> = Box<Block<LinkHeader, (K, V), 1>>;
+
+/// What a bucket of the chain knows besides its slots.
+pub(crate) struct LinkHeader {
+    /// The clock at its last change or delivery.
+    pub(crate) version: u64,
+    /// The home of each entry; meaningless for vacant slots.
+    homes: [u8; SLOTS],
+}
+
+impl<K, V> Segment<K, V> {
+    /// The chain's bucket with this physical number, or `None` for a bucket of the block.
+    #[inline]
+    pub(crate) fn link(&self, bucket: usize) -> Option<&Link<K, V>> {
+        let index = bucket.checked_sub(BUCKETS)?;
+        Some(&self.block.header.chain[index])
+    }
+
+    /// As [`link`](Self::link), to change.
+    #[inline]
+    pub(crate) fn link_mut(&mut self, bucket: usize) -> Option<&mut Link<K, V>> {
+        let index = bucket.checked_sub(BUCKETS)?;
+        Some(&mut self.block.header.chain[index])
+    }
+
+    /// Finds an entry of this home and tag in the stash or the chain.
+    #[cold]
+    pub(crate) fn find_overflow(
+        &self,
+        home: usize,
+        tag: Tag,
+        is_match: impl Fn(&(K, V)) -> bool,
+    ) -> Option<Place> {
+        for bucket in stash_from(home) {
+            if let Some(slot) = self.block.find(bucket, tag, SlotSet::ALL, &is_match) {
+                return Some(Place { bucket, slot });
+            }
+        }
+        self.block
+            .header
+            .chain
+            .iter()
+            .zip(BUCKETS..)
+            .find_map(|(link, bucket)| {
+                let slot = link.find(0, tag, SlotSet::ALL, &is_match)?;
+                Some(Place { bucket, slot })
+            })
+    }
+
+    /// A vacant slot in the stash.
+    pub(crate) fn stash_room(&self, home: usize) -> Option<Place> {
+        stash_from(home).find_map(|bucket| {
+            let slot = self.block.group(bucket).vacant().first()?;
+            Some(Place { bucket, slot })
+        })
+    }
+
+    /// A vacant slot in the chain.
+    pub(crate) fn chain_room(&self) -> Option<Place> {
+        self.block
+            .header
+            .chain
+            .iter()
+            .zip(BUCKETS..)
+            .find_map(|(link, bucket)| {
+                let slot = link.group(0).vacant().first()?;
+                Some(Place { bucket, slot })
+            })
+    }
+
+    /// Whether it is time to ask for a split: the chain does not exist, or has doubled since
+    /// the last refusal. Keeps the cost of being refused constant for each entry.
+    pub(crate) fn may_ask_for_split(&self) -> bool {
+        let links = self.block.header.chain.len();
+        links == 0 || links.is_power_of_two()
+    }
+
+    /// Lengthens the chain by a bucket, and adds an entry there that the table does not have.
+    pub(crate) fn add_to_chain<O>(&mut self, hash: KeyHash, entry: (K, V), hook: &Hook<'_, O>) {
+        let header = LinkHeader {
+            version: hook.cuts.clock(),
+            homes: [0; SLOTS],
+        };
+        let place = Place {
+            bucket: self.bucket_count(),
+            slot: 0,
+        };
+        self.block.header.chain.push(Block::boxed(header));
+        self.put_overflow(hash.home(), place, hash.tag(), entry);
+    }
+
+    /// Gives back the empty buckets at the end of the chain. The others keep their numbers,
+    /// which the cursor relies on.
+    pub(crate) fn trim_chain(&mut self) {
+        let chain = &mut self.block.header.chain;
+        while chain
+            .last()
+            .is_some_and(|link| link.group(0).occupied().is_empty())
+        {
+            chain.pop();
+        }
+    }
+
+    /// Fills a slot of the stash or the chain. The caller has passed the hook.
+    pub(crate) fn put_overflow(&mut self, home: usize, place: Place, tag: Tag, entry: (K, V)) {
+        let byte = u8::try_from(home).unwrap_or(u8::MAX);
+        if let Some(link) = self.link_mut(place.bucket) {
+            link.put(0, place.slot, tag, entry);
+            link.header.homes[place.slot] = byte;
+        } else {
+            self.block.put(place.bucket, place.slot, tag, entry);
+            self.block.header.stash_homes[place.bucket - REGULAR][place.slot] = byte;
+        }
+        self.block.admit(home, tag);
+    }
+
+    /// Takes an entry out of the stash or the chain, and corrects the filter of its home.
+    /// The caller has passed the hook.
+    pub(crate) fn take_overflow(&mut self, place: Place) -> (usize, Tag, (K, V)) {
+        let home = self.overflow_home(place);
+        let (tag, entry) = match self.link_mut(place.bucket) {
+            Some(link) => link.take(0, place.slot),
+            None => self.block.take(place.bucket, place.slot),
+        };
+        let shares_bit =
+            |(other_home, other_tag)| other_home == home && group::same_filter_bit(other_tag, tag);
+        if !self.overflow().any(shares_bit) {
+            self.block.expel(home, tag);
+        }
+        (home, tag, entry)
+    }
+
+    /// Brings entries of the stash and the chain back to their home or its neighbour, as far as
+    /// there is room.
+    pub(crate) fn unload<O>(&mut self, hook: &mut Hook<'_, O>)
+    where
+        O: Observer<K, V>,
+    {
+        for bucket in REGULAR..self.bucket_count() {
+            for slot in self.entries(bucket).slots() {
+                let from = Place { bucket, slot };
+                let home = self.overflow_home(from);
+                let Some(to) = self.regular_room(home) else {
+                    continue;
+                };
+                hook.before_change_unless(Bug::SkipDeliveryOnUnload, self, from.bucket);
+                hook.before_change_unless(Bug::SkipDeliveryOnUnload, self, to.bucket);
+                let (_, tag, entry) = self.take_overflow(from);
+                self.put_regular(home, to, tag, entry);
+                hook.tally.displacements += 1;
+            }
+        }
+        self.trim_chain();
+    }
+
+    /// Divides the chain between this segment and `upper`, which has none yet.
+    ///
+    /// `movers` names the entries that leave, link by link. The new links of either side take
+    /// the versions of those that they are made of: the caller has delivered and stamped all.
+    pub(crate) fn split_chain(&mut self, movers: &[SlotSet], upper: &mut Self, version: u64) {
+        for (mut link, &set) in std::mem::take(&mut self.block.header.chain)
+            .into_iter()
+            .zip(movers)
+        {
+            let mut leaving = Block::boxed(LinkHeader {
+                version,
+                homes: link.header.homes,
+            });
+            link.move_slots(0, set, &mut leaving);
+            for (side, part) in [(&mut *self, link), (&mut *upper, leaving)] {
+                if !part.group(0).occupied().is_empty() {
+                    side.block.header.chain.push(part);
+                }
+            }
+        }
+    }
+
+    /// Computes every home's filter anew from what overflows.
+    pub(crate) fn rebuild_filters(&mut self) {
+        for home in 0..REGULAR {
+            self.block.expel_all(home);
+        }
+        for bucket in REGULAR..self.bucket_count() {
+            for slot in self.entries(bucket).slots() {
+                let place = Place { bucket, slot };
+                if let Some(tag) = self.tag(place) {
+                    self.block.admit(self.overflow_home(place), tag);
+                }
+            }
+        }
+    }
+
+    /// Home and tag of every entry of the stash and the chain.
+    fn overflow(&self) -> impl Iterator<Item = (usize, Tag)> {
+        (REGULAR..self.bucket_count()).flat_map(move |bucket| {
+            self.entries(bucket).slots().filter_map(move |slot| {
+                let place = Place { bucket, slot };
+                Some((self.overflow_home(place), self.tag(place)?))
+            })
+        })
+    }
+
+    fn tag(&self, place: Place) -> Option<Tag> {
+        match self.link(place.bucket) {
+            Some(link) => link.group(0).tag(place.slot),
+            None => self.block.group(place.bucket).tag(place.slot),
+        }
+    }
+
+    fn overflow_home(&self, place: Place) -> usize {
+        usize::from(match self.link(place.bucket) {
+            Some(link) => link.header.homes[place.slot],
+            None => self.block.header.stash_homes[place.bucket - REGULAR][place.slot],
+        })
+    }
+}
+
+/// The stash buckets, beginning with the one that a home prefers.
+fn stash_from(home: usize) -> impl Iterator<Item = usize> {
+    (0..STASH).map(move |step| REGULAR + (home + step) % STASH)
+}

@@ -1,0 +1,375 @@
+//! The map.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+use std::mem;
+
+use crate::cursor::{Cursor, Traversal};
+use crate::cut::{Cut, Cuts};
+use crate::directory::Directory;
+use crate::geometry::{MAX_DEPTH, SEGMENT_SLOTS};
+use crate::hash::{DefaultHashBuilder, KeyHash};
+use crate::hook::{Hook, Tally};
+use crate::iter::Iter;
+use crate::observer::Observer;
+use crate::planted::{Bug, Plant};
+use crate::segment::{Place, Segment};
+
+/// A hash map that grows by one small segment at a time, and tells an observer about every
+/// bucket before it changes.
+///
+/// `O` is the [`Observer`]; with the default, `()`, the hook compiles to nothing.
+///
+/// # Complexity
+///
+/// Lookups and changes take O(1) expected time, for a hasher that tells keys apart. An insert
+/// moves at most the entries of one segment (840 slots), plus, when the directory doubles, four
+/// bytes for each of its entries (about one per 300 keys).
+/// Keys with equal hashes are chained: n of them cost O(n) per operation, and no more memory than
+/// others.
+///
+/// # Panics
+///
+/// A panic in `Hash`, `Eq`, `Drop` or the observer leaves a valid table with all its other
+/// entries.
+///
+/// # Source
+///
+/// Lu, Hao, Wang, Lo: "Dash: Scalable Hashing on Persistent Memory", VLDB 2020, without what it
+/// does for persistence and for threads.
+pub struct DashTable<K, V, S = DefaultHashBuilder, O = ()> {
+    directory: Directory<K, V>,
+    cuts: Cuts,
+    tally: Tally,
+    plant: Plant,
+    hasher: S,
+    observer: O,
+}
+
+/// Where an entry stands in the table.
+#[derive(Clone, Copy)]
+struct Location {
+    segment: usize,
+    place: Place,
+}
+
+impl<K, V> DashTable<K, V> {
+    /// An empty table, which owns no memory yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<K: Hash + Eq, V> DashTable<K, V> {
+    /// An empty table with room for about `capacity` entries.
+    pub fn with_capacity(capacity: usize) -> Self {
+        let mut table = Self::new();
+        table.reserve(capacity);
+        table
+    }
+}
+
+impl<K, V, S: Default, O: Default> Default for DashTable<K, V, S, O> {
+    fn default() -> Self {
+        Self::with_parts(S::default(), O::default())
+    }
+}
+
+impl<K, V, S, O> DashTable<K, V, S, O> {
+    fn with_parts(hasher: S, observer: O) -> Self {
+        Self {
+            directory: Directory::new(),
+            cuts: Cuts::new(),
+            tally: Tally::default(),
+            plant: Plant::default(),
+            hasher,
+            observer,
+        }
+    }
+
+    /// Whoever is told about changes.
+    pub fn observer(&self) -> &O {
+        &self.observer
+    }
+
+    /// As [`observer`](Self::observer), to change.
+    pub fn observer_mut(&mut self) -> &mut O {
+        &mut self.observer
+    }
+
+    /// How many entries.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.tally.entries
+    }
+
+    /// Whether there is no entry.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Every entry, in no particular order.
+    pub fn iter(&self) -> Iter<'_, K, V> {
+        Iter::new(self.directory.segments(), self.len())
+    }
+
+    /// Opens a cut: from now on the state of this moment is kept available to it, bucket by
+    /// bucket, until [`close`](Self::close).
+    ///
+    /// O(1): no bucket is touched; every one is now pending for the cut.
+    pub fn cut(&mut self) -> Cut {
+        self.cuts.open()
+    }
+
+    /// Closes a cut, finished or given up: nothing is delivered to it any more. A cut that is
+    /// not open is ignored.
+    pub fn close(&mut self, cut: Cut) {
+        self.cuts.close(cut);
+    }
+
+    /// The open cuts, oldest first.
+    pub fn open_cuts(&self) -> &[Cut] {
+        self.cuts.opened()
+    }
+
+    pub(crate) fn directory(&self) -> &Directory<K, V> {
+        &self.directory
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Plants a bug, or pulls it out.
+    #[cfg(planted)]
+    pub fn plant(&mut self, bug: Option<Bug>) {
+        self.plant.set(bug);
+    }
+
+    /// The parts that a mutation needs side by side.
+    #[inline]
+    fn parts(&mut self) -> (&mut Directory<K, V>, Hook<'_, O>, &S) {
+        let hook = Hook {
+            cuts: &self.cuts,
+            observer: &mut self.observer,
+            tally: &mut self.tally,
+            plant: self.plant,
+        };
+        (&mut self.directory, hook, &self.hasher)
+    }
+}
+
+impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
+    /// An empty table that tells `observer` about changes.
+    pub fn with_observer(observer: O) -> Self
+    where
+        S: Default,
+    {
+        Self::with_parts(S::default(), observer)
+    }
+
+    /// An empty table with this hasher, that tells `observer` about changes.
+    ///
+    /// Any hasher whose 64-bit results differ from key to key will do, the identity included.
+    pub fn with_hasher_and_observer(hasher: S, observer: O) -> Self {
+        Self::with_parts(hasher, observer)
+    }
+
+    /// The value of a key.
+    #[inline]
+    pub fn get<Q>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.get_key_value(key).map(|(_, value)| value)
+    }
+
+    /// The entry of a key, with the key as the table stores it.
+    #[inline]
+    pub fn get_key_value<Q>(&self, key: &Q) -> Option<(&K, &V)>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let location = self.locate(self.hash(key), key)?;
+        let (key, value) = self.directory.segment(location.segment).get(location.place);
+        Some((key, value))
+    }
+
+    /// Whether the key is there.
+    #[inline]
+    pub fn contains_key<Q>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.locate(self.hash(key), key).is_some()
+    }
+
+    /// The value of a key, to change. Delivers its bucket before it lends.
+    pub fn get_mut<Q>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let location = self.locate(self.hash(key), key)?;
+        Some(self.lend(location, Bug::SkipDeliveryOnGetMut))
+    }
+
+    /// Sets the value of a key, and gives back the one it had. A key that is there stays.
+    #[inline]
+    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
+        let hash = self.hash(&key);
+        if let Some(location) = self.locate(hash, &key) {
+            return Some(mem::replace(
+                self.lend(location, Bug::SkipDeliveryOnOverwrite),
+                value,
+            ));
+        }
+        self.insert_new(hash, (key, value));
+        None
+    }
+
+    /// Removes a key, and gives back its value.
+    pub fn remove<Q>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.remove_entry(key).map(|(_, value)| value)
+    }
+
+    /// Removes a key, and gives back the entry.
+    pub fn remove_entry<Q>(&mut self, key: &Q) -> Option<(K, V)>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let location = self.locate(self.hash(key), key)?;
+        let (directory, mut hook, _) = self.parts();
+        Some(
+            directory
+                .segment_mut(location.segment)
+                .remove(location.place, &mut hook),
+        )
+    }
+
+    /// Keeps the entries that `keep` says yes to, and drops the others.
+    ///
+    /// Lends every value to `keep`, and so delivers every bucket first.
+    pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
+        let (directory, mut hook, _) = self.parts();
+        for segment in directory.segments_mut() {
+            segment.retain(&mut keep, &mut hook);
+        }
+    }
+
+    /// Drops every entry. Keeps the segments for later ones.
+    pub fn clear(&mut self) {
+        let (directory, mut hook, _) = self.parts();
+        for segment in directory.segments_mut() {
+            segment.clear(&mut hook);
+        }
+    }
+
+    /// Makes room for about `additional` more entries at once, instead of split by split.
+    ///
+    /// The room is that of 2^n segments filled to nine tenths; a few may still have to split.
+    pub fn reserve(&mut self, additional: usize) {
+        let entries = self.len().saturating_add(additional);
+        if entries == 0 {
+            return;
+        }
+        let segments = entries.div_ceil(SEGMENT_SLOTS * 9 / 10);
+        let depth = segments.next_power_of_two().trailing_zeros().min(MAX_DEPTH);
+        let (directory, mut hook, hasher) = self.parts();
+        directory.first(hook.cuts.clock());
+        directory.deepen(depth, |key| KeyHash::of(hasher, key), &mut hook);
+    }
+
+    /// Takes the traversal of `cut` at most `max_buckets` physical buckets further, and `cursor`
+    /// with it.
+    ///
+    /// Delivers each pending bucket that it meets to `cut`, and to every older open cut that
+    /// still needs it, oldest first. When it says [`Traversal::Done`], everything that was in the
+    /// table at the cut has been delivered to it, by this or by writes.
+    ///
+    /// # Example
+    ///
+    /// See [`Observer`].
+    pub fn traverse(&mut self, cut: Cut, cursor: &mut Cursor, max_buckets: usize) -> Traversal {
+        let (directory, mut hook, _) = self.parts();
+        cursor.advance(cut, max_buckets, directory, &mut hook)
+    }
+
+    #[inline]
+    fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> KeyHash {
+        KeyHash::of(&self.hasher, key)
+    }
+
+    #[inline]
+    fn locate<Q>(&self, hash: KeyHash, key: &Q) -> Option<Location>
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        let segment = self.directory.number(hash)?;
+        let is_key = |other: &K| other.borrow() == key;
+        let place = self.directory.segment(segment).find(hash, is_key)?;
+        Some(Location { segment, place })
+    }
+
+    /// The only way to a value that can be changed, [`retain`](Self::retain) apart.
+    #[inline]
+    fn lend(&mut self, location: Location, unless: Bug) -> &mut V {
+        let (directory, mut hook, _) = self.parts();
+        let segment = directory.segment_mut(location.segment);
+        hook.before_change_unless(unless, segment, location.place.bucket);
+        &mut segment.get_mut(location.place).1
+    }
+
+    fn insert_new(&mut self, hash: KeyHash, mut entry: (K, V)) {
+        let (directory, mut hook, hasher) = self.parts();
+        let clock = hook.cuts.clock();
+        loop {
+            let number = directory
+                .number(hash)
+                .unwrap_or_else(|| directory.first(clock));
+            let segment: &mut Segment<K, V> = directory.segment_mut(number);
+            match segment.add(hash, entry, &mut hook) {
+                Ok(()) => break,
+                Err(back) => entry = back,
+            }
+            let hash_of = |key: &K| KeyHash::of(hasher, key);
+            if !segment.may_ask_for_split()
+                || directory
+                    .split(number, Some(hash), hash_of, &mut hook)
+                    .is_err()
+            {
+                directory
+                    .segment_mut(number)
+                    .add_to_chain(hash, entry, &hook);
+                break;
+            }
+        }
+        hook.tally.entries += 1;
+    }
+}
+
+impl<'a, K, V, S, O> IntoIterator for &'a DashTable<K, V, S, O> {
+    type Item = (&'a K, &'a V);
+    type IntoIter = Iter<'a, K, V>;
+
+    fn into_iter(self) -> Iter<'a, K, V> {
+        self.iter()
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug, S, O> fmt::Debug for DashTable<K, V, S, O> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_map().entries(self).finish()
+    }
+}

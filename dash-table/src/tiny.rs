@@ -1,0 +1,4 @@
+//! The integration tests once more, over the tiny geometry that unit tests are compiled with.
+
+#[path = "../tests/model.rs"]
+mod model;
