@@ -39,10 +39,6 @@ impl KeyHash {
 
     /// The first `depth` bits, as a number.
     #[inline]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "at most MAX_DEPTH bits remain"
-    )]
     pub(crate) fn prefix(self, depth: u32) -> usize {
         // Two shifts, because a shift by all 64 bits (depth zero) is not one.
         (self.0 >> 1 >> (63 - depth)) as usize
@@ -62,13 +58,9 @@ impl KeyHash {
 
     /// The bucket that the entry belongs to, below [`REGULAR`].
     #[inline]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the product shifted is below REGULAR"
-    )]
     pub(crate) fn home(self) -> usize {
         // A multiplication and a shift instead of a division.
-        ((self.0 & 0xffff_ffff) * REGULAR as u64 >> 32) as usize
+        (((self.0 & 0xffff_ffff) * REGULAR as u64) >> 32) as usize
     }
 
     /// The fingerprint.

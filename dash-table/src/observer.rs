@@ -19,7 +19,7 @@ use crate::cut::Cut;
 ///
 /// impl Observer<u32, u32> for Collect {
 ///     fn deliver(&mut self, _: Cut, bucket: Bucket<'_, u32, u32>) {
-///         self.0.extend(bucket.iter());
+///         self.0.extend(bucket.iter().map(|(key, value)| (*key, *value)));
 ///     }
 /// }
 ///

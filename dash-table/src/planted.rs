@@ -18,6 +18,10 @@ pub enum Bug {
     SkipDeliveryOnRemove,
     /// `get_mut` lends a value without delivering its bucket.
     SkipDeliveryOnGetMut,
+    /// `retain` lends and removes without delivering.
+    SkipDeliveryOnRetain,
+    /// `clear` drops entries without delivering.
+    SkipDeliveryOnClear,
     /// A split moves entries out of buckets that it has not delivered.
     SkipDeliveryOnSplit,
     /// A displacement moves an entry between buckets that it has not delivered.
@@ -53,6 +57,10 @@ impl Plant {
     /// Never: nothing is planted in a normal build.
     #[cfg(not(planted))]
     #[inline]
+    #[expect(
+        clippy::unused_self,
+        reason = "the same signature as under `--cfg planted`"
+    )]
     pub(crate) const fn has(self, _: Bug) -> bool {
         false
     }

@@ -225,7 +225,7 @@ impl<K, V> Segment<K, V> {
     {
         for bucket in 0..self.bucket_count() {
             for slot in self.entries(bucket).slots() {
-                hook.before_change(self, bucket);
+                hook.before_change_unless(Bug::SkipDeliveryOnRetain, self, bucket);
                 let place = Place { bucket, slot };
                 let (key, value) = self.get_mut(place);
                 if !keep(key, value) {
@@ -243,7 +243,7 @@ impl<K, V> Segment<K, V> {
         O: Observer<K, V>,
     {
         for bucket in 0..self.bucket_count() {
-            hook.before_change(self, bucket);
+            hook.before_change_unless(Bug::SkipDeliveryOnClear, self, bucket);
             let tally = &mut *hook.tally;
             let dropped = || tally.entries -= 1;
             match self.link_mut(bucket) {

@@ -222,6 +222,10 @@ impl<T> Clone for Entries<'_, T> {
 
 impl<T> Copy for Entries<'_, T> {}
 
+#[expect(
+    clippy::copy_iterator,
+    reason = "a view, copied on purpose; crate-private"
+)]
 impl<'a, T> Iterator for Entries<'a, T> {
     type Item = &'a T;
 

@@ -60,6 +60,10 @@ impl SlotSet {
     }
 }
 
+#[expect(
+    clippy::copy_iterator,
+    reason = "a set of bits, copied on purpose; crate-private"
+)]
 impl Iterator for SlotSet {
     type Item = usize;
 

@@ -172,23 +172,23 @@ impl<K, V> Segment<K, V> {
 
     /// Divides the chain between this segment and `upper`, which has none yet.
     ///
-    /// `movers` names the entries that leave, link by link. The new links of either side take
-    /// the versions of those that they are made of: the caller has delivered and stamped all.
+    /// `movers` names the entries that leave, link by link. The caller has passed the hook for
+    /// each link that gives. A link that has given all stays: the ones behind it may be pending,
+    /// and must keep the numbers that a cursor will look for.
     pub(crate) fn split_chain(&mut self, movers: &[SlotSet], upper: &mut Self, version: u64) {
-        for (mut link, &set) in std::mem::take(&mut self.block.header.chain)
-            .into_iter()
+        let chain = &mut self.block.header.chain;
+        for (link, &set) in chain
+            .iter_mut()
             .zip(movers)
+            .filter(|(_, set)| !set.is_empty())
         {
-            let mut leaving = Block::boxed(LinkHeader {
+            let header = LinkHeader {
                 version,
                 homes: link.header.homes,
-            });
+            };
+            let mut leaving = Block::boxed(header);
             link.move_slots(0, set, &mut leaving);
-            for (side, part) in [(&mut *self, link), (&mut *upper, leaving)] {
-                if !part.group(0).occupied().is_empty() {
-                    side.block.header.chain.push(part);
-                }
-            }
+            upper.block.header.chain.push(leaving);
         }
     }
 

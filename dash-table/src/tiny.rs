@@ -1,4 +1,6 @@
 //! The integration tests once more, over the tiny geometry that unit tests are compiled with.
 
+#[path = "../tests/cuts.rs"]
+mod cuts;
 #[path = "../tests/model.rs"]
 mod model;

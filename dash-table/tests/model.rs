@@ -71,7 +71,7 @@ fn agrees<S: BuildHasher + Default>(steps: &[Step]) {
             Step::Retain(divisor) => {
                 let keep = |key: &u16, value: &mut u32| {
                     *value = value.wrapping_add(1);
-                    key % divisor != 0
+                    !key.is_multiple_of(divisor)
                 };
                 table.retain(keep);
                 model.retain(keep);

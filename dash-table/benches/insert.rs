@@ -1,0 +1,111 @@
+//! Inserting pairs of `u64`, beside hashbrown with the same hasher.
+//!
+//! `insert/longest` reports the longest single insert of a whole run, not a mean.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use dash_table::{DashTable, DefaultHashBuilder};
+
+type Peer = hashbrown::HashMap<u64, u64, DefaultHashBuilder>;
+
+const SIZES: [u64; 2] = [1_000_000, 10_000_000];
+
+/// The `index`-th key: all differ, none is near another.
+fn key(index: u64) -> u64 {
+    let mixed = (index ^ (index >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb)
+}
+
+/// One call of `insert` for each pair.
+fn fill(size: u64, mut insert: impl FnMut(u64, u64)) {
+    for index in 0..size {
+        insert(key(index), index);
+    }
+}
+
+/// The longest single call of `insert`.
+fn longest(size: u64, mut insert: impl FnMut(u64, u64)) -> Duration {
+    let mut longest = Duration::ZERO;
+    fill(size, |key, value| {
+        let start = Instant::now();
+        insert(key, value);
+        longest = longest.max(start.elapsed());
+    });
+    longest
+}
+
+fn from_empty(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("insert/from_empty");
+    group.sample_size(10);
+    for size in SIZES {
+        group.throughput(Throughput::Elements(size));
+        group.bench_function(BenchmarkId::new("dash-table", size), |bencher| {
+            bencher.iter_with_large_drop(|| {
+                let mut table = DashTable::new();
+                fill(size, |key, value| drop(table.insert(key, value)));
+                assert_eq!(table.len() as u64, size);
+                table
+            });
+        });
+        group.bench_function(BenchmarkId::new("hashbrown", size), |bencher| {
+            bencher.iter_with_large_drop(|| {
+                let mut table = Peer::default();
+                fill(size, |key, value| drop(table.insert(key, value)));
+                assert_eq!(table.len() as u64, size);
+                table
+            });
+        });
+    }
+    group.finish();
+}
+
+fn overwrite(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("insert/overwrite");
+    group.sample_size(10);
+    for size in SIZES {
+        group.throughput(Throughput::Elements(size));
+        let mut table = DashTable::new();
+        fill(size, |key, value| drop(table.insert(key, value)));
+        group.bench_function(BenchmarkId::new("dash-table", size), |bencher| {
+            bencher.iter(|| fill(size, |key, value| drop(black_box(table.insert(key, value)))));
+        });
+        drop(table);
+        let mut table = Peer::default();
+        fill(size, |key, value| drop(table.insert(key, value)));
+        group.bench_function(BenchmarkId::new("hashbrown", size), |bencher| {
+            bencher.iter(|| fill(size, |key, value| drop(black_box(table.insert(key, value)))));
+        });
+    }
+    group.finish();
+}
+
+fn longest_insert(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("insert/longest");
+    group.sample_size(10);
+    for size in SIZES {
+        group.bench_function(BenchmarkId::new("dash-table", size), |bencher| {
+            bencher.iter_custom(|rounds| {
+                let round = || {
+                    let mut table = DashTable::new();
+                    longest(size, |key, value| drop(table.insert(key, value)))
+                };
+                (0..rounds).map(|_| round()).sum()
+            });
+        });
+        group.bench_function(BenchmarkId::new("hashbrown", size), |bencher| {
+            bencher.iter_custom(|rounds| {
+                let round = || {
+                    let mut table = Peer::default();
+                    longest(size, |key, value| drop(table.insert(key, value)))
+                };
+                (0..rounds).map(|_| round()).sum()
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, from_empty, overwrite, longest_insert);
+criterion_main!(benches);
