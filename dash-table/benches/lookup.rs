@@ -46,19 +46,15 @@ fn lookup(criterion: &mut Criterion) {
                 .throughput(Throughput::Elements(LOOKUPS));
             group.bench_function(BenchmarkId::new("dash-table", size), |bencher| {
                 bencher.iter(|| {
-                    let count = keys
-                        .iter()
-                        .filter(|key| black_box(dash.get(key)).is_some())
-                        .count();
+                    let is_found = |key: &&u64| black_box(dash.get(*key)).is_some();
+                    let count = keys.iter().filter(is_found).count();
                     assert_eq!(count as u64, found);
                 });
             });
             group.bench_function(BenchmarkId::new("hashbrown", size), |bencher| {
                 bencher.iter(|| {
-                    let count = keys
-                        .iter()
-                        .filter(|key| black_box(peer.get(key)).is_some())
-                        .count();
+                    let is_found = |key: &&u64| black_box(peer.get(*key)).is_some();
+                    let count = keys.iter().filter(is_found).count();
                     assert_eq!(count as u64, found);
                 });
             });

@@ -1,5 +1,6 @@
 //! The directory: hash prefix to segment.
 
+use crate::arena::Arena;
 use crate::error::SplitError;
 use crate::geometry::{DIRECTORY_FREE_MAX, DIRECTORY_PER_SEGMENT_MAX, MAX_DEPTH};
 use crate::hash::KeyHash;
@@ -15,7 +16,7 @@ pub(crate) struct Directory<K, V> {
     // Invariant: empty, or 2^depth numbers of segments; those of one segment are adjacent.
     numbers: Vec<u32>,
     depth: u32,
-    segments: Vec<Segment<K, V>>,
+    segments: Arena<Segment<K, V>>,
 }
 
 impl<K, V> Directory<K, V> {
@@ -23,17 +24,17 @@ impl<K, V> Directory<K, V> {
         Self {
             numbers: Vec::new(),
             depth: 0,
-            segments: Vec::new(),
+            segments: Arena::new(),
         }
     }
 
     /// The segments, in the order of their making.
-    pub(crate) fn segments(&self) -> &[Segment<K, V>] {
+    pub(crate) fn segments(&self) -> &Arena<Segment<K, V>> {
         &self.segments
     }
 
     /// As [`segments`](Self::segments), to change.
-    pub(crate) fn segments_mut(&mut self) -> &mut [Segment<K, V>] {
+    pub(crate) fn segments_mut(&mut self) -> &mut Arena<Segment<K, V>> {
         &mut self.segments
     }
 
@@ -44,8 +45,7 @@ impl<K, V> Directory<K, V> {
 
     /// Bytes on the heap, those of the segments themselves not counted.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.numbers.capacity() * size_of::<u32>()
-            + self.segments.capacity() * size_of::<Segment<K, V>>()
+        self.numbers.capacity() * size_of::<u32>() + self.segments.heap_bytes()
     }
 
     /// The number of the segment where a key with this hash belongs; `None` while there is none.
@@ -72,7 +72,7 @@ impl<K, V> Directory<K, V> {
         let number = *self
             .numbers
             .get(position as usize >> (MAX_DEPTH - self.depth))?;
-        self.segments.get_mut(number as usize)
+        Some(&mut self.segments[number as usize])
     }
 
     /// Makes the first segment if there is none, and says its number.

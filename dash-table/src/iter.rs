@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::iter::FusedIterator;
-use std::slice;
 
+use crate::arena::{self, Arena};
 use crate::segment::Segment;
 use crate::slot::Entries;
 
 /// Every entry once, in no particular order.
 pub struct Iter<'a, K, V> {
-    segments: slice::Iter<'a, Segment<K, V>>,
+    segments: arena::Iter<'a, Segment<K, V>>,
     segment: Option<&'a Segment<K, V>>,
     /// The next bucket of `segment`.
     bucket: usize,
@@ -18,7 +18,7 @@ pub struct Iter<'a, K, V> {
 }
 
 impl<'a, K, V> Iter<'a, K, V> {
-    pub(crate) fn new(segments: &'a [Segment<K, V>], entries: usize) -> Self {
+    pub(crate) fn new(segments: &'a Arena<Segment<K, V>>, entries: usize) -> Self {
         let mut segments = segments.iter();
         let segment = segments.next();
         Self {

@@ -30,6 +30,7 @@ mod observer;
 mod stats;
 mod table;
 
+mod arena;
 mod directory;
 mod error;
 mod fingerprint;

@@ -19,11 +19,7 @@ use crate::stash::Link;
 ///
 /// Physical buckets are numbered: regular ones, then the stash, then the chain.
 pub(crate) struct Segment<K, V> {
-    pub(crate) block: Box<Block<Header<K, V>, (K, V), BUCKETS>>,
-}
-
-/// What a segment knows besides its groups and slots.
-pub(crate) struct Header<K, V> {
+    pub(crate) block: Block<(K, V), BUCKETS>,
     /// The clock at each bucket's last change or delivery.
     versions: [u64; BUCKETS],
     /// The home of each entry in the stash; meaningless for vacant slots.
@@ -55,19 +51,18 @@ impl<K, V> Segment<K, V> {
     /// An empty segment whose buckets have been changed last at `version`.
     pub(crate) fn new(depth: u32, position: u32, version: u64) -> Self {
         Self {
-            block: Block::boxed(Header {
-                versions: [version; BUCKETS],
-                stash_homes: [[0; SLOTS]; STASH],
-                depth,
-                position,
-                chain: Vec::new(),
-            }),
+            block: Block::new(),
+            versions: [version; BUCKETS],
+            stash_homes: [[0; SLOTS]; STASH],
+            depth,
+            position,
+            chain: Vec::new(),
         }
     }
 
     /// How many leading hash bits all entries share.
     pub(crate) fn depth(&self) -> u32 {
-        self.block.header.depth
+        self.depth
     }
 
     /// The first hash position that is not this segment's, in units of 2^-[`MAX_DEPTH`].
@@ -77,12 +72,12 @@ impl<K, V> Segment<K, V> {
 
     /// The first hash position of this segment, in units of 2^-[`MAX_DEPTH`].
     pub(crate) fn position(&self) -> u32 {
-        self.block.header.position
+        self.position
     }
 
     /// Physical buckets, chain included.
     pub(crate) fn bucket_count(&self) -> usize {
-        BUCKETS + self.block.header.chain.len()
+        BUCKETS + self.chain.len()
     }
 
     /// Entries, counted in O(buckets).
@@ -101,17 +96,16 @@ impl<K, V> Segment<K, V> {
 
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
-        let chain = &self.block.header.chain;
-        size_of_val(&*self.block)
-            + chain.capacity() * size_of::<Link<K, V>>()
-            + chain.iter().map(|link| size_of_val(&**link)).sum::<usize>()
+        Block::<(K, V), BUCKETS>::heap_bytes()
+            + self.chain.capacity() * size_of::<Link<K, V>>()
+            + self.chain.len() * Block::<(K, V), 1>::heap_bytes()
     }
 
     /// The entries of a physical bucket.
     #[inline]
     pub(crate) fn entries(&self, bucket: usize) -> Entries<'_, (K, V)> {
         match self.link(bucket) {
-            Some(link) => link.entries(0),
+            Some(link) => link.block.entries(0),
             None => self.block.entries(bucket),
         }
     }
@@ -120,16 +114,16 @@ impl<K, V> Segment<K, V> {
     #[inline]
     pub(crate) fn version(&self, bucket: usize) -> u64 {
         match self.link(bucket) {
-            Some(link) => link.header.version,
-            None => self.block.header.versions[bucket],
+            Some(link) => link.version,
+            None => self.versions[bucket],
         }
     }
 
     /// Sets the version of a physical bucket.
     pub(crate) fn stamp(&mut self, bucket: usize, version: u64) {
         match self.link_mut(bucket) {
-            Some(link) => link.header.version = version,
-            None => self.block.header.versions[bucket] = version,
+            Some(link) => link.version = version,
+            None => self.versions[bucket] = version,
         }
     }
 
@@ -137,15 +131,9 @@ impl<K, V> Segment<K, V> {
     #[inline]
     pub(crate) fn find(&self, hash: KeyHash, is_key: impl Fn(&K) -> bool) -> Option<Place> {
         let (tag, home) = (hash.tag(), hash.home());
-        let next = after(home);
         let is_match = |entry: &(K, V)| is_key(&entry.0);
-        let owned = self.block.group(home).guests().complement();
-        if let Some(slot) = self.block.find(home, tag, owned, is_match) {
-            return Some(Place { bucket: home, slot });
-        }
-        let guests = self.block.group(next).guests();
-        if let Some(slot) = self.block.find(next, tag, guests, is_match) {
-            return Some(Place { bucket: next, slot });
+        if let Some((bucket, slot)) = self.block.find_in_pair(home, after(home), tag, is_match) {
+            return Some(Place { bucket, slot });
         }
         if self.block.group(home).may_overflow(tag) {
             return self.find_overflow(home, tag, is_match);
@@ -157,7 +145,7 @@ impl<K, V> Segment<K, V> {
     #[inline]
     pub(crate) fn get(&self, place: Place) -> &(K, V) {
         match self.link(place.bucket) {
-            Some(link) => link.get(0, place.slot),
+            Some(link) => link.block.get(0, place.slot),
             None => self.block.get(place.bucket, place.slot),
         }
     }
@@ -168,7 +156,9 @@ impl<K, V> Segment<K, V> {
         if place.bucket < BUCKETS {
             self.block.get_mut(place.bucket, place.slot)
         } else {
-            self.block.header.chain[place.bucket - BUCKETS].get_mut(0, place.slot)
+            self.chain[place.bucket - BUCKETS]
+                .block
+                .get_mut(0, place.slot)
         }
     }
 
@@ -247,7 +237,7 @@ impl<K, V> Segment<K, V> {
             let tally = &mut *hook.tally;
             let dropped = || tally.entries -= 1;
             match self.link_mut(bucket) {
-                Some(link) => link.clear(0, dropped),
+                Some(link) => link.block.clear(0, dropped),
                 None => self.block.clear(bucket, dropped),
             }
         }
@@ -335,11 +325,11 @@ impl<K, V> Segment<K, V> {
         let depth = self.depth() + 1;
         let middle = self.position() + (1 << (MAX_DEPTH - depth));
         let mut upper = Self::new(depth, middle, version);
-        self.block.header.depth = depth;
+        self.depth = depth;
         for (bucket, &set) in movers.block.iter().enumerate() {
             self.block.move_slots(bucket, set, &mut upper.block);
         }
-        upper.block.header.stash_homes = self.block.header.stash_homes;
+        upper.stash_homes = self.stash_homes;
         self.split_chain(&movers.chain, &mut upper, version);
         self.rebuild_filters();
         upper.rebuild_filters();

@@ -1,9 +1,10 @@
-//! Uninitialised storage: buckets of slots, in one allocation, with a header of the owner's.
+//! Uninitialised storage: buckets of slots, and which of them are occupied.
 #![expect(
     unsafe_code,
     reason = "owns uninitialised slots; all of them are in this file"
 )]
 
+use std::hint;
 use std::mem::{self, MaybeUninit};
 
 use crate::geometry::SLOTS;
@@ -13,13 +14,13 @@ use crate::slot_set::SlotSet;
 
 /// `N` buckets of [`SLOTS`] slots each, and the groups that say which are occupied.
 ///
-/// Groups stand together, before all slots: a home and its neighbour mostly share a cache line.
-#[repr(C)]
-pub(crate) struct Block<H, T, const N: usize> {
-    pub(crate) header: H,
-    groups: [Group; N],
+/// Groups lie inline, together: a home and its neighbour mostly share a cache line, and the
+/// groups of all segments lie so densely that looking into them seldom misses the TLB. The slots
+/// have an allocation of their own.
+pub(crate) struct Block<T, const N: usize> {
     // Invariant: `slots[b][s]` is initialised whenever `groups[b]` shows slot `s` occupied.
-    slots: [[MaybeUninit<T>; SLOTS]; N],
+    slots: Box<[[MaybeUninit<T>; SLOTS]; N]>,
+    groups: [Group; N],
 }
 
 /// The entries of one bucket.
@@ -29,25 +30,24 @@ pub(crate) struct Entries<'a, T> {
     slots: &'a [MaybeUninit<T>; SLOTS],
 }
 
-impl<H, T, const N: usize> Block<H, T, N> {
-    /// Allocates a block without entries.
+impl<T, const N: usize> Block<T, N> {
+    /// A block without entries.
     ///
-    /// The slots are never touched, nor do they pass over the stack: a block of large values
-    /// may be megabytes.
-    pub(crate) fn boxed(header: H) -> Box<Self> {
-        let mut block = Box::<Self>::new_uninit();
-        let target = block.as_mut_ptr();
-        // SAFETY: `target` points into the live allocation; no reference is made.
-        let header_field = unsafe { &raw mut (*target).header };
-        // SAFETY: the field is valid for writes, and holds nothing that needs dropping.
-        unsafe { header_field.write(header) };
-        // SAFETY: as for the header.
-        let groups_field = unsafe { &raw mut (*target).groups };
-        // SAFETY: as for the header.
-        unsafe { groups_field.write([Group::default(); N]) };
-        // SAFETY: header and groups are written; slots are MaybeUninit, and no group shows
-        // one occupied.
-        unsafe { block.assume_init() }
+    /// The slots are never touched, nor do they pass over the stack: those of a block of large
+    /// values may be megabytes.
+    pub(crate) fn new() -> Self {
+        let slots = Box::new_uninit();
+        // SAFETY: arrays of MaybeUninit need no initialisation.
+        let slots = unsafe { slots.assume_init() };
+        Self {
+            slots,
+            groups: [Group::default(); N],
+        }
+    }
+
+    /// Bytes on the heap.
+    pub(crate) const fn heap_bytes() -> usize {
+        size_of::<[[MaybeUninit<T>; SLOTS]; N]>()
     }
 
     /// Fingerprints and marks of a bucket.
@@ -56,20 +56,48 @@ impl<H, T, const N: usize> Block<H, T, N> {
         &self.groups[bucket]
     }
 
-    /// The first slot among `keep` whose entry has this tag and satisfies `is_match`.
+    /// The first slot of a bucket whose entry has this tag and satisfies `is_match`.
     #[inline]
     pub(crate) fn find(
         &self,
         bucket: usize,
         tag: Tag,
-        keep: SlotSet,
-        mut is_match: impl FnMut(&T) -> bool,
+        is_match: impl Fn(&T) -> bool,
     ) -> Option<usize> {
         let slots = &self.slots[bucket];
-        self.groups[bucket].tagged(tag).and(keep).find(|&slot| {
+        self.groups[bucket].tagged(tag).find(|&slot| {
             // SAFETY: the slot has a tag, so it is occupied; see the invariant on `slots`.
             is_match(unsafe { slots[slot].assume_init_ref() })
         })
+    }
+
+    /// The bucket and slot of the first entry that is in its own bucket `home`, or a guest in
+    /// `next`, has this tag and satisfies `is_match`.
+    ///
+    /// Which of the two buckets holds it is a coin toss, so no branch depends on that: a
+    /// mispredicted one would wait for memory, and keep later lookups from starting.
+    #[inline]
+    pub(crate) fn find_in_pair(
+        &self,
+        home: usize,
+        next: usize,
+        tag: Tag,
+        is_match: impl Fn(&T) -> bool,
+    ) -> Option<(usize, usize)> {
+        let (here, there) = (&self.groups[home], &self.groups[next]);
+        let owned = here.tagged(tag).and(here.guests().complement());
+        let guests = there.tagged(tag).and(there.guests());
+        let mut left = u32::from(owned.bits()) | u32::from(guests.bits()) << 16;
+        while left != 0 {
+            let bit = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let (bucket, slot) = (hint::select_unpredictable(bit < 16, home, next), bit % 16);
+            // SAFETY: the slot has a tag, so it is occupied; see the invariant on `slots`.
+            if is_match(unsafe { self.slots[bucket][slot].assume_init_ref() }) {
+                return Some((bucket, slot));
+            }
+        }
+        None
     }
 
     /// The entries of a bucket.
@@ -139,12 +167,7 @@ impl<H, T, const N: usize> Block<H, T, N> {
     /// # Panics
     ///
     /// When one of `movers` is vacant here or occupied there.
-    pub(crate) fn move_slots<G>(
-        &mut self,
-        bucket: usize,
-        movers: SlotSet,
-        target: &mut Block<G, T, N>,
-    ) {
+    pub(crate) fn move_slots(&mut self, bucket: usize, movers: SlotSet, target: &mut Self) {
         let guests = self.groups[bucket].guests();
         for slot in movers {
             let (tag, entry) = self.take(bucket, slot);
@@ -196,7 +219,7 @@ impl<H, T, const N: usize> Block<H, T, N> {
     }
 }
 
-impl<H, T, const N: usize> Drop for Block<H, T, N> {
+impl<T, const N: usize> Drop for Block<T, N> {
     fn drop(&mut self) {
         if mem::needs_drop::<T>() {
             for bucket in 0..N {

@@ -15,10 +15,8 @@ use crate::slot::Block;
 use crate::slot_set::SlotSet;
 
 /// One bucket of the chain.
-pub(crate) type Link<K, V> = Box<Block<LinkHeader, (K, V), 1>>;
-
-/// What a bucket of the chain knows besides its slots.
-pub(crate) struct LinkHeader {
+pub(crate) struct Link<K, V> {
+    pub(crate) block: Block<(K, V), 1>,
     /// The clock at its last change or delivery.
     pub(crate) version: u64,
     /// The home of each entry; meaningless for vacant slots.
@@ -30,14 +28,14 @@ impl<K, V> Segment<K, V> {
     #[inline]
     pub(crate) fn link(&self, bucket: usize) -> Option<&Link<K, V>> {
         let index = bucket.checked_sub(BUCKETS)?;
-        Some(&self.block.header.chain[index])
+        Some(&self.chain[index])
     }
 
     /// As [`link`](Self::link), to change.
     #[inline]
     pub(crate) fn link_mut(&mut self, bucket: usize) -> Option<&mut Link<K, V>> {
         let index = bucket.checked_sub(BUCKETS)?;
-        Some(&mut self.block.header.chain[index])
+        Some(&mut self.chain[index])
     }
 
     /// Finds an entry of this home and tag in the stash or the chain.
@@ -49,19 +47,14 @@ impl<K, V> Segment<K, V> {
         is_match: impl Fn(&(K, V)) -> bool,
     ) -> Option<Place> {
         for bucket in stash_from(home) {
-            if let Some(slot) = self.block.find(bucket, tag, SlotSet::ALL, &is_match) {
+            if let Some(slot) = self.block.find(bucket, tag, &is_match) {
                 return Some(Place { bucket, slot });
             }
         }
-        self.block
-            .header
-            .chain
-            .iter()
-            .zip(BUCKETS..)
-            .find_map(|(link, bucket)| {
-                let slot = link.find(0, tag, SlotSet::ALL, &is_match)?;
-                Some(Place { bucket, slot })
-            })
+        self.chain.iter().zip(BUCKETS..).find_map(|(link, bucket)| {
+            let slot = link.block.find(0, tag, &is_match)?;
+            Some(Place { bucket, slot })
+        })
     }
 
     /// A vacant slot in the stash.
@@ -74,27 +67,23 @@ impl<K, V> Segment<K, V> {
 
     /// A vacant slot in the chain.
     pub(crate) fn chain_room(&self) -> Option<Place> {
-        self.block
-            .header
-            .chain
-            .iter()
-            .zip(BUCKETS..)
-            .find_map(|(link, bucket)| {
-                let slot = link.group(0).vacant().first()?;
-                Some(Place { bucket, slot })
-            })
+        self.chain.iter().zip(BUCKETS..).find_map(|(link, bucket)| {
+            let slot = link.block.group(0).vacant().first()?;
+            Some(Place { bucket, slot })
+        })
     }
 
     /// Whether it is time to ask for a split: the chain does not exist, or has doubled since
     /// the last refusal. Keeps the cost of being refused constant for each entry.
     pub(crate) fn may_ask_for_split(&self) -> bool {
-        let links = self.block.header.chain.len();
+        let links = self.chain.len();
         links == 0 || links.is_power_of_two()
     }
 
     /// Lengthens the chain by a bucket, and adds an entry there that the table does not have.
     pub(crate) fn add_to_chain<O>(&mut self, hash: KeyHash, entry: (K, V), hook: &Hook<'_, O>) {
-        let header = LinkHeader {
+        let link = Link {
+            block: Block::new(),
             version: hook.cuts.clock(),
             homes: [0; SLOTS],
         };
@@ -102,17 +91,17 @@ impl<K, V> Segment<K, V> {
             bucket: self.bucket_count(),
             slot: 0,
         };
-        self.block.header.chain.push(Block::boxed(header));
+        self.chain.push(link);
         self.put_overflow(hash.home(), place, hash.tag(), entry);
     }
 
     /// Gives back the empty buckets at the end of the chain. The others keep their numbers,
     /// which the cursor relies on.
     pub(crate) fn trim_chain(&mut self) {
-        let chain = &mut self.block.header.chain;
+        let chain = &mut self.chain;
         while chain
             .last()
-            .is_some_and(|link| link.group(0).occupied().is_empty())
+            .is_some_and(|link| link.block.group(0).occupied().is_empty())
         {
             chain.pop();
         }
@@ -122,11 +111,11 @@ impl<K, V> Segment<K, V> {
     pub(crate) fn put_overflow(&mut self, home: usize, place: Place, tag: Tag, entry: (K, V)) {
         let byte = u8::try_from(home).unwrap_or(u8::MAX);
         if let Some(link) = self.link_mut(place.bucket) {
-            link.put(0, place.slot, tag, entry);
-            link.header.homes[place.slot] = byte;
+            link.block.put(0, place.slot, tag, entry);
+            link.homes[place.slot] = byte;
         } else {
             self.block.put(place.bucket, place.slot, tag, entry);
-            self.block.header.stash_homes[place.bucket - REGULAR][place.slot] = byte;
+            self.stash_homes[place.bucket - REGULAR][place.slot] = byte;
         }
         self.block.admit(home, tag);
     }
@@ -136,7 +125,7 @@ impl<K, V> Segment<K, V> {
     pub(crate) fn take_overflow(&mut self, place: Place) -> (usize, Tag, (K, V)) {
         let home = self.overflow_home(place);
         let (tag, entry) = match self.link_mut(place.bucket) {
-            Some(link) => link.take(0, place.slot),
+            Some(link) => link.block.take(0, place.slot),
             None => self.block.take(place.bucket, place.slot),
         };
         let shares_bit =
@@ -176,19 +165,19 @@ impl<K, V> Segment<K, V> {
     /// each link that gives. A link that has given all stays: the ones behind it may be pending,
     /// and must keep the numbers that a cursor will look for.
     pub(crate) fn split_chain(&mut self, movers: &[SlotSet], upper: &mut Self, version: u64) {
-        let chain = &mut self.block.header.chain;
+        let chain = &mut self.chain;
         for (link, &set) in chain
             .iter_mut()
             .zip(movers)
             .filter(|(_, set)| !set.is_empty())
         {
-            let header = LinkHeader {
+            let mut leaving = Link {
+                block: Block::new(),
                 version,
-                homes: link.header.homes,
+                homes: link.homes,
             };
-            let mut leaving = Block::boxed(header);
-            link.move_slots(0, set, &mut leaving);
-            upper.block.header.chain.push(leaving);
+            link.block.move_slots(0, set, &mut leaving.block);
+            upper.chain.push(leaving);
         }
     }
 
@@ -219,15 +208,15 @@ impl<K, V> Segment<K, V> {
 
     fn tag(&self, place: Place) -> Option<Tag> {
         match self.link(place.bucket) {
-            Some(link) => link.group(0).tag(place.slot),
+            Some(link) => link.block.group(0).tag(place.slot),
             None => self.block.group(place.bucket).tag(place.slot),
         }
     }
 
     fn overflow_home(&self, place: Place) -> usize {
         usize::from(match self.link(place.bucket) {
-            Some(link) => link.header.homes[place.slot],
-            None => self.block.header.stash_homes[place.bucket - REGULAR][place.slot],
+            Some(link) => link.homes[place.slot],
+            None => self.stash_homes[place.bucket - REGULAR][place.slot],
         })
     }
 }

@@ -46,7 +46,7 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
             splits: tally.splits,
             ..Stats::default()
         };
-        for segment in segments {
+        for segment in segments.iter() {
             let count = |bucket| segment.entries(bucket).len();
             stats.guest_entries += segment.count_guests();
             stats.stash_entries += (REGULAR..BUCKETS).map(count).sum::<usize>();

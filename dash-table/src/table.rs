@@ -262,7 +262,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     /// Lends every value to `keep`, and so delivers every bucket first.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
         let (directory, mut hook, _) = self.parts();
-        for segment in directory.segments_mut() {
+        for segment in directory.segments_mut().iter_mut() {
             segment.retain(&mut keep, &mut hook);
         }
     }
@@ -270,7 +270,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     /// Drops every entry. Keeps the segments for later ones.
     pub fn clear(&mut self) {
         let (directory, mut hook, _) = self.parts();
-        for segment in directory.segments_mut() {
+        for segment in directory.segments_mut().iter_mut() {
             segment.clear(&mut hook);
         }
     }

@@ -16,11 +16,13 @@ impl Choices {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) >> 32).unwrap() % bound
+        let random = (mixed ^ (mixed >> 31)) >> 32;
+        random as usize % bound
     }
 
-    fn key(&mut self, keys: usize) -> u32 {
-        u32::try_from(self.below(keys)).unwrap()
+    fn key(&mut self, keys: u32) -> u32 {
+        let key = self.below(keys as usize);
+        u32::try_from(key).unwrap_or(keys)
     }
 }
 
@@ -90,14 +92,14 @@ struct Schedule {
     model: HashMap<u32, u32>,
     cuts: Vec<Expected>,
     choices: Choices,
-    keys: usize,
+    keys: u32,
     next_value: u32,
 }
 
 impl Schedule {
-    fn new(seed: u64, segment_slots: usize) -> Self {
+    fn new(seed: u64, segment_slots: u32) -> Self {
         let mut choices = Choices(seed);
-        let share = [2, 5, 12, 40][choices.below(4)];
+        let share: u32 = [2, 5, 12, 40][choices.below(4)];
         let mut keys = (segment_slots * share / 10).max(2);
         let mask = match choices.below(12) {
             0 => 0,
@@ -116,7 +118,7 @@ impl Schedule {
             keys,
             next_value: 0,
         };
-        for _ in 0..schedule.choices.below(schedule.keys + 1) {
+        for _ in 0..schedule.choices.key(schedule.keys + 1) {
             schedule.insert();
         }
         schedule
@@ -156,7 +158,7 @@ impl Schedule {
                 self.table.clear();
                 self.model.clear();
             }
-            _ => self.table.reserve(self.choices.below(self.keys)),
+            _ => self.table.reserve(self.choices.key(self.keys) as usize),
         }
     }
 
@@ -268,10 +270,10 @@ impl Schedule {
 }
 
 /// Slots of one segment: this file runs on the normal geometry and on a tiny one.
-fn segment_slots() -> usize {
+fn segment_slots() -> u32 {
     let mut table = DashTable::new();
     table.insert(0, 0);
-    table.stats().slots
+    u32::try_from(table.stats().slots).unwrap_or(u32::MAX)
 }
 
 fn schedules() -> u64 {

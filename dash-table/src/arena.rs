@@ -1,0 +1,106 @@
+//! A growing list whose elements never move.
+
+use std::ops::{Index, IndexMut};
+use std::{iter, slice};
+
+/// A list in chunks of 1, 2, 4, 8, ... elements.
+///
+/// Growing never copies what is there, and at most half of the memory, always the end of the last
+/// chunk, is not in use; a large chunk's end is not even backed by pages.
+pub(crate) struct Arena<T> {
+    // Invariant: chunk `c` has room for 2^c elements, never grows, and is full if a later one
+    // exists.
+    chunks: Vec<Vec<T>>,
+    len: usize,
+}
+
+/// The elements of an arena, in order.
+pub(crate) type Iter<'a, T> = iter::Flatten<slice::Iter<'a, Vec<T>>>;
+
+impl<T> Arena<T> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            chunks: Vec::new(),
+            len: 0,
+        }
+    }
+
+    /// How many elements.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Adds an element; its number is the length before.
+    pub(crate) fn push(&mut self, element: T) {
+        let (chunk, _) = split(self.len);
+        if chunk == self.chunks.len() {
+            self.chunks.push(Vec::with_capacity(1 << chunk));
+        }
+        self.chunks[chunk].push(element);
+        self.len += 1;
+    }
+
+    /// The elements, in order.
+    pub(crate) fn iter(&self) -> Iter<'_, T> {
+        self.chunks.iter().flatten()
+    }
+
+    /// The elements, in order, to change.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.chunks.iter_mut().flatten()
+    }
+
+    /// Bytes on the heap that are in use.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.chunks.capacity() * size_of::<Vec<T>>() + self.len * size_of::<T>()
+    }
+}
+
+impl<T> Index<usize> for Arena<T> {
+    type Output = T;
+
+    #[inline]
+    fn index(&self, number: usize) -> &T {
+        let (chunk, index) = split(number);
+        &self.chunks[chunk][index]
+    }
+}
+
+impl<T> IndexMut<usize> for Arena<T> {
+    #[inline]
+    fn index_mut(&mut self, number: usize) -> &mut T {
+        let (chunk, index) = split(number);
+        &mut self.chunks[chunk][index]
+    }
+}
+
+/// The chunk of an element, and its index there.
+#[inline]
+fn split(number: usize) -> (usize, usize) {
+    let chunk = (number + 1).ilog2();
+    (chunk as usize, number + 1 - (1 << chunk))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_keep_number_and_address() {
+        let mut arena = Arena::new();
+        arena.push(0);
+        let first: *const i32 = &raw const arena[0];
+        for number in 1..100 {
+            arena.push(number);
+        }
+        assert_eq!(first, &raw const arena[0]);
+        assert!(arena.iter().copied().eq(0..100));
+        assert_eq!(arena[99], 99);
+        assert_eq!(arena.len(), 100);
+        assert_eq!(arena.chunks.len(), 7, "1 + 2 + ... + 64 = 127");
+    }
+}
