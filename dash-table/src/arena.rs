@@ -3,16 +3,17 @@
 use std::ops::{Index, IndexMut};
 use std::{iter, slice};
 
-/// A list in chunks of 1, 2, 4, 8, ... elements.
-///
-/// Growing never copies what is there, and at most half of the memory, always the end of the last
-/// chunk, is not in use; a large chunk's end is not even backed by pages.
+/// A list in chunks of [`CHUNK`] elements. Growing never copies an element.
 pub(crate) struct Arena<T> {
-    // Invariant: chunk `c` has room for 2^c elements, never grows, and is full if a later one
-    // exists.
+    // Invariant: every chunk has room for `CHUNK` elements and never grows; all but the last
+    // are full.
     chunks: Vec<Vec<T>>,
     len: usize,
 }
+
+/// Elements of one chunk. Many, so that they lie densely and the list of chunks stays small;
+/// few enough that a table of one segment is no burden: what is not in use is never touched.
+const CHUNK: usize = 32;
 
 /// The elements of an arena, in order.
 pub(crate) type Iter<'a, T> = iter::Flatten<slice::Iter<'a, Vec<T>>>;
@@ -38,7 +39,7 @@ impl<T> Arena<T> {
     pub(crate) fn push(&mut self, element: T) {
         let (chunk, _) = split(self.len);
         if chunk == self.chunks.len() {
-            self.chunks.push(Vec::with_capacity(1 << chunk));
+            self.chunks.push(Vec::with_capacity(CHUNK));
         }
         self.chunks[chunk].push(element);
         self.len += 1;
@@ -81,8 +82,7 @@ impl<T> IndexMut<usize> for Arena<T> {
 /// The chunk of an element, and its index there.
 #[inline]
 fn split(number: usize) -> (usize, usize) {
-    let chunk = (number + 1).ilog2();
-    (chunk as usize, number + 1 - (1 << chunk))
+    (number / CHUNK, number % CHUNK)
 }
 
 #[cfg(test)]
@@ -101,6 +101,6 @@ mod tests {
         assert!(arena.iter().copied().eq(0..100));
         assert_eq!(arena[99], 99);
         assert_eq!(arena.len(), 100);
-        assert_eq!(arena.chunks.len(), 7, "1 + 2 + ... + 64 = 127");
+        assert_eq!(arena.chunks.len(), 100_usize.div_ceil(CHUNK));
     }
 }

@@ -15,7 +15,8 @@ use crate::segment::Segment;
 pub(crate) struct Directory<K, V> {
     // Invariant: empty, or 2^depth numbers of segments; those of one segment are adjacent.
     numbers: Vec<u32>,
-    depth: u32,
+    /// 63 less the depth; see [`KeyHash::prefix`].
+    shift: u32,
     segments: Arena<Segment<K, V>>,
 }
 
@@ -23,7 +24,7 @@ impl<K, V> Directory<K, V> {
     pub(crate) const fn new() -> Self {
         Self {
             numbers: Vec::new(),
-            depth: 0,
+            shift: 63,
             segments: Arena::new(),
         }
     }
@@ -51,7 +52,7 @@ impl<K, V> Directory<K, V> {
     /// The number of the segment where a key with this hash belongs; `None` while there is none.
     #[inline]
     pub(crate) fn number(&self, hash: KeyHash) -> Option<usize> {
-        Some(*self.numbers.get(hash.prefix(self.depth))? as usize)
+        Some(*self.numbers.get(hash.prefix(self.shift))? as usize)
     }
 
     /// The segment with this number.
@@ -71,7 +72,7 @@ impl<K, V> Directory<K, V> {
     pub(crate) fn segment_at(&mut self, position: u32) -> Option<&mut Segment<K, V>> {
         let number = *self
             .numbers
-            .get(position as usize >> (MAX_DEPTH - self.depth))?;
+            .get(position as usize >> (MAX_DEPTH - self.depth()))?;
         Some(&mut self.segments[number as usize])
     }
 
@@ -106,14 +107,14 @@ impl<K, V> Directory<K, V> {
             .segments
             .len()
             .saturating_mul(DIRECTORY_PER_SEGMENT_MAX);
-        if depth == self.depth && doubled > proportion.max(DIRECTORY_FREE_MAX) {
+        if depth == self.depth() && doubled > proportion.max(DIRECTORY_FREE_MAX) {
             return Err(SplitError::TooSparse {
                 entries: doubled,
                 segments: self.segments.len(),
             });
         }
         let upper = self.segments[number].split(newcomer, hash_of, hook)?;
-        if depth == self.depth {
+        if depth == self.depth() {
             self.double();
         }
         self.enter(upper);
@@ -141,18 +142,23 @@ impl<K, V> Directory<K, V> {
         }
     }
 
+    /// How many hash bits the directory uses.
+    fn depth(&self) -> u32 {
+        63 - self.shift
+    }
+
     fn double(&mut self) {
         self.numbers = self
             .numbers
             .iter()
             .flat_map(|&number| [number; 2])
             .collect();
-        self.depth += 1;
+        self.shift -= 1;
     }
 
     /// Enters a new segment for the hash range that it says it has.
     fn enter(&mut self, segment: Segment<K, V>) {
-        let shift = MAX_DEPTH - self.depth;
+        let shift = MAX_DEPTH - self.depth();
         let range = segment.position() as usize >> shift..segment.end() as usize >> shift;
         let number = u32::try_from(self.segments.len()).unwrap_or(u32::MAX);
         self.segments.push(segment);

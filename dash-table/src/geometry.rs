@@ -6,9 +6,13 @@
 /// Entries that one bucket holds. At most 14: a [`Group`](crate::group::Group) has no more bytes.
 pub(crate) const SLOTS: usize = if cfg!(test) { 2 } else { 14 };
 
-/// Buckets that an entry can have as its home. At least four, so that displacement never
-/// meets itself; at most 255, so that a home fits a byte.
-pub(crate) const REGULAR: usize = if cfg!(test) { 4 } else { 56 };
+/// Buckets where an entry stands in its home or as a guest.
+pub(crate) const REGULAR: usize = if cfg!(test) { 5 } else { 56 };
+
+/// Buckets that an entry can have as its home: all regular ones but the last, which is only ever
+/// a neighbour. So the neighbour of a home always comes right after it in memory.
+/// At most 255, so that a home fits a byte.
+pub(crate) const HOMES: usize = REGULAR - 1;
 
 /// Buckets that take what home and neighbour cannot.
 pub(crate) const STASH: usize = if cfg!(test) { 2 } else { 4 };
@@ -36,5 +40,5 @@ pub(crate) const DIRECTORY_PER_SEGMENT_MAX: usize = 16;
 pub(crate) const DIRECTORY_FREE_MAX: usize = 1024;
 
 const _: () = assert!(SLOTS <= 14, "a group has room for fourteen fingerprints");
-const _: () = assert!(REGULAR >= 4 && REGULAR <= 255, "see REGULAR");
+const _: () = assert!(HOMES >= 1 && HOMES <= 255, "see HOMES");
 const _: () = assert!(STASH >= 1, "a segment has a stash");

@@ -19,21 +19,22 @@ use crate::slot_set::SlotSet;
 /// Fingerprints and marks of one bucket.
 #[derive(Clone, Copy, Default, Debug)]
 #[repr(C, align(16))]
-pub(crate) struct Group([u8; 16]);
-
-const MARKS: usize = 14;
+pub(crate) struct Group {
+    tags: [u8; 14],
+    marks: u16,
+}
 
 impl Group {
     /// The slots whose entries have this tag, and perhaps the key looked for.
     #[inline]
     pub(crate) fn tagged(&self, tag: Tag) -> SlotSet {
-        SlotSet::from_bits(fingerprint::equal(&self.0, tag.byte()))
+        SlotSet::from_bits(fingerprint::equal(self, tag.byte()))
     }
 
     /// The slots without an entry.
     #[inline]
     pub(crate) fn vacant(&self) -> SlotSet {
-        SlotSet::from_bits(fingerprint::equal(&self.0, 0))
+        SlotSet::from_bits(fingerprint::equal(self, 0))
     }
 
     /// The slots with an entry.
@@ -45,65 +46,61 @@ impl Group {
     /// The slots whose entries have the bucket before this one as their home.
     #[inline]
     pub(crate) fn guests(&self) -> SlotSet {
-        SlotSet::from_bits(self.marks())
+        SlotSet::from_bits(self.marks)
     }
 
     /// Whether an entry of this home and tag may stand in the stash or the chain.
     #[inline]
     pub(crate) fn may_overflow(&self, tag: Tag) -> bool {
-        self.marks() & filter_bit(tag) != 0
+        self.marks & filter_bit(tag) != 0
     }
 
     /// The tag in `slot`, if there is an entry.
     #[inline]
     pub(crate) fn tag(&self, slot: usize) -> Option<Tag> {
-        Tag::from_byte(self.0[slot])
+        Tag::from_byte(self.tags[slot])
     }
 
     /// Gives `slot` a tag: from now on it is occupied.
     #[inline]
     pub(crate) fn occupy(&mut self, slot: usize, tag: Tag) {
-        self.0[slot] = tag.byte();
+        self.tags[slot] = tag.byte();
     }
 
     /// Takes tag and guest mark from `slot`.
     #[inline]
     pub(crate) fn vacate(&mut self, slot: usize) {
-        self.0[slot] = 0;
-        self.set_marks(self.marks() & !(1 << slot));
+        self.tags[slot] = 0;
+        self.marks &= !(1 << slot);
     }
 
     /// Marks the entry in `slot` as a guest.
     #[inline]
     pub(crate) fn mark_guest(&mut self, slot: usize) {
-        self.set_marks(self.marks() | 1 << slot);
+        self.marks |= 1 << slot;
     }
 
     /// Notes that an entry of this home and tag stands in the stash or the chain.
     #[inline]
     pub(crate) fn admit(&mut self, tag: Tag) {
-        self.set_marks(self.marks() | filter_bit(tag));
+        self.marks |= filter_bit(tag);
     }
 
     /// Notes that no entry of this home whose tag is as even as `tag` overflows any more.
     #[inline]
     pub(crate) fn expel(&mut self, tag: Tag) {
-        self.set_marks(self.marks() & !filter_bit(tag));
+        self.marks &= !filter_bit(tag);
     }
 
     /// Notes that no entry of this home overflows any more.
     pub(crate) fn expel_all(&mut self) {
-        self.set_marks(self.marks() & SlotSet::ALL.bits());
+        self.marks &= SlotSet::ALL.bits();
     }
 
-    #[inline]
-    fn marks(&self) -> u16 {
-        u16::from_le_bytes([self.0[MARKS], self.0[MARKS + 1]])
-    }
-
-    #[inline]
-    fn set_marks(&mut self, marks: u16) {
-        [self.0[MARKS], self.0[MARKS + 1]] = marks.to_le_bytes();
+    /// The fingerprints, byte by byte.
+    #[cfg(any(test, not(target_arch = "x86_64")))]
+    pub(crate) fn tags(&self) -> &[u8; 14] {
+        &self.tags
     }
 }
 

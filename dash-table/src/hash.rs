@@ -10,7 +10,7 @@
 use std::hash::{BuildHasher, Hash};
 use std::num::NonZeroU8;
 
-use crate::geometry::{MAX_DEPTH, REGULAR};
+use crate::geometry::{HOMES, MAX_DEPTH};
 
 /// The default hasher: fast, and seeded afresh for every table.
 pub use foldhash::fast::RandomState as DefaultHashBuilder;
@@ -37,11 +37,11 @@ impl KeyHash {
         Self(low ^ high)
     }
 
-    /// The first `depth` bits, as a number.
+    /// The first `64 - 1 - shift` bits, as a number; none for a shift of 63.
     #[inline]
-    pub(crate) fn prefix(self, depth: u32) -> usize {
-        // Two shifts, because a shift by all 64 bits (depth zero) is not one.
-        (self.0 >> 1 >> (63 - depth)) as usize
+    pub(crate) fn prefix(self, shift: u32) -> usize {
+        // Two shifts, because a shift by all 64 bits is not one.
+        (self.0 >> 1 >> shift) as usize
     }
 
     /// Whether the bit after the first `depth` is set.
@@ -56,11 +56,11 @@ impl KeyHash {
         (self.0 ^ other.0).leading_zeros().min(MAX_DEPTH)
     }
 
-    /// The bucket that the entry belongs to, below [`REGULAR`].
+    /// The bucket that the entry belongs to, below [`HOMES`].
     #[inline]
     pub(crate) fn home(self) -> usize {
         // A multiplication and a shift instead of a division.
-        (((self.0 & 0xffff_ffff) * REGULAR as u64) >> 32) as usize
+        (((self.0 & 0xffff_ffff) * HOMES as u64) >> 32) as usize
     }
 
     /// The fingerprint.
@@ -94,8 +94,11 @@ mod tests {
 
     #[test]
     fn the_empty_prefix_is_zero() {
-        assert_eq!(KeyHash(u64::MAX).prefix(0), 0);
-        assert_eq!(KeyHash(u64::MAX).prefix(MAX_DEPTH), (1 << MAX_DEPTH) - 1);
+        assert_eq!(KeyHash(u64::MAX).prefix(63), 0);
+        assert_eq!(
+            KeyHash(u64::MAX).prefix(63 - MAX_DEPTH),
+            (1 << MAX_DEPTH) - 1
+        );
     }
 
     #[test]
@@ -105,9 +108,9 @@ mod tests {
     }
 
     #[test]
-    fn homes_span_the_regular_buckets() {
+    fn homes_span_all_regular_buckets_but_the_last() {
         assert_eq!(KeyHash(0).home(), 0);
-        assert_eq!(KeyHash(0xffff_ffff).home(), REGULAR - 1);
+        assert_eq!(KeyHash(0xffff_ffff).home(), HOMES - 1);
     }
 
     #[test]

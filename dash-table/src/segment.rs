@@ -11,7 +11,7 @@ use crate::hash::{KeyHash, Tag};
 use crate::hook::Hook;
 use crate::observer::Observer;
 use crate::planted::Bug;
-use crate::slot::{Block, Entries};
+use crate::slot::{Block, Entries, Found};
 use crate::slot_set::SlotSet;
 use crate::stash::Link;
 
@@ -129,25 +129,18 @@ impl<K, V> Segment<K, V> {
 
     /// Finds an entry by its hash and a test of its key.
     #[inline]
-    pub(crate) fn find(&self, hash: KeyHash, is_key: impl Fn(&K) -> bool) -> Option<Place> {
+    pub(crate) fn find(
+        &self,
+        hash: KeyHash,
+        is_key: impl Fn(&K) -> bool,
+    ) -> Option<Found<'_, (K, V)>> {
         let (tag, home) = (hash.tag(), hash.home());
         let is_match = |entry: &(K, V)| is_key(&entry.0);
-        if let Some((bucket, slot)) = self.block.find_in_pair(home, after(home), tag, is_match) {
-            return Some(Place { bucket, slot });
-        }
-        if self.block.group(home).may_overflow(tag) {
+        let found = self.block.find_in_pair(home, tag, is_match);
+        if found.is_none() && self.block.group(home).may_overflow(tag) {
             return self.find_overflow(home, tag, is_match);
         }
-        None
-    }
-
-    /// The entry at `place`.
-    #[inline]
-    pub(crate) fn get(&self, place: Place) -> &(K, V) {
-        match self.link(place.bucket) {
-            Some(link) => link.block.get(0, place.slot),
-            None => self.block.get(place.bucket, place.slot),
-        }
+        found
     }
 
     /// The entry at `place`, to change. The caller has passed the hook.
@@ -342,7 +335,7 @@ impl<K, V> Segment<K, V> {
     /// A vacant slot in the home or its neighbour.
     #[inline]
     pub(crate) fn regular_room(&self, home: usize) -> Option<Place> {
-        let next = after(home);
+        let next = home + 1;
         let here = self.block.group(home).vacant();
         let there = self.block.group(next).vacant();
         let (bucket, vacant) = if here.len() >= there.len() {
@@ -415,25 +408,26 @@ impl<K, V> Segment<K, V> {
     where
         O: Observer<K, V>,
     {
-        let (next, previous) = (after(home), before(home));
+        // The last regular bucket owns no entry, and the first has no guest.
+        let next = home + 1;
         let owned = self.block.group(next).guests().complement();
         if let Some(slot) = owned.first()
-            && let Some(target) = self.block.group(after(next)).vacant().first()
+            && let Some(room) = self.block.group(next + 1).vacant().first()
         {
             let to = Place {
-                bucket: after(next),
-                slot: target,
+                bucket: next + 1,
+                slot: room,
             };
             return Some(self.displace_one(next, Place { bucket: next, slot }, to, hook));
         }
         if let Some(slot) = self.block.group(home).guests().first()
-            && let Some(target) = self.block.group(previous).vacant().first()
+            && let Some(room) = self.block.group(home - 1).vacant().first()
         {
             let to = Place {
-                bucket: previous,
-                slot: target,
+                bucket: home - 1,
+                slot: room,
             };
-            return Some(self.displace_one(previous, Place { bucket: home, slot }, to, hook));
+            return Some(self.displace_one(home - 1, Place { bucket: home, slot }, to, hook));
         }
         None
     }
@@ -456,16 +450,4 @@ impl<K, V> Segment<K, V> {
         hook.tally.displacements += 1;
         from
     }
-}
-
-/// The bucket after a regular one, in a ring.
-#[inline]
-pub(crate) fn after(bucket: usize) -> usize {
-    if bucket + 1 == REGULAR { 0 } else { bucket + 1 }
-}
-
-/// The bucket before a regular one, in a ring.
-#[inline]
-fn before(bucket: usize) -> usize {
-    if bucket == 0 { REGULAR - 1 } else { bucket - 1 }
 }

@@ -4,14 +4,14 @@
 //! a split would not separate the keys: with any decent hasher it does not exist.
 //! Both remember each entry's home, so that nothing here needs to hash a key.
 
-use crate::geometry::{BUCKETS, REGULAR, SLOTS, STASH};
+use crate::geometry::{BUCKETS, HOMES, REGULAR, SLOTS, STASH};
 use crate::group;
 use crate::hash::{KeyHash, Tag};
 use crate::hook::Hook;
 use crate::observer::Observer;
 use crate::planted::Bug;
 use crate::segment::{Place, Segment};
-use crate::slot::Block;
+use crate::slot::{Block, Found};
 use crate::slot_set::SlotSet;
 
 /// One bucket of the chain.
@@ -45,15 +45,15 @@ impl<K, V> Segment<K, V> {
         home: usize,
         tag: Tag,
         is_match: impl Fn(&(K, V)) -> bool,
-    ) -> Option<Place> {
-        for bucket in stash_from(home) {
-            if let Some(slot) = self.block.find(bucket, tag, &is_match) {
-                return Some(Place { bucket, slot });
-            }
-        }
-        self.chain.iter().zip(BUCKETS..).find_map(|(link, bucket)| {
-            let slot = link.block.find(0, tag, &is_match)?;
-            Some(Place { bucket, slot })
+    ) -> Option<Found<'_, (K, V)>> {
+        let stash = stash_from(home).find_map(|bucket| self.block.find(bucket, tag, &is_match));
+        stash.or_else(|| {
+            self.chain.iter().zip(BUCKETS..).find_map(|(link, bucket)| {
+                Some(Found {
+                    bucket,
+                    ..link.block.find(0, tag, &is_match)?
+                })
+            })
         })
     }
 
@@ -183,7 +183,7 @@ impl<K, V> Segment<K, V> {
 
     /// Computes every home's filter anew from what overflows.
     pub(crate) fn rebuild_filters(&mut self) {
-        for home in 0..REGULAR {
+        for home in 0..HOMES {
             self.block.expel_all(home);
         }
         for bucket in REGULAR..self.bucket_count() {

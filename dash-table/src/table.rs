@@ -15,6 +15,7 @@ use crate::iter::Iter;
 use crate::observer::Observer;
 use crate::planted::{Bug, Plant};
 use crate::segment::{Place, Segment};
+use crate::slot::Found;
 
 /// A hash map that grows by one small segment at a time, and tells an observer about every
 /// bucket before it changes.
@@ -194,8 +195,9 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let location = self.locate(self.hash(key), key)?;
-        let (key, value) = self.directory.segment(location.segment).get(location.place);
+        let hash = self.hash(key);
+        let segment = self.directory.segment(self.directory.number(hash)?);
+        let (key, value) = segment.find(hash, |other| other.borrow() == key)?.entry;
         Some((key, value))
     }
 
@@ -206,7 +208,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.locate(self.hash(key), key).is_some()
+        self.get_key_value(key).is_some()
     }
 
     /// The value of a key, to change. Delivers its bucket before it lends.
@@ -318,8 +320,11 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     {
         let segment = self.directory.number(hash)?;
         let is_key = |other: &K| other.borrow() == key;
-        let place = self.directory.segment(segment).find(hash, is_key)?;
-        Some(Location { segment, place })
+        let Found { bucket, slot, .. } = self.directory.segment(segment).find(hash, is_key)?;
+        Some(Location {
+            segment,
+            place: Place { bucket, slot },
+        })
     }
 
     /// The only way to a value that can be changed, [`retain`](Self::retain) apart.

@@ -1,22 +1,28 @@
 //! The comparison byte by byte: the oracle of the machine versions.
 
-/// Bit `i` of the result is set when `bytes[i] == byte`.
-pub(crate) fn equal(bytes: &[u8; 16], byte: u8) -> u16 {
-    bytes.iter().enumerate().fold(0, |bits, (index, &each)| {
-        bits | u16::from(each == byte) << index
+use crate::group::Group;
+
+/// Bit `i` of the result, for `i` below 14, is set when tag `i` of the group is `byte`; the other
+/// bits mean nothing.
+pub(crate) fn equal(group: &Group, byte: u8) -> u16 {
+    let tags = group.tags().iter().enumerate();
+    tags.fold(0, |bits, (index, &tag)| {
+        bits | u16::from(tag == byte) << index
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash::Tag;
 
     #[test]
-    fn each_equal_byte_sets_its_own_bit() {
-        let mut bytes = [0; 16];
-        bytes[3] = 9;
-        bytes[15] = 9;
-        assert_eq!(equal(&bytes, 9), 1 << 3 | 1 << 15);
-        assert_eq!(equal(&bytes, 1), 0);
+    fn each_equal_tag_sets_its_own_bit() {
+        let mut group = Group::default();
+        let tag = Tag::from_byte(9).unwrap();
+        group.occupy(3, tag);
+        group.occupy(13, tag);
+        assert_eq!(equal(&group, 9), 1 << 3 | 1 << 13);
+        assert_eq!(equal(&group, 1), 0);
     }
 }
