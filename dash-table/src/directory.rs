@@ -117,7 +117,11 @@ impl<K, V> Directory<K, V> {
         if depth == self.depth() {
             self.double();
         }
+        // Entered before it is unloaded: a panic of the observer then finds it in its place.
         self.enter(upper);
+        self.segments[number].unload(hook);
+        let newest = self.segments.len() - 1;
+        self.segments[newest].unload(hook);
         Ok(())
     }
 

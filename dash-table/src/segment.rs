@@ -242,7 +242,8 @@ impl<K, V> Segment<K, V> {
     /// Moves the upper half of the hash range to a new segment.
     ///
     /// Every key is hashed, and every bucket that gives is delivered, before anything moves: a
-    /// panic in either leaves the segment whole. `newcomer` is the hash of an entry that waits
+    /// panic in either leaves the segment whole. Both halves may then be unloaded, which the caller
+    /// does once the new one is in its place. `newcomer` is the hash of an entry that waits
     /// for room; without one the segment splits whatever it holds.
     ///
     /// # Errors
@@ -326,8 +327,6 @@ impl<K, V> Segment<K, V> {
         self.split_chain(&movers.chain, &mut upper, version);
         self.rebuild_filters();
         upper.rebuild_filters();
-        self.unload(hook);
-        upper.unload(hook);
         hook.tally.splits += 1;
         upper
     }

@@ -4,3 +4,7 @@
 mod cuts;
 #[path = "../tests/model.rs"]
 mod model;
+#[path = "../tests/panics.rs"]
+mod panics;
+#[path = "../tests/split.rs"]
+mod split;
