@@ -19,19 +19,20 @@ fn key(index: u64) -> u64 {
 }
 
 /// One call of `insert` for each pair.
-fn fill(size: u64, mut insert: impl FnMut(u64, u64)) {
+fn fill(size: u64, mut insert: impl FnMut(u64, u64) -> Option<u64>) {
     for index in 0..size {
-        insert(key(index), index);
+        black_box(insert(key(index), index));
     }
 }
 
 /// The longest single call of `insert`.
-fn longest(size: u64, mut insert: impl FnMut(u64, u64)) -> Duration {
+fn longest(size: u64, mut insert: impl FnMut(u64, u64) -> Option<u64>) -> Duration {
     let mut longest = Duration::ZERO;
     fill(size, |key, value| {
         let start = Instant::now();
-        insert(key, value);
+        let previous = insert(key, value);
         longest = longest.max(start.elapsed());
+        previous
     });
     longest
 }
@@ -44,7 +45,7 @@ fn from_empty(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("dash-table", size), |bencher| {
             bencher.iter_with_large_drop(|| {
                 let mut table = DashTable::new();
-                fill(size, |key, value| drop(table.insert(key, value)));
+                fill(size, |key, value| table.insert(key, value));
                 assert_eq!(table.len() as u64, size);
                 table
             });
@@ -52,7 +53,7 @@ fn from_empty(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("hashbrown", size), |bencher| {
             bencher.iter_with_large_drop(|| {
                 let mut table = Peer::default();
-                fill(size, |key, value| drop(table.insert(key, value)));
+                fill(size, |key, value| table.insert(key, value));
                 assert_eq!(table.len() as u64, size);
                 table
             });
@@ -67,15 +68,15 @@ fn overwrite(criterion: &mut Criterion) {
     for size in SIZES {
         group.throughput(Throughput::Elements(size));
         let mut table = DashTable::new();
-        fill(size, |key, value| drop(table.insert(key, value)));
+        fill(size, |key, value| table.insert(key, value));
         group.bench_function(BenchmarkId::new("dash-table", size), |bencher| {
-            bencher.iter(|| fill(size, |key, value| drop(black_box(table.insert(key, value)))));
+            bencher.iter(|| fill(size, |key, value| table.insert(key, value)));
         });
         drop(table);
         let mut table = Peer::default();
-        fill(size, |key, value| drop(table.insert(key, value)));
+        fill(size, |key, value| table.insert(key, value));
         group.bench_function(BenchmarkId::new("hashbrown", size), |bencher| {
-            bencher.iter(|| fill(size, |key, value| drop(black_box(table.insert(key, value)))));
+            bencher.iter(|| fill(size, |key, value| table.insert(key, value)));
         });
     }
     group.finish();
@@ -89,7 +90,7 @@ fn longest_insert(criterion: &mut Criterion) {
             bencher.iter_custom(|rounds| {
                 let round = || {
                     let mut table = DashTable::new();
-                    longest(size, |key, value| drop(table.insert(key, value)))
+                    longest(size, |key, value| table.insert(key, value))
                 };
                 (0..rounds).map(|_| round()).sum()
             });
@@ -98,7 +99,7 @@ fn longest_insert(criterion: &mut Criterion) {
             bencher.iter_custom(|rounds| {
                 let round = || {
                     let mut table = Peer::default();
-                    longest(size, |key, value| drop(table.insert(key, value)))
+                    longest(size, |key, value| table.insert(key, value))
                 };
                 (0..rounds).map(|_| round()).sum()
             });

@@ -55,13 +55,20 @@ impl<K, V> Directory<K, V> {
         Some(*self.numbers.get(hash.prefix(self.shift))? as usize)
     }
 
-    /// The segment with this number.
+    /// The segment where a key with this hash belongs; `None` while there is none.
     #[inline]
-    pub(crate) fn segment(&self, number: usize) -> &Segment<K, V> {
-        &self.segments[number]
+    pub(crate) fn segment_of(&self, hash: KeyHash) -> Option<&Segment<K, V>> {
+        Some(&self.segments[self.number(hash)?])
     }
 
-    /// As [`segment`](Self::segment), to change.
+    /// As [`segment_of`](Self::segment_of), to change.
+    #[inline]
+    pub(crate) fn segment_of_mut(&mut self, hash: KeyHash) -> Option<&mut Segment<K, V>> {
+        let number = self.number(hash)?;
+        Some(&mut self.segments[number])
+    }
+
+    /// The segment with this number, to change.
     #[inline]
     pub(crate) fn segment_mut(&mut self, number: usize) -> &mut Segment<K, V> {
         &mut self.segments[number]
@@ -76,13 +83,12 @@ impl<K, V> Directory<K, V> {
         Some(&mut self.segments[number as usize])
     }
 
-    /// Makes the first segment if there is none, and says its number.
-    pub(crate) fn first(&mut self, version: u64) -> usize {
+    /// Makes the first segment if there is none.
+    pub(crate) fn first(&mut self, version: u64) {
         if self.segments.is_empty() {
             self.segments.push(Segment::new(0, 0, version));
             self.numbers.push(0);
         }
-        0
     }
 
     /// Splits a segment to make room for an entry with the hash `newcomer`, or, without one,

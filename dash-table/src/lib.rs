@@ -38,6 +38,7 @@ mod geometry;
 mod group;
 mod hash;
 mod hook;
+mod placement;
 mod planted;
 mod segment;
 mod slot;

@@ -7,7 +7,7 @@ use crate::error::SplitError;
 use crate::geometry::{
     BUCKETS, MAX_DEPTH, REGULAR, SEGMENT_SLOTS, SLOTS, SPLIT_ENTRIES_MIN, STASH,
 };
-use crate::hash::{KeyHash, Tag};
+use crate::hash::KeyHash;
 use crate::hook::Hook;
 use crate::observer::Observer;
 use crate::planted::Bug;
@@ -143,9 +143,22 @@ impl<K, V> Segment<K, V> {
         found
     }
 
+    /// As [`find`](Self::find), for a change: says where the entry stands.
+    #[inline]
+    pub(crate) fn place_of(&self, hash: KeyHash, is_key: impl Fn(&K) -> bool) -> Option<Place> {
+        let Found { bucket, slot, .. } = self.find(hash, is_key)?;
+        Some(Place { bucket, slot })
+    }
+
+    /// The value at `place`, to change. The caller has passed the hook.
+    #[inline]
+    pub(crate) fn value_mut(&mut self, place: Place) -> &mut V {
+        &mut self.get_mut(place).1
+    }
+
     /// The entry at `place`, to change. The caller has passed the hook.
     #[inline]
-    pub(crate) fn get_mut(&mut self, place: Place) -> &mut (K, V) {
+    fn get_mut(&mut self, place: Place) -> &mut (K, V) {
         if place.bucket < BUCKETS {
             self.block.get_mut(place.bucket, place.slot)
         } else {
@@ -153,26 +166,6 @@ impl<K, V> Segment<K, V> {
                 .block
                 .get_mut(0, place.slot)
         }
-    }
-
-    /// Adds an entry that is not there yet, or gives it back when there is no room without a
-    /// split or a longer chain.
-    #[inline]
-    pub(crate) fn add<O>(
-        &mut self,
-        hash: KeyHash,
-        entry: (K, V),
-        hook: &mut Hook<'_, O>,
-    ) -> Result<(), (K, V)>
-    where
-        O: Observer<K, V>,
-    {
-        let (tag, home) = (hash.tag(), hash.home());
-        if let Some(place) = self.regular_room(home) {
-            self.put_new(home, place, tag, entry, hook);
-            return Ok(());
-        }
-        self.add_crowded(home, tag, entry, hook)
     }
 
     /// Takes the entry at `place` out.
@@ -329,124 +322,5 @@ impl<K, V> Segment<K, V> {
         upper.rebuild_filters();
         hook.tally.splits += 1;
         upper
-    }
-
-    /// A vacant slot in the home or its neighbour.
-    #[inline]
-    pub(crate) fn regular_room(&self, home: usize) -> Option<Place> {
-        let next = home + 1;
-        let here = self.block.group(home).vacant();
-        let there = self.block.group(next).vacant();
-        let (bucket, vacant) = if here.len() >= there.len() {
-            (home, here)
-        } else {
-            (next, there)
-        };
-        vacant.first().map(|slot| Place { bucket, slot })
-    }
-
-    /// Fills a slot of the home or its neighbour. The caller has passed the hook.
-    #[inline]
-    pub(crate) fn put_regular(&mut self, home: usize, place: Place, tag: Tag, entry: (K, V)) {
-        self.block.put(place.bucket, place.slot, tag, entry);
-        if place.bucket != home {
-            self.block.mark_guest(place.bucket, place.slot);
-        }
-    }
-
-    /// Adds an entry whose home and neighbour are full.
-    #[cold]
-    fn add_crowded<O>(
-        &mut self,
-        home: usize,
-        tag: Tag,
-        entry: (K, V),
-        hook: &mut Hook<'_, O>,
-    ) -> Result<(), (K, V)>
-    where
-        O: Observer<K, V>,
-    {
-        if let Some(place) = self.displace(home, hook) {
-            self.put_new(home, place, tag, entry, hook);
-            return Ok(());
-        }
-        let mut room = self.stash_room(home);
-        if room.is_none() {
-            self.unload(hook);
-            room = self.regular_room(home).or_else(|| self.stash_room(home));
-        }
-        let Some(place) = room.or_else(|| self.chain_room()) else {
-            return Err(entry);
-        };
-        self.put_new(home, place, tag, entry, hook);
-        Ok(())
-    }
-
-    /// Fills a vacant slot anywhere with an entry that the table did not have.
-    #[inline]
-    fn put_new<O>(
-        &mut self,
-        home: usize,
-        place: Place,
-        tag: Tag,
-        entry: (K, V),
-        hook: &mut Hook<'_, O>,
-    ) where
-        O: Observer<K, V>,
-    {
-        hook.before_change_unless(Bug::SkipDeliveryOnInsert, self, place.bucket);
-        if place.bucket < REGULAR {
-            self.put_regular(home, place, tag, entry);
-        } else {
-            self.put_overflow(home, place, tag, entry);
-        }
-    }
-
-    /// Frees a slot in the home or its neighbour by moving one entry one bucket on or back.
-    fn displace<O>(&mut self, home: usize, hook: &mut Hook<'_, O>) -> Option<Place>
-    where
-        O: Observer<K, V>,
-    {
-        // The last regular bucket owns no entry, and the first has no guest.
-        let next = home + 1;
-        let owned = self.block.group(next).guests().complement();
-        if let Some(slot) = owned.first()
-            && let Some(room) = self.block.group(next + 1).vacant().first()
-        {
-            let to = Place {
-                bucket: next + 1,
-                slot: room,
-            };
-            return Some(self.displace_one(next, Place { bucket: next, slot }, to, hook));
-        }
-        if let Some(slot) = self.block.group(home).guests().first()
-            && let Some(room) = self.block.group(home - 1).vacant().first()
-        {
-            let to = Place {
-                bucket: home - 1,
-                slot: room,
-            };
-            return Some(self.displace_one(home - 1, Place { bucket: home, slot }, to, hook));
-        }
-        None
-    }
-
-    /// Moves one entry, whose home is `home`, and says which slot that freed.
-    fn displace_one<O>(
-        &mut self,
-        home: usize,
-        from: Place,
-        to: Place,
-        hook: &mut Hook<'_, O>,
-    ) -> Place
-    where
-        O: Observer<K, V>,
-    {
-        hook.before_change_unless(Bug::SkipDeliveryOnDisplacement, self, from.bucket);
-        hook.before_change_unless(Bug::SkipDeliveryOnDisplacement, self, to.bucket);
-        let (tag, entry) = self.block.take(from.bucket, from.slot);
-        self.put_regular(home, to, tag, entry);
-        hook.tally.displacements += 1;
-        from
     }
 }

@@ -14,8 +14,6 @@ use crate::hook::{Hook, Tally};
 use crate::iter::Iter;
 use crate::observer::Observer;
 use crate::planted::{Bug, Plant};
-use crate::segment::{Place, Segment};
-use crate::slot::Found;
 
 /// A hash map that grows by one small segment at a time, and tells an observer about every
 /// bucket before it changes.
@@ -46,13 +44,6 @@ pub struct DashTable<K, V, S = DefaultHashBuilder, O = ()> {
     plant: Plant,
     hasher: S,
     observer: O,
-}
-
-/// Where an entry stands in the table.
-#[derive(Clone, Copy)]
-struct Location {
-    segment: usize,
-    place: Place,
 }
 
 impl<K, V> DashTable<K, V> {
@@ -196,7 +187,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         Q: Hash + Eq + ?Sized,
     {
         let hash = self.hash(key);
-        let segment = self.directory.segment(self.directory.number(hash)?);
+        let segment = self.directory.segment_of(hash)?;
         let (key, value) = segment.find(hash, |other| other.borrow() == key)?.entry;
         Some((key, value))
     }
@@ -217,21 +208,34 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let location = self.locate(self.hash(key), key)?;
-        Some(self.lend(location, Bug::SkipDeliveryOnGetMut))
+        let hash = self.hash(key);
+        let (directory, mut hook, _) = self.parts();
+        let segment = directory.segment_of_mut(hash)?;
+        let place = segment.place_of(hash, |other| other.borrow() == key)?;
+        hook.before_change_unless(Bug::SkipDeliveryOnGetMut, segment, place.bucket);
+        Some(segment.value_mut(place))
     }
 
     /// Sets the value of a key, and gives back the one it had. A key that is there stays.
     #[inline]
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         let hash = self.hash(&key);
-        if let Some(location) = self.locate(hash, &key) {
-            return Some(mem::replace(
-                self.lend(location, Bug::SkipDeliveryOnOverwrite),
-                value,
-            ));
+        let (directory, mut hook, _) = self.parts();
+        let mut entry = (key, value);
+        if let Some(segment) = directory.segment_of_mut(hash) {
+            if let Some(place) = segment.place_of(hash, |other| *other == entry.0) {
+                hook.before_change_unless(Bug::SkipDeliveryOnOverwrite, segment, place.bucket);
+                return Some(mem::replace(segment.value_mut(place), entry.1));
+            }
+            match segment.add(hash, entry, &mut hook) {
+                Ok(()) => {
+                    hook.tally.entries += 1;
+                    return None;
+                }
+                Err(back) => entry = back,
+            }
         }
-        self.insert_new(hash, (key, value));
+        self.insert_by_growing(hash, entry);
         None
     }
 
@@ -250,13 +254,11 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let location = self.locate(self.hash(key), key)?;
+        let hash = self.hash(key);
         let (directory, mut hook, _) = self.parts();
-        Some(
-            directory
-                .segment_mut(location.segment)
-                .remove(location.place, &mut hook),
-        )
+        let segment = directory.segment_of_mut(hash)?;
+        let place = segment.place_of(hash, |other| other.borrow() == key)?;
+        Some(segment.remove(place, &mut hook))
     }
 
     /// Keeps the entries that `keep` says yes to, and drops the others.
@@ -312,43 +314,18 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         KeyHash::of(&self.hasher, key)
     }
 
-    #[inline]
-    fn locate<Q>(&self, hash: KeyHash, key: &Q) -> Option<Location>
-    where
-        K: Borrow<Q>,
-        Q: Eq + ?Sized,
-    {
-        let segment = self.directory.number(hash)?;
-        let is_key = |other: &K| other.borrow() == key;
-        let Found { bucket, slot, .. } = self.directory.segment(segment).find(hash, is_key)?;
-        Some(Location {
-            segment,
-            place: Place { bucket, slot },
-        })
-    }
-
-    /// The only way to a value that can be changed, [`retain`](Self::retain) apart.
-    #[inline]
-    fn lend(&mut self, location: Location, unless: Bug) -> &mut V {
-        let (directory, mut hook, _) = self.parts();
-        let segment = directory.segment_mut(location.segment);
-        hook.before_change_unless(unless, segment, location.place.bucket);
-        &mut segment.get_mut(location.place).1
-    }
-
-    fn insert_new(&mut self, hash: KeyHash, mut entry: (K, V)) {
+    /// Adds an entry for which its segment, if there is one, has no room.
+    #[cold]
+    fn insert_by_growing(&mut self, hash: KeyHash, mut entry: (K, V)) {
         let (directory, mut hook, hasher) = self.parts();
-        let clock = hook.cuts.clock();
-        loop {
-            let number = directory
-                .number(hash)
-                .unwrap_or_else(|| directory.first(clock));
-            let segment: &mut Segment<K, V> = directory.segment_mut(number);
+        let hash_of = |key: &K| KeyHash::of(hasher, key);
+        directory.first(hook.cuts.clock());
+        while let Some(number) = directory.number(hash) {
+            let segment = directory.segment_mut(number);
             match segment.add(hash, entry, &mut hook) {
                 Ok(()) => break,
                 Err(back) => entry = back,
             }
-            let hash_of = |key: &K| KeyHash::of(hasher, key);
             if !segment.may_ask_for_split()
                 || directory
                     .split(number, Some(hash), hash_of, &mut hook)
