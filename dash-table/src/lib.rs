@@ -60,3 +60,8 @@ pub use crate::table::DashTable;
 extern crate self as dash_table;
 #[cfg(test)]
 mod tiny;
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

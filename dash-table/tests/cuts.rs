@@ -317,15 +317,9 @@ fn each_planted_bug_is_found() {
         let found = (0..schedules()).find_map(|seed| {
             let mut schedule = Schedule::new(seed, slots);
             schedule.table.plant(Some(bug));
-            schedule.run().err().map(|what| (seed, what))
+            schedule.run().err()
         });
-        let Some((seed, what)) = found else {
-            panic!("{bug:?} was not found")
-        };
-        println!(
-            "{bug:?}: {what}, after {} schedules of {slots} slots",
-            seed + 1
-        );
+        assert!(found.is_some(), "{bug:?} was not found");
     }
 }
 
