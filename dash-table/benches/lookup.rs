@@ -1,4 +1,13 @@
 //! Looking up keys in random order, beside hashbrown with the same hasher.
+//!
+//! Two cores of a shared AMD EPYC (Zen 4) guest, other work running, `--quick`, 2026-11-21:
+//!
+//! | | dash-table | hashbrown 0.17 |
+//! |---|---|---|
+//! | `hit`, 1 M | 67 ns | 38 ns |
+//! | `hit`, 10 M | 131 ns | 65 ns |
+//! | `miss`, 1 M | 27 ns | 14 ns |
+//! | `miss`, 10 M | 83 ns | 35 ns |
 
 use std::hint::black_box;
 

@@ -115,9 +115,11 @@ impl<T, const N: usize> Block<T, N> {
             // SAFETY: the slot has a tag, so it is occupied; see the invariant on `slots`.
             let entry = unsafe { entry.assume_init_ref() };
             if is_match(entry) {
+                // Without a division, which the compiler would make a multiplication.
+                let next = usize::from(slot >= SLOTS);
                 return Some(Found {
-                    bucket: home + slot / SLOTS,
-                    slot: slot % SLOTS,
+                    bucket: home + next,
+                    slot: slot - SLOTS * next,
                     entry,
                 });
             }

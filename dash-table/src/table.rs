@@ -28,6 +28,11 @@ use crate::planted::{Bug, Plant};
 /// Keys with equal hashes are chained: n of them cost O(n) per operation, and no more memory than
 /// others.
 ///
+/// # Memory
+///
+/// About 1.9 bytes per slot besides the entry itself. Segments are about 95 % full when they
+/// split, so two thirds to three quarters of the slots are in use on average.
+///
 /// # Panics
 ///
 /// A panic in `Hash`, `Eq`, `Drop` or the observer leaves a valid table with all its other
