@@ -1,1 +1,65 @@
 //! Threads that own their state, an atomic cut across them, and a blocking channel bounded by bytes.
+//!
+//! | start here | to |
+//! |---|---|
+//! | [`ShardSet`] | start shards, send to them, stop them |
+//! | [`ShardSet::cut`] | see all shards at one logical moment |
+//! | [`Task`] | do long work on a shard between its messages |
+//! | [`channel`] | pass messages on, bounded by the memory they hold |
+//! | [`spawn_named`] | start a thread whose panic is an error |
+//! | [`ShardError`] | see every way a shard set can fail |
+//!
+//! # Example
+//!
+//! ```
+//! use shard_runtime::{ShardSet, ShardSetConfig};
+//! use std::collections::HashMap;
+//! use std::time::Duration;
+//!
+//! let config = ShardSetConfig { shards: 2, ..ShardSetConfig::default() };
+//! let shards = ShardSet::start(config, |_| HashMap::<u64, &str>::new())?;
+//! for (hash, word) in [(7, "seven"), (u64::MAX, "all"), (u64::MAX - 1, "most")] {
+//!     shards.send(shards.shard_of(hash), move |shard| {
+//!         shard.state().insert(hash, word);
+//!     })?;
+//! }
+//! let sizes = shards.cut(Duration::from_secs(1), |shard| shard.state_ref().len())?;
+//! assert_eq!(sizes, [1, 2]);
+//! # Ok::<(), shard_runtime::ShardError>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod error;
+
+mod budget;
+mod config;
+mod runtime;
+mod shard;
+mod task;
+mod task_id;
+mod topology;
+
+mod cut;
+mod mailbox;
+mod reply;
+mod shard_thread;
+mod signal;
+mod sync;
+
+mod channel;
+mod channel_error;
+mod worker;
+
+pub use crate::budget::Budget;
+pub use crate::channel::{ChannelConfig, ChannelStats, Receiver, Sender, Weighted, channel};
+pub use crate::channel_error::{
+    Cancelled, ReceiverDropped, RecvDeadlineError, SendError, TrySendError,
+};
+pub use crate::config::ShardSetConfig;
+pub use crate::error::ShardError;
+pub use crate::runtime::ShardSet;
+pub use crate::shard::Shard;
+pub use crate::task::{Step, Task};
+pub use crate::task_id::TaskId;
+pub use crate::topology::Pinning;
+pub use crate::worker::{Worker, spawn_named};

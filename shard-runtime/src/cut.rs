@@ -1,0 +1,159 @@
+//! The moment at which all shards stand still: they arrive, and one atomic says what became of it.
+//!
+//! A cut takes two rounds. In the first, a message passes through every mailbox in its turn and
+//! stops nobody; so what a client sent before it asked for the cut has run by then, and a shard
+//! that is dead or stuck is found out while the others go on serving. In the second, every shard
+//! gets an urgent message, served before anything that waits: it arrives at the [`Barrier`] and
+//! stands still until all have. So shards stand still for a wake-up and the rest of one closure,
+//! however long the queues are.
+//!
+//! No shard may begin with the cut before all have arrived, but each may leave when it likes: if a
+//! client sees a write acknowledged by a shard that has already left, and sends the next write to
+//! a shard that has not, that shard still does its part of the cut first.
+
+use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, Waited, spin_until};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Set in the barrier's state when the cut has failed.
+const FAILED: usize = 1 << (usize::BITS - 1);
+
+/// Where the shards of one cut meet. Decided once, for all.
+#[derive(Debug)]
+pub(crate) struct Barrier {
+    /// How many shards have arrived, and [`FAILED`]. Decided when it equals `shards`, or when
+    /// `FAILED` is set; never both, and never undone.
+    state: AtomicUsize,
+    shards: usize,
+    /// Which shards have arrived, for the error message; and the way to sleep on `decided`.
+    present: Mutex<Vec<bool>>,
+    decided: Condvar,
+}
+
+/// What became of a cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// All shards have arrived: the moment is now.
+    Cut,
+    /// Some shard will not arrive: no shard does anything.
+    Failed,
+}
+
+impl Barrier {
+    pub(crate) fn new(shards: usize) -> Self {
+        Self {
+            state: AtomicUsize::new(0),
+            shards,
+            present: Mutex::new(vec![false; shards]),
+            decided: Condvar::new(),
+        }
+    }
+
+    /// Waits until the cut is decided. If `deadline` comes first, it fails.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Verdict {
+        spin_until(|| self.verdict().is_some());
+        let mut present = self.present.lock();
+        loop {
+            if let Some(verdict) = self.verdict() {
+                return verdict;
+            }
+            let waited;
+            (present, waited) = self.decided.wait(present, deadline);
+            if waited == Waited::TimedOut {
+                drop(present);
+                return self.fail();
+            }
+        }
+    }
+
+    /// Lets the cut fail, unless it has happened already. Returns what holds.
+    fn fail(&self) -> Verdict {
+        // AcqRel: pairs with the Acquire in `verdict`, as in `arrive`.
+        let failed = self
+            .state
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| {
+                (state != self.shards).then_some(state | FAILED)
+            });
+        match failed {
+            Ok(_) => {
+                self.announce();
+                Verdict::Failed
+            }
+            Err(_) => Verdict::Cut,
+        }
+    }
+
+    /// The first shard that has not arrived.
+    pub(crate) fn first_absent(&self) -> Option<usize> {
+        self.present.lock().iter().position(|present| !present)
+    }
+
+    fn arrive(&self, shard: usize) {
+        if let Some(present) = self.present.lock().get_mut(shard) {
+            *present = true;
+        }
+        // AcqRel: pairs with the Acquire in `verdict`. Whoever sees the last arrival sees all that
+        // any shard did before its own, since the arrivals are one chain of read-modify-writes.
+        let before = self.state.fetch_add(1, Ordering::AcqRel);
+        assert!(
+            before & !FAILED < self.shards,
+            "more arrivals at a cut than there are shards"
+        );
+        if before + 1 == self.shards {
+            self.announce();
+        }
+    }
+
+    fn verdict(&self) -> Option<Verdict> {
+        // Acquire: pairs with the AcqRel in `arrive` and `fail`.
+        let state = self.state.load(Ordering::Acquire);
+        if state & FAILED != 0 {
+            Some(Verdict::Failed)
+        } else {
+            (state == self.shards).then_some(Verdict::Cut)
+        }
+    }
+
+    /// Wakes those who sleep.
+    fn announce(&self) {
+        // Whoever looked before the decision holds the lock until it sleeps; so from here on it
+        // either sleeps, and is woken, or will look again.
+        drop(self.present.lock());
+        self.decided.notify_all();
+    }
+}
+
+/// The right, and the duty, of one shard to arrive. Dropping it unused lets the cut fail.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    /// Taken on arrival.
+    barrier: Option<Arc<Barrier>>,
+    shard: usize,
+}
+
+impl Ticket {
+    /// The ticket of one of the shards of a barrier. Each must have only one.
+    pub(crate) fn new(barrier: &Arc<Barrier>, shard: usize) -> Self {
+        Self {
+            barrier: Some(Arc::clone(barrier)),
+            shard,
+        }
+    }
+
+    /// Arrives, and stands still until the cut is decided.
+    pub(crate) fn arrive(mut self, deadline: Option<Instant>) -> Verdict {
+        let Some(barrier) = self.barrier.take() else {
+            return Verdict::Failed;
+        };
+        barrier.arrive(self.shard);
+        barrier.wait(deadline)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(barrier) = self.barrier.take() {
+            barrier.fail();
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Every way a shard set can fail.
+
+use std::time::Duration;
+
+/// Why an operation on a shard set, or on a named thread, failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShardError {
+    /// A number of the configuration must not be zero.
+    #[error("{field} must be at least 1")]
+    ZeroConfig {
+        /// The field of [`ShardSetConfig`](crate::ShardSetConfig).
+        field: &'static str,
+    },
+    /// The system refused a thread.
+    #[error("thread {thread} could not be started")]
+    Spawn {
+        /// The name the thread was to have.
+        thread: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A thread started with [`spawn_named`](crate::spawn_named) panicked.
+    #[error("thread {thread} panicked: {message}")]
+    Panicked {
+        /// The thread's name.
+        thread: String,
+        /// The message of the panic.
+        message: String,
+    },
+    /// A closure or a task panicked on the shard, which has been dropped since.
+    #[error("shard {shard} is poisoned by a panic: {message}")]
+    Poisoned {
+        /// The shard's index.
+        shard: usize,
+        /// The message of the panic.
+        message: String,
+    },
+    /// The shard set is shutting down.
+    #[error("shard {shard} has stopped")]
+    Stopped {
+        /// The shard's index.
+        shard: usize,
+    },
+    /// No shard has this index.
+    #[error("there is no shard {shard} among {shards}")]
+    NoSuchShard {
+        /// The index asked for.
+        shard: usize,
+        /// How many shards the set has.
+        shards: usize,
+    },
+    /// A shard's own thread asked for something that would block it.
+    #[error("shard {shard} must not wait for a shard of its own set")]
+    OnShardThread {
+        /// The shard whose thread asked.
+        shard: usize,
+    },
+    /// A shard's own thread sent to a full mailbox. Other threads wait instead.
+    #[error("the mailbox of shard {shard} is full at {messages} messages")]
+    MailboxFull {
+        /// The shard that was sent to.
+        shard: usize,
+        /// How many messages the mailbox holds.
+        messages: usize,
+    },
+    /// Not all shards came to the cut in time. It has happened on none of them.
+    #[error("shard {shard} did not come to the cut within {deadline:?}")]
+    CutTimedOut {
+        /// The first shard, by index, that was waited for in vain.
+        shard: usize,
+        /// The time that was given.
+        deadline: Duration,
+    },
+    /// A shard did not stop in time. Its thread goes on by itself, unowned.
+    #[error("shard {shard} did not stop within {deadline:?}")]
+    ShutdownTimedOut {
+        /// The shard's index.
+        shard: usize,
+        /// The time that was given.
+        deadline: Duration,
+    },
+}

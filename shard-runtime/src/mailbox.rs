@@ -1,0 +1,288 @@
+//! The mailbox of a shard: a bounded queue that many fill and one thread drains in batches.
+//!
+//! Everything that can wake a shard goes through one lock: messages, urgent messages, woken tasks,
+//! the order to close. So the shard's decision to sleep and anyone's decision to wake it are
+//! ordered, and no wake-up can fall between them.
+
+use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
+use crate::task_id::TaskId;
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+
+/// A queue of messages for one shard.
+#[derive(Debug)]
+pub(crate) struct Mailbox<M> {
+    state: Mutex<State<M>>,
+    /// The shard sleeps here while there is nothing to do.
+    filled: Condvar,
+    /// Senders that found the mailbox full sleep here, and whoever waits for its end.
+    changed: Condvar,
+    /// A hint that urgent messages wait; the truth is under the lock.
+    urgent_hint: Arc<AtomicBool>,
+    /// Messages that may wait before senders must.
+    capacity: usize,
+}
+
+#[derive(Debug)]
+struct State<M> {
+    queue: VecDeque<M>,
+    urgent: VecDeque<M>,
+    woken: Vec<TaskId>,
+    /// The shard waits on `filled` and has not been notified yet.
+    asleep: bool,
+    /// How many threads wait on `changed`.
+    watchers: usize,
+    phase: Phase,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    /// Messages are taken.
+    Open,
+    /// No more are taken; those that are here will still run.
+    Closing,
+    /// The shard is gone.
+    Ended(End),
+}
+
+/// How a shard ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It was closed, and drained.
+    Stopped,
+    /// Something panicked on it.
+    Poisoned {
+        /// The message of the panic.
+        message: Arc<str>,
+    },
+}
+
+/// What a sender does if there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// Sleep until there is some.
+    Await,
+    /// Give up.
+    Demand,
+    /// Enter all the same. For the few messages of a cut.
+    Exceed,
+}
+
+/// Why a message was not taken. It has been dropped, outside the lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Rejected {
+    Full,
+    Closing,
+    Ended(End),
+}
+
+/// What the shard does if its mailbox is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Idle {
+    /// Go on with its tasks.
+    Return,
+    /// Sleep until something comes.
+    Sleep,
+}
+
+/// What a collection found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Collected {
+    /// Something is in the inbox.
+    Something,
+    /// Nothing is.
+    Nothing,
+    /// Nothing is, and nothing will be: the mailbox is closed and drained.
+    Finished,
+}
+
+/// What the shard has taken out of its mailbox and not served yet.
+#[derive(Debug)]
+pub(crate) struct Inbox<M> {
+    pub(crate) messages: VecDeque<M>,
+    pub(crate) urgent: VecDeque<M>,
+    pub(crate) woken: Vec<TaskId>,
+}
+
+impl<M> Inbox<M> {
+    /// An inbox with room for one full mailbox.
+    pub(crate) fn with_capacity(messages: usize) -> Self {
+        Self {
+            messages: VecDeque::with_capacity(messages),
+            urgent: VecDeque::new(),
+            woken: Vec::new(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.urgent.is_empty() && self.woken.is_empty()
+    }
+}
+
+impl<M> Mailbox<M> {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            state: Mutex::new(State {
+                queue: VecDeque::with_capacity(capacity),
+                urgent: VecDeque::new(),
+                woken: Vec::new(),
+                asleep: false,
+                watchers: 0,
+                phase: Phase::Open,
+            }),
+            filled: Condvar::new(),
+            changed: Condvar::new(),
+            urgent_hint: Arc::new(AtomicBool::new(false)),
+            capacity,
+        }
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Puts a message at the end of the queue.
+    pub(crate) fn push(&self, message: M, room: Room) -> Result<(), Rejected> {
+        let mut state = self.state.lock();
+        loop {
+            state.check_open()?;
+            if room == Room::Exceed || state.queue.len() < self.capacity {
+                state.queue.push_back(message);
+                self.rouse(state);
+                return Ok(());
+            }
+            if room == Room::Demand {
+                return Err(Rejected::Full);
+            }
+            state = self.watch(state);
+        }
+    }
+
+    /// Puts a message before everything that waits in the queue, behind other urgent ones.
+    pub(crate) fn push_urgent(&self, message: M) -> Result<(), Rejected> {
+        let mut state = self.state.lock();
+        state.check_open()?;
+        state.urgent.push_back(message);
+        // Relaxed: a hint. The shard that sees it takes the lock, which orders the message itself;
+        // the shard that does not see it yet finds the message at its next collection.
+        self.urgent_hint.store(true, Ordering::Relaxed);
+        self.rouse(state);
+        Ok(())
+    }
+
+    /// Says that a task may go on.
+    pub(crate) fn wake(&self, task: TaskId) {
+        let mut state = self.state.lock();
+        if !matches!(state.phase, Phase::Ended(_)) {
+            state.woken.push(task);
+            self.rouse(state);
+        }
+    }
+
+    /// Takes no more messages. Those inside still run.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        if matches!(state.phase, Phase::Open) {
+            state.phase = Phase::Closing;
+            self.rouse(state);
+            self.changed.notify_all();
+        }
+    }
+
+    /// Ends the mailbox, and hands out what was left in it, for the caller to drop.
+    pub(crate) fn end(&self, end: End) -> Inbox<M> {
+        let mut state = self.state.lock();
+        state.phase = Phase::Ended(end);
+        let left = Inbox {
+            messages: mem::take(&mut state.queue),
+            urgent: mem::take(&mut state.urgent),
+            woken: mem::take(&mut state.woken),
+        };
+        drop(state);
+        self.changed.notify_all();
+        left
+    }
+
+    /// Waits until the mailbox has ended.
+    pub(crate) fn await_end(&self) -> End {
+        let mut state = self.state.lock();
+        loop {
+            if let Phase::Ended(end) = &state.phase {
+                return end.clone();
+            }
+            state = self.watch(state);
+        }
+    }
+
+    /// How the mailbox ended, if it has.
+    pub(crate) fn ended(&self) -> Option<End> {
+        match &self.state.lock().phase {
+            Phase::Ended(end) => Some(end.clone()),
+            Phase::Open | Phase::Closing => None,
+        }
+    }
+
+    /// Whether urgent messages may be waiting: what a slice looks at to end early.
+    pub(crate) fn urgent_hint(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.urgent_hint)
+    }
+
+    /// Moves what has come into `inbox`. Only the shard calls this.
+    ///
+    /// Messages are moved only when the inbox has none left, all at once, by swapping the queues.
+    pub(crate) fn collect(&self, inbox: &mut Inbox<M>, idle: Idle) -> Collected {
+        let mut state = self.state.lock();
+        loop {
+            if inbox.messages.is_empty() && !state.queue.is_empty() {
+                mem::swap(&mut inbox.messages, &mut state.queue);
+                if state.watchers > 0 {
+                    self.changed.notify_all();
+                }
+            }
+            inbox.urgent.append(&mut state.urgent);
+            inbox.woken.append(&mut state.woken);
+            // Relaxed: see `push_urgent`; the lock is held here too.
+            self.urgent_hint.store(false, Ordering::Relaxed);
+            if !inbox.is_empty() {
+                return Collected::Something;
+            }
+            if !matches!(state.phase, Phase::Open) {
+                return Collected::Finished;
+            }
+            if idle == Idle::Return {
+                return Collected::Nothing;
+            }
+            state.asleep = true;
+            state = self.filled.wait(state, None).0;
+            state.asleep = false;
+        }
+    }
+
+    /// Releases the lock and wakes the shard if it sleeps.
+    fn rouse(&self, mut state: MutexGuard<'_, State<M>>) {
+        let asleep = mem::replace(&mut state.asleep, false);
+        drop(state);
+        if asleep {
+            self.filled.notify_one();
+        }
+    }
+
+    /// Waits for room, or for the end.
+    fn watch<'a>(&self, mut state: MutexGuard<'a, State<M>>) -> MutexGuard<'a, State<M>> {
+        state.watchers += 1;
+        let (mut state, _) = self.changed.wait(state, None);
+        state.watchers -= 1;
+        state
+    }
+}
+
+impl<M> State<M> {
+    fn check_open(&self) -> Result<(), Rejected> {
+        match &self.phase {
+            Phase::Open => Ok(()),
+            Phase::Closing => Err(Rejected::Closing),
+            Phase::Ended(end) => Err(Rejected::Ended(end.clone())),
+        }
+    }
+}

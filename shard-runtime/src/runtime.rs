@@ -1,0 +1,356 @@
+//! The shard set: starts the shards, sends to them, cuts them, stops them.
+
+use crate::config::ShardSetConfig;
+use crate::cut::{Barrier, Ticket, Verdict};
+use crate::error::ShardError;
+use crate::mailbox::{End, Mailbox, Rejected, Room};
+use crate::reply::{Answer, Awaiter, reply};
+use crate::shard::{Message, Shard};
+use crate::shard_thread::{ShardThread, current_shard};
+use crate::sync::Mutex;
+use crate::topology;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Threads that each own one shard of the state.
+///
+/// Nothing else ever touches a shard's `S`, which is built on its thread and need not be `Send`.
+/// Users share the set as `Arc<ShardSet<S>>`. Dropping it stops all shards, once they have served
+/// what is in their mailboxes, and joins their threads.
+///
+/// ```
+/// use shard_runtime::{ShardSet, ShardSetConfig};
+///
+/// let config = ShardSetConfig { shards: 2, ..ShardSetConfig::default() };
+/// let shards = ShardSet::start(config, |index| vec![index])?;
+/// shards.send(1, |shard| shard.state().push(7))?;
+/// assert_eq!(shards.call(1, |shard| shard.state().clone())?, [1, 7]);
+/// # Ok::<(), shard_runtime::ShardError>(())
+/// ```
+pub struct ShardSet<S> {
+    mailboxes: Arc<[Arc<Mailbox<Message<S>>>]>,
+    threads: Vec<ShardThread>,
+    /// Held while the urgent messages of one cut are handed out. So any two cuts come to all
+    /// shards in the same order, and none waits for the other crosswise.
+    cut_order: Mutex<()>,
+}
+
+impl<S: 'static> ShardSet<S> {
+    /// Starts the threads, and waits until each has built its state with `build(index)`.
+    ///
+    /// # Errors
+    ///
+    /// [`ShardError::ZeroConfig`], [`ShardError::Spawn`], or [`ShardError::Poisoned`] when `build`
+    /// panicked. What had been started is stopped again.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a set is started once with what it is given"
+    )]
+    pub fn start(
+        config: ShardSetConfig,
+        build: impl Fn(usize) -> S + Send + Sync + 'static,
+    ) -> Result<Self, ShardError> {
+        config.check()?;
+        let mailboxes: Arc<[_]> = (0..config.shards)
+            .map(|_| Arc::new(Mailbox::new(config.mailbox_messages)))
+            .collect();
+        let mut set = Self {
+            mailboxes,
+            threads: Vec::with_capacity(config.shards),
+            cut_order: Mutex::new(()),
+        };
+        let cores = topology::plan(config.pin, config.shards);
+        let build = Arc::new(build);
+        let mut ready = Vec::with_capacity(config.shards);
+        for index in 0..config.shards {
+            let (replier, awaiter) = reply();
+            let core = cores.as_ref().and_then(|cores| cores.get(index)).copied();
+            let build = Arc::clone(&build);
+            let thread =
+                ShardThread::start(&config, index, core, &set.mailboxes, replier, move || {
+                    build(index)
+                })?;
+            set.threads.push(thread);
+            ready.push(awaiter);
+        }
+        for (index, ready) in ready.iter().enumerate() {
+            set.await_answer(index, ready)?;
+        }
+        Ok(set)
+    }
+
+    /// How many shards there are.
+    pub fn len(&self) -> usize {
+        self.mailboxes.len()
+    }
+
+    /// Never: a set has at least one shard.
+    pub fn is_empty(&self) -> bool {
+        self.mailboxes.is_empty()
+    }
+
+    /// The shard that a hash belongs to: `hash * len / 2^64`, so the highest bits decide.
+    ///
+    /// The same for ever for the same number of shards. If a shard's own table takes its buckets
+    /// from the high bits too, give it another hash, or all its keys fall into a part of it.
+    pub fn shard_of(&self, hash: u64) -> usize {
+        let scaled = (u128::from(hash) * self.len() as u128) >> 64;
+        usize::try_from(scaled).unwrap_or(0)
+    }
+
+    /// Lets `f` run on a shard, and does not wait for it.
+    ///
+    /// What one thread sends to one shard runs in the order sent. Waits, without spinning, while
+    /// the mailbox is full.
+    ///
+    /// # Errors
+    ///
+    /// [`ShardError::NoSuchShard`], [`ShardError::Poisoned`], [`ShardError::Stopped`]; and, as a
+    /// shard must never wait for a shard, [`ShardError::MailboxFull`] on a thread of this set.
+    pub fn send(
+        &self,
+        shard: usize,
+        f: impl FnOnce(&mut Shard<S>) + Send + 'static,
+    ) -> Result<(), ShardError> {
+        let room = if self.current_shard().is_some() {
+            Room::Demand
+        } else {
+            Room::Await
+        };
+        self.push(shard, Box::new(f), room)
+    }
+
+    /// Lets `f` run on a shard, and returns what it returned.
+    ///
+    /// # Errors
+    ///
+    /// As [`ShardSet::send`]; and [`ShardError::OnShardThread`] on a thread of this set, instead
+    /// of a deadlock. After [`ShardError::Poisoned`] it is unknown whether `f` has run.
+    pub fn call<R: Send + 'static>(
+        &self,
+        shard: usize,
+        f: impl FnOnce(&mut Shard<S>) -> R + Send + 'static,
+    ) -> Result<R, ShardError> {
+        self.refuse_shard_threads()?;
+        let (replier, awaiter) = reply();
+        self.push(
+            shard,
+            Box::new(move |shard| replier.fill(f(shard))),
+            Room::Await,
+        )?;
+        self.await_answer(shard, &awaiter)
+    }
+
+    /// Lets `f` run on every shard at one logical moment; the results stand in shard order.
+    ///
+    /// Whatever ran on any shard is wholly before the moment or wholly after it. If the effect of
+    /// one closure was seen before another was sent, the moment never has the second without the
+    /// first. What the calling thread has sent before is before the moment.
+    ///
+    /// `deadline` bounds the wait for the moment. Shards stand still for a small part of it only:
+    /// from the first arrival to the last, which is a wake-up and the rest of the longest closure
+    /// or task step running then. After the moment, the results are awaited as long as `f` takes.
+    ///
+    /// # Errors
+    ///
+    /// [`ShardError::CutTimedOut`], [`ShardError::Poisoned`] and [`ShardError::Stopped`] when a
+    /// shard did not come: `f` has then run nowhere, and never will. Except that if `f` itself
+    /// panicked, its shard is [`ShardError::Poisoned`] and `f` has run on the others.
+    /// [`ShardError::OnShardThread`] on a thread of this set.
+    pub fn cut<R: Send + 'static>(
+        &self,
+        deadline: Duration,
+        f: impl Fn(&mut Shard<S>) -> R + Send + Sync + 'static,
+    ) -> Result<Vec<R>, ShardError> {
+        self.refuse_shard_threads()?;
+        let give_up = Instant::now().checked_add(deadline);
+        self.pass_through_mailboxes(deadline, give_up)?;
+
+        let barrier = Arc::new(Barrier::new(self.len()));
+        let results = self.call_shards_to(&barrier, give_up, &Arc::new(f))?;
+        if barrier.wait(give_up) == Verdict::Failed {
+            return Err(self.why_cut_failed(deadline, &barrier));
+        }
+        results
+            .iter()
+            .enumerate()
+            .map(|(shard, result)| self.await_answer(shard, result))
+            .collect()
+    }
+
+    /// Stops all shards, once they have served what is in their mailboxes, and joins them.
+    ///
+    /// Tasks that are not done are dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ShardError::ShutdownTimedOut`] when a shard has not stopped in time: its thread is left to
+    /// itself. [`ShardError::Poisoned`] when a shard had panicked; all have stopped then.
+    /// [`ShardError::OnShardThread`] on a thread of this set; all stop soon after, unjoined.
+    pub fn shutdown(mut self, deadline: Duration) -> Result<(), ShardError> {
+        self.close();
+        let give_up = Instant::now().checked_add(deadline);
+        let threads = std::mem::take(&mut self.threads);
+        self.refuse_shard_threads()?;
+        for (shard, thread) in threads.iter().enumerate() {
+            if !thread.await_finish(give_up) {
+                return Err(ShardError::ShutdownTimedOut { shard, deadline });
+            }
+        }
+        threads.into_iter().for_each(ShardThread::join);
+        self.mailboxes
+            .iter()
+            .enumerate()
+            .find_map(|(shard, mailbox)| match mailbox.ended()? {
+                End::Stopped => None,
+                end @ End::Poisoned { .. } => Some(Err(end.into_error(shard))),
+            })
+            .unwrap_or(Ok(()))
+    }
+
+    /// The first round of a cut: everything queued so far has run, and no shard is stuck.
+    fn pass_through_mailboxes(
+        &self,
+        deadline: Duration,
+        give_up: Option<Instant>,
+    ) -> Result<(), ShardError> {
+        let mut passed = Vec::with_capacity(self.len());
+        for shard in 0..self.len() {
+            let (replier, awaiter) = reply();
+            self.push(shard, Box::new(move |_| replier.fill(())), Room::Exceed)?;
+            passed.push(awaiter);
+        }
+        for (shard, passed) in passed.iter().enumerate() {
+            match passed.wait(give_up) {
+                Answer::Filled(()) => {}
+                Answer::Lost => return Err(self.why_lost(shard)),
+                Answer::Pending => return Err(ShardError::CutTimedOut { shard, deadline }),
+            }
+        }
+        Ok(())
+    }
+
+    /// The second round: every shard gets its ticket, before all else that waits there.
+    fn call_shards_to<R: Send + 'static>(
+        &self,
+        barrier: &Arc<Barrier>,
+        give_up: Option<Instant>,
+        f: &Arc<impl Fn(&mut Shard<S>) -> R + Send + Sync + 'static>,
+    ) -> Result<Vec<Awaiter<R>>, ShardError> {
+        let mut results = Vec::with_capacity(self.len());
+        let _in_order = self.cut_order.lock();
+        for (shard, mailbox) in self.mailboxes.iter().enumerate() {
+            let (replier, awaiter) = reply();
+            let ticket = Ticket::new(barrier, shard);
+            let f = Arc::clone(f);
+            mailbox
+                .push_urgent(Box::new(move |shard| {
+                    if ticket.arrive(give_up) == Verdict::Cut {
+                        replier.fill(f(shard));
+                    }
+                }))
+                .map_err(|rejected| rejected.into_error(shard, mailbox.capacity()))?;
+            results.push(awaiter);
+        }
+        Ok(results)
+    }
+
+    fn why_cut_failed(&self, deadline: Duration, barrier: &Barrier) -> ShardError {
+        let ended = self
+            .mailboxes
+            .iter()
+            .enumerate()
+            .find_map(|(shard, mailbox)| mailbox.ended().map(|end| end.into_error(shard)));
+        ended.unwrap_or_else(|| {
+            let shard = barrier.first_absent().unwrap_or(0);
+            ShardError::CutTimedOut { shard, deadline }
+        })
+    }
+
+    fn push(&self, shard: usize, message: Message<S>, room: Room) -> Result<(), ShardError> {
+        let mailbox = self.mailboxes.get(shard).ok_or(ShardError::NoSuchShard {
+            shard,
+            shards: self.len(),
+        })?;
+        mailbox
+            .push(message, room)
+            .map_err(|rejected| rejected.into_error(shard, mailbox.capacity()))
+    }
+
+    fn await_answer<R>(&self, shard: usize, awaiter: &Awaiter<R>) -> Result<R, ShardError> {
+        match awaiter.wait(None) {
+            Answer::Filled(result) => Ok(result),
+            Answer::Lost | Answer::Pending => Err(self.why_lost(shard)),
+        }
+    }
+
+    /// Why an answer was lost. A panic drops the closure first and ends the mailbox next, so this
+    /// may wait for a moment.
+    fn why_lost(&self, shard: usize) -> ShardError {
+        self.mailboxes[shard].await_end().into_error(shard)
+    }
+
+    fn refuse_shard_threads(&self) -> Result<(), ShardError> {
+        self.current_shard()
+            .map_or(Ok(()), |shard| Err(ShardError::OnShardThread { shard }))
+    }
+}
+
+impl<S> ShardSet<S> {
+    /// The shard of this set whose thread is running this, if it is one.
+    fn current_shard(&self) -> Option<usize> {
+        current_shard(&self.mailboxes)
+    }
+
+    fn close(&self) {
+        for mailbox in self.mailboxes.iter() {
+            mailbox.close();
+        }
+    }
+}
+
+impl<S> Drop for ShardSet<S> {
+    fn drop(&mut self) {
+        self.close();
+        // The last owner may be a closure on one of the shards. It cannot wait for itself; that
+        // thread ends by itself soon.
+        let own = self.current_shard();
+        for (shard, thread) in self.threads.drain(..).enumerate() {
+            if own != Some(shard) {
+                thread.join();
+            }
+        }
+    }
+}
+
+impl<S> fmt::Debug for ShardSet<S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ShardSet")
+            .field("shards", &self.mailboxes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl End {
+    fn into_error(self, shard: usize) -> ShardError {
+        match self {
+            Self::Stopped => ShardError::Stopped { shard },
+            Self::Poisoned { message } => ShardError::Poisoned {
+                shard,
+                message: message.to_string(),
+            },
+        }
+    }
+}
+
+impl Rejected {
+    fn into_error(self, shard: usize, messages: usize) -> ShardError {
+        match self {
+            Self::Full => ShardError::MailboxFull { shard, messages },
+            Self::Closing => ShardError::Stopped { shard },
+            Self::Ended(end) => end.into_error(shard),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! A shard: the state that one thread owns, and the loop that serves it.
+
+use crate::budget::Budget;
+use crate::mailbox::{Collected, End, Idle, Inbox, Mailbox};
+use crate::task::{Task, TaskList};
+use crate::task_id::TaskId;
+use crate::worker::panic_message;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What goes through a mailbox.
+pub(crate) type Message<S> = Box<dyn FnOnce(&mut Shard<S>) + Send>;
+
+/// While tasks can run, messages get this many times a task slice before it is the tasks' turn.
+/// So under any load tasks have at least a fifth of the shard, and messages four fifths.
+const MESSAGE_SLICES: u32 = 4;
+
+/// What a closure or a task gets: the shard's state, on the shard's own thread.
+pub struct Shard<S> {
+    index: usize,
+    state: S,
+    tasks: TaskList<S>,
+    mailbox: Arc<Mailbox<Message<S>>>,
+}
+
+impl<S> Shard<S> {
+    /// Which shard this is, counted from 0.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The state that the shard owns.
+    pub fn state(&mut self) -> &mut S {
+        &mut self.state
+    }
+
+    /// The state that the shard owns, to look at.
+    pub fn state_ref(&self) -> &S {
+        &self.state
+    }
+}
+
+impl<S: 'static> Shard<S> {
+    pub(crate) fn new(index: usize, state: S, mailbox: Arc<Mailbox<Message<S>>>) -> Self {
+        Self {
+            index,
+            state,
+            tasks: TaskList::new(),
+            mailbox,
+        }
+    }
+
+    /// Gives the shard a task, to be stepped first after the messages of this turn.
+    ///
+    /// O(log tasks). When the shard stops, tasks that are not done are dropped on its thread.
+    pub fn spawn(&mut self, task: impl Task<S> + 'static) -> TaskId {
+        self.tasks.insert(Box::new(task), &self.mailbox)
+    }
+
+    /// Drops a task that is not done yet; says whether there was one. O(log tasks).
+    ///
+    /// A task that cancels itself is dropped when its step ends, whatever it returns.
+    pub fn cancel(&mut self, task: TaskId) -> bool {
+        self.tasks.remove(task)
+    }
+
+    /// Steps tasks in turn until the budget is spent or none can run; at least one step.
+    fn step_tasks(&mut self, budget: &Budget) {
+        while let Some((id, mut task, waker)) = self.tasks.begin_step() {
+            let step = task.step(self, budget, &waker);
+            self.tasks.end_step(id, task, step);
+            if budget.is_spent() {
+                return;
+            }
+        }
+    }
+}
+
+impl<S> fmt::Debug for Shard<S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Shard")
+            .field("index", &self.index)
+            .field("tasks", &self.tasks)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A shard and what it has collected: a machine that is driven one turn at a time.
+///
+/// It never sleeps or spawns by itself unless its driver lets it, so a single thread can drive
+/// many in any order.
+pub(crate) struct ShardLoop<S> {
+    shard: Shard<S>,
+    inbox: Inbox<Message<S>>,
+    task_slice: Duration,
+}
+
+/// What one turn came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Something was done.
+    Worked,
+    /// There was nothing to do.
+    Idle,
+    /// The shard has ended, and so has its loop.
+    Ended(End),
+}
+
+impl<S: 'static> ShardLoop<S> {
+    pub(crate) fn new(shard: Shard<S>, task_slice: Duration) -> Self {
+        let inbox = Inbox::with_capacity(shard.mailbox.capacity());
+        Self {
+            shard,
+            inbox,
+            task_slice,
+        }
+    }
+
+    /// Collects messages, serves them for a while, then lets tasks work for a slice.
+    ///
+    /// With [`Idle::Sleep`] it sleeps first if there is nothing to do. A panic of a closure or a
+    /// task ends the shard.
+    pub(crate) fn turn(&mut self, idle: Idle) -> Turn {
+        match catch_unwind(AssertUnwindSafe(|| self.serve(idle))) {
+            Ok(turn) => turn,
+            Err(payload) => Turn::Ended(End::Poisoned {
+                message: panic_message(payload.as_ref()).into(),
+            }),
+        }
+    }
+
+    /// Ends the mailbox, then drops all that is left: messages, tasks, state.
+    ///
+    /// The mailbox ends first, so whoever learns from a dropped message that it was in vain finds
+    /// the reason there.
+    pub(crate) fn end(self, end: End) {
+        let Self { shard, inbox, .. } = self;
+        let left = shard.mailbox.end(end);
+        drop((inbox, left));
+        drop(shard);
+    }
+
+    fn serve(&mut self, idle: Idle) -> Turn {
+        let must_not_sleep = self.shard.tasks.any_runnable() || !self.inbox.messages.is_empty();
+        let idle = if must_not_sleep { Idle::Return } else { idle };
+        match self.shard.mailbox.collect(&mut self.inbox, idle) {
+            Collected::Finished => return Turn::Ended(End::Stopped),
+            Collected::Nothing if !must_not_sleep => return Turn::Idle,
+            Collected::Nothing | Collected::Something => {}
+        }
+        for task in self.inbox.woken.drain(..) {
+            self.shard.tasks.woken(task);
+        }
+        while let Some(message) = self.inbox.urgent.pop_front() {
+            message(&mut self.shard);
+        }
+        self.serve_messages();
+        if self.shard.tasks.any_runnable() {
+            let budget = self.slice(1);
+            self.shard.step_tasks(&budget);
+        }
+        Turn::Worked
+    }
+
+    /// Serves collected messages: all, or as many as a slice allows if tasks wait for their turn
+    /// or a cut for the shard.
+    fn serve_messages(&mut self) {
+        let Some(first) = self.inbox.messages.pop_front() else {
+            return;
+        };
+        let budget = if self.shard.tasks.any_runnable() {
+            self.slice(MESSAGE_SLICES)
+        } else {
+            Budget::unlimited().interrupted_by(self.shard.mailbox.urgent_hint())
+        };
+        first(&mut self.shard);
+        while !budget.is_spent()
+            && let Some(message) = self.inbox.messages.pop_front()
+        {
+            message(&mut self.shard);
+        }
+    }
+
+    fn slice(&self, times: u32) -> Budget {
+        Budget::of_time(self.task_slice.saturating_mul(times))
+            .interrupted_by(self.shard.mailbox.urgent_hint())
+    }
+}

@@ -1,0 +1,127 @@
+//! The thread under a shard: builds the state, turns the loop, reports how it ended.
+
+use crate::config::ShardSetConfig;
+use crate::error::ShardError;
+use crate::mailbox::{End, Idle, Mailbox};
+use crate::reply::{Answer, Awaiter, Replier, reply};
+use crate::shard::{Message, Shard, ShardLoop, Turn};
+use crate::topology;
+use crate::worker::panic_message;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// The mailboxes of a set.
+pub(crate) type Mailboxes<S> = Arc<[Arc<Mailbox<Message<S>>>]>;
+
+thread_local! {
+    /// On a shard's thread: the address of its set's mailboxes, and the shard's index.
+    static CURRENT: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
+}
+
+/// The shard of the set with these mailboxes whose thread is running this, if it is one.
+pub(crate) fn current_shard<S>(mailboxes: &Mailboxes<S>) -> Option<usize> {
+    let (set, shard) = CURRENT.get()?;
+    (set == address(mailboxes)).then_some(shard)
+}
+
+/// Tells sets apart while both live. A shard's thread keeps its set's mailboxes alive.
+fn address<S>(mailboxes: &Mailboxes<S>) -> usize {
+    Arc::as_ptr(mailboxes).addr()
+}
+
+/// A running shard.
+#[derive(Debug)]
+pub(crate) struct ShardThread {
+    handle: JoinHandle<()>,
+    finished: Awaiter<()>,
+}
+
+impl ShardThread {
+    /// Starts a thread that builds a state, says so through `ready`, and serves.
+    pub(crate) fn start<S: 'static>(
+        config: &ShardSetConfig,
+        index: usize,
+        core: Option<usize>,
+        mailboxes: &Mailboxes<S>,
+        ready: Replier<()>,
+        build: impl FnOnce() -> S + Send + 'static,
+    ) -> Result<Self, ShardError> {
+        let name = format!("{}-{index}", config.name);
+        let mut builder = Builder::new().name(name.clone());
+        if let Some(bytes) = config.stack_bytes {
+            builder = builder.stack_size(bytes);
+        }
+        let (finish, finished) = reply();
+        let task_slice = config.task_slice;
+        let mailboxes = Arc::clone(mailboxes);
+        let handle = builder
+            .spawn(move || {
+                CURRENT.set(Some((address(&mailboxes), index)));
+                pin(index, core);
+                run(index, &mailboxes, task_slice, ready, build);
+                finish.fill(());
+            })
+            .map_err(|source| ShardError::Spawn {
+                thread: name,
+                source,
+            })?;
+        Ok(Self { handle, finished })
+    }
+
+    /// Waits until the shard has ended and dropped all it had; says whether it has.
+    pub(crate) fn await_finish(&self, deadline: Option<Instant>) -> bool {
+        self.finished.wait(deadline) != Answer::Pending
+    }
+
+    /// Waits for the thread.
+    pub(crate) fn join(self) {
+        // Panics are caught and kept in the mailbox, so there is nothing to learn here.
+        drop(self.handle.join());
+    }
+}
+
+fn pin(index: usize, core: Option<usize>) {
+    if let Some(core) = core
+        && let Err(error) = topology::pin_current_thread(core)
+    {
+        tracing::warn!(shard = index, core, %error, "shard is not pinned to its core");
+    }
+}
+
+/// The life of a shard. Never panics.
+fn run<S: 'static>(
+    index: usize,
+    mailboxes: &Mailboxes<S>,
+    task_slice: Duration,
+    ready: Replier<()>,
+    build: impl FnOnce() -> S,
+) {
+    let mailbox = &mailboxes[index];
+    let lived = catch_unwind(AssertUnwindSafe(|| {
+        let shard = Shard::new(index, build(), Arc::clone(mailbox));
+        ready.fill(());
+        let mut shard = ShardLoop::new(shard, task_slice);
+        let end = loop {
+            if let Turn::Ended(end) = shard.turn(Idle::Sleep) {
+                break end;
+            }
+        };
+        if let End::Poisoned { message } = &end {
+            tracing::error!(shard = index, %message, "shard is poisoned");
+        }
+        shard.end(end);
+    }));
+    // What panics outside a turn: the building of the state, or the dropping of what was left.
+    if let Err(payload) = lived {
+        let message = panic_message(payload.as_ref());
+        tracing::error!(shard = index, %message, "shard is poisoned");
+        let left = mailbox.end(End::Poisoned {
+            message: message.into(),
+        });
+        // A message that panics when dropped must not take the thread with it.
+        drop(catch_unwind(AssertUnwindSafe(|| drop(left))));
+    }
+}
