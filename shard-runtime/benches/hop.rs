@@ -1,4 +1,5 @@
 //! What a message to a shard costs, beside a bare thread behind `crossbeam` channels.
+#![expect(clippy::unwrap_used, reason = "a bench that fails must stop")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use crossbeam::channel::bounded;

@@ -11,7 +11,7 @@
 //! client sees a write acknowledged by a shard that has already left, and sends the next write to
 //! a shard that has not, that shard still does its part of the cut first.
 
-use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, Waited, spin_until};
+use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, Spin, Waited};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -51,7 +51,8 @@ impl Barrier {
 
     /// Waits until the cut is decided. If `deadline` comes first, it fails.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Verdict {
-        spin_until(|| self.verdict().is_some());
+        let spin = Spin::new();
+        while self.verdict().is_none() && spin.again() {}
         let mut present = self.present.lock();
         loop {
             if let Some(verdict) = self.verdict() {

@@ -4,7 +4,7 @@
 //! the order to close. So the shard's decision to sleep and anyone's decision to wake it are
 //! ordered, and no wake-up can fall between them.
 
-use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
+use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Spin};
 use crate::task_id::TaskId;
 use std::collections::VecDeque;
 use std::mem;
@@ -232,30 +232,45 @@ impl<M> Mailbox<M> {
     ///
     /// Messages are moved only when the inbox has none left, all at once, by swapping the queues.
     pub(crate) fn collect(&self, inbox: &mut Inbox<M>, idle: Idle) -> Collected {
+        let spin = Spin::new();
+        loop {
+            let collected = self.gather(&mut self.state.lock(), inbox);
+            if collected != Collected::Nothing || idle == Idle::Return {
+                return collected;
+            }
+            if !spin.again() {
+                break;
+            }
+        }
         let mut state = self.state.lock();
         loop {
-            if inbox.messages.is_empty() && !state.queue.is_empty() {
-                mem::swap(&mut inbox.messages, &mut state.queue);
-                if state.watchers > 0 {
-                    self.changed.notify_all();
-                }
-            }
-            inbox.urgent.append(&mut state.urgent);
-            inbox.woken.append(&mut state.woken);
-            // Relaxed: see `push_urgent`; the lock is held here too.
-            self.urgent_hint.store(false, Ordering::Relaxed);
-            if !inbox.is_empty() {
-                return Collected::Something;
-            }
-            if !matches!(state.phase, Phase::Open) {
-                return Collected::Finished;
-            }
-            if idle == Idle::Return {
-                return Collected::Nothing;
+            let collected = self.gather(&mut state, inbox);
+            if collected != Collected::Nothing {
+                return collected;
             }
             state.asleep = true;
             state = self.filled.wait(state, None).0;
             state.asleep = false;
+        }
+    }
+
+    fn gather(&self, state: &mut State<M>, inbox: &mut Inbox<M>) -> Collected {
+        if inbox.messages.is_empty() && !state.queue.is_empty() {
+            mem::swap(&mut inbox.messages, &mut state.queue);
+            if state.watchers > 0 {
+                self.changed.notify_all();
+            }
+        }
+        inbox.urgent.append(&mut state.urgent);
+        inbox.woken.append(&mut state.woken);
+        // Relaxed: see `push_urgent`; the lock is held here too.
+        self.urgent_hint.store(false, Ordering::Relaxed);
+        if !inbox.is_empty() {
+            Collected::Something
+        } else if matches!(state.phase, Phase::Open) {
+            Collected::Nothing
+        } else {
+            Collected::Finished
         }
     }
 

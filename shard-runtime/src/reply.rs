@@ -1,6 +1,6 @@
 //! The way back of one answer: filled once, or known to be lost.
 
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, Spin, Waited};
 use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
@@ -70,11 +70,14 @@ pub(crate) struct Awaiter<R> {
 impl<R> Awaiter<R> {
     /// Waits for the answer, until `deadline` if there is one, and takes it.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Answer<R> {
+        let spin = Spin::new();
+        let pending = |answer: &Answer<R>| matches!(answer, Answer::Pending);
+        while pending(&self.cell.answer.lock()) && spin.again() {}
         let mut answer = self.cell.answer.lock();
-        while matches!(*answer, Answer::Pending) {
+        while pending(&answer) {
             let waited;
             (answer, waited) = self.cell.changed.wait(answer, deadline);
-            if waited == crate::sync::Waited::TimedOut {
+            if waited == Waited::TimedOut {
                 break;
             }
         }

@@ -20,9 +20,9 @@ pub(crate) enum Waited {
 }
 
 #[cfg(loom)]
-pub(crate) use modelled::spin_until;
+pub(crate) use modelled::Spin;
 #[cfg(not(loom))]
-pub(crate) use real::spin_until;
+pub(crate) use real::Spin;
 
 #[cfg(not(loom))]
 mod real {
@@ -67,18 +67,25 @@ mod real {
         }
     }
 
-    /// Looks at `done` again and again for a few microseconds; says whether it became true.
-    ///
-    /// Later looks yield the core, so that whoever is waited for can use it.
-    pub(crate) fn spin_until(done: impl Fn() -> bool) -> bool {
-        let backoff = Backoff::new();
-        while !done() {
-            if backoff.is_completed() {
-                return false;
-            }
-            backoff.snooze();
+    /// The few microseconds to look again and again before going to sleep.
+    #[derive(Debug)]
+    pub(crate) struct Spin(Backoff);
+
+    impl Spin {
+        pub(crate) fn new() -> Self {
+            Self(Backoff::new())
         }
-        true
+
+        /// Pauses a little; `false` when it is time to sleep.
+        ///
+        /// Later pauses yield the core, so that whoever is waited for can use it.
+        pub(crate) fn again(&self) -> bool {
+            let again = !self.0.is_completed();
+            if again {
+                self.0.snooze();
+            }
+            again
+        }
     }
 }
 
@@ -131,8 +138,17 @@ mod modelled {
         }
     }
 
-    /// Looks once: a model explores both outcomes.
-    pub(crate) fn spin_until(done: impl Fn() -> bool) -> bool {
-        done()
+    /// Never looks again: to a model, a second look is only another schedule.
+    #[derive(Debug)]
+    pub(crate) struct Spin;
+
+    impl Spin {
+        pub(crate) fn new() -> Self {
+            Self
+        }
+
+        pub(crate) fn again(&self) -> bool {
+            false
+        }
     }
 }
