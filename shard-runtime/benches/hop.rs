@@ -86,7 +86,7 @@ fn send(criterion: &mut Criterion) {
             }
             let (answer, answered) = bounded(1);
             jobs.send(Box::new(move |state| {
-                answer.send(std::mem::take(state)).unwrap()
+                answer.send(std::mem::take(state)).unwrap();
             }))
             .unwrap();
             assert_eq!(answered.recv().unwrap(), BATCH / 2);

@@ -3,6 +3,8 @@
 use crate::channel_error::{
     Cancelled, ReceiverDropped, RecvDeadlineError, SendError, TrySendError,
 };
+#[cfg(planted)]
+use crate::planted::{Plant, is_active};
 use crate::sync::{Condvar, Mutex, MutexGuard, Waited};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -188,6 +190,11 @@ impl<T> Shared<T> {
             return Err((message, Refusal::Cancelled(cancelled)));
         }
         if state.line.is_empty() && state.fits(weight, self.capacity_bytes) {
+            #[cfg(planted)]
+            if is_active(Plant::ChannelLateEntry) {
+                drop(state);
+                state = self.state.lock();
+            }
             self.finish_send(state, message, weight);
             return Ok(());
         }
@@ -229,6 +236,11 @@ impl<T> Shared<T> {
             return Ok(());
         }
         state.stats.refused += 1;
+        #[cfg(planted)]
+        if is_active(Plant::ChannelLateWaker) {
+            drop(state);
+            state = self.state.lock();
+        }
         if !state.wakers.iter().any(|known| known.will_wake(waker)) {
             state.wakers.push(waker.clone());
         }
@@ -263,6 +275,11 @@ impl<T> Shared<T> {
             if waited == Waited::TimedOut {
                 return Err(RecvDeadlineError::TimedOut);
             }
+            #[cfg(planted)]
+            if is_active(Plant::ChannelCheckThenWait) {
+                drop(state);
+                state = self.state.lock();
+            }
             state.receiver_waits = true;
             (state, waited) = self.arrived.wait(state, deadline);
             state.receiver_waits = false;
@@ -282,6 +299,14 @@ impl<T> Shared<T> {
             Vec::new()
         };
         let anyone_in_line = !state.line.is_empty();
+        #[cfg(planted)]
+        let anyone_in_line = anyone_in_line && !is_active(Plant::ChannelReleaseWithoutWake);
+        #[cfg(planted)]
+        let woken = if is_active(Plant::ChannelReleaseWithoutWaker) {
+            Vec::new()
+        } else {
+            woken
+        };
         drop(state);
         if anyone_in_line {
             self.room.notify_all();
@@ -300,6 +325,11 @@ impl<T> Shared<T> {
         let woken = mem::take(&mut state.wakers);
         drop(state);
         self.arrived.notify_one();
+        #[cfg(planted)]
+        if is_active(Plant::ChannelCancelWakesOne) {
+            self.room.notify_one();
+            return;
+        }
         self.room.notify_all();
         woken.into_iter().for_each(Waker::wake);
         drop(dropped);
@@ -398,6 +428,8 @@ impl<T> Drop for Sender<T> {
         let mut state = self.shared.state.lock();
         state.producers -= 1;
         let last = state.producers == 0;
+        #[cfg(planted)]
+        let last = last && !is_active(Plant::ChannelCloseWithoutWake);
         drop(state);
         if last {
             self.shared.arrived.notify_one();

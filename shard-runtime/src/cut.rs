@@ -11,6 +11,8 @@
 //! client sees a write acknowledged by a shard that has already left, and sends the next write to
 //! a shard that has not, that shard still does its part of the cut first.
 
+#[cfg(planted)]
+use crate::planted::{Plant, is_active};
 use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, Spin, Waited};
 use std::sync::Arc;
 use std::time::Instant;
@@ -52,7 +54,14 @@ impl Barrier {
     /// Waits until the cut is decided. If `deadline` comes first, it fails.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Verdict {
         let spin = Spin::new();
-        while self.verdict().is_none() && spin.again() {}
+        loop {
+            if let Some(verdict) = self.verdict() {
+                return verdict;
+            }
+            if !spin.again() {
+                break;
+            }
+        }
         let mut present = self.present.lock();
         loop {
             if let Some(verdict) = self.verdict() {
@@ -69,6 +78,12 @@ impl Barrier {
 
     /// Lets the cut fail, unless it has happened already. Returns what holds.
     fn fail(&self) -> Verdict {
+        #[cfg(planted)]
+        if is_active(Plant::CutFailLate) {
+            self.state.fetch_or(FAILED, Ordering::AcqRel);
+            self.announce();
+            return Verdict::Failed;
+        }
         // AcqRel: pairs with the Acquire in `verdict`, as in `arrive`.
         let failed = self
             .state
@@ -95,7 +110,14 @@ impl Barrier {
         }
         // AcqRel: pairs with the Acquire in `verdict`. Whoever sees the last arrival sees all that
         // any shard did before its own, since the arrivals are one chain of read-modify-writes.
-        let before = self.state.fetch_add(1, Ordering::AcqRel);
+        let ordering = Ordering::AcqRel;
+        #[cfg(planted)]
+        let ordering = if is_active(Plant::CutArriveRelaxed) {
+            Ordering::Relaxed
+        } else {
+            ordering
+        };
+        let before = self.state.fetch_add(1, ordering);
         assert!(
             before & !FAILED < self.shards,
             "more arrivals at a cut than there are shards"
@@ -119,6 +141,11 @@ impl Barrier {
     fn announce(&self) {
         // Whoever looked before the decision holds the lock until it sleeps; so from here on it
         // either sleeps, and is woken, or will look again.
+        #[cfg(planted)]
+        if is_active(Plant::CutAnnounceWithoutLock) {
+            self.decided.notify_all();
+            return;
+        }
         drop(self.present.lock());
         self.decided.notify_all();
     }

@@ -41,6 +41,8 @@ mod topology;
 
 mod cut;
 mod mailbox;
+#[cfg(planted)]
+mod planted;
 mod reply;
 mod shard_thread;
 mod signal;

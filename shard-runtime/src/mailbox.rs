@@ -4,6 +4,8 @@
 //! the order to close. So the shard's decision to sleep and anyone's decision to wake it are
 //! ordered, and no wake-up can fall between them.
 
+#[cfg(planted)]
+use crate::planted::{Plant, is_active};
 use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Spin};
 use crate::task_id::TaskId;
 use std::collections::VecDeque;
@@ -200,6 +202,11 @@ impl<M> Mailbox<M> {
             woken: mem::take(&mut state.woken),
         };
         drop(state);
+        #[cfg(planted)]
+        if is_active(Plant::MailboxEndWakesOne) {
+            self.changed.notify_one();
+            return left;
+        }
         self.changed.notify_all();
         left
     }
@@ -248,6 +255,11 @@ impl<M> Mailbox<M> {
             if collected != Collected::Nothing {
                 return collected;
             }
+            #[cfg(planted)]
+            if is_active(Plant::MailboxCheckThenSleep) {
+                drop(state);
+                state = self.state.lock();
+            }
             state.asleep = true;
             state = self.filled.wait(state, None).0;
             state.asleep = false;
@@ -257,7 +269,10 @@ impl<M> Mailbox<M> {
     fn gather(&self, state: &mut State<M>, inbox: &mut Inbox<M>) -> Collected {
         if inbox.messages.is_empty() && !state.queue.is_empty() {
             mem::swap(&mut inbox.messages, &mut state.queue);
-            if state.watchers > 0 {
+            let anyone_waits = state.watchers > 0;
+            #[cfg(planted)]
+            let anyone_waits = anyone_waits && !is_active(Plant::MailboxSwapWithoutWake);
+            if anyone_waits {
                 self.changed.notify_all();
             }
         }

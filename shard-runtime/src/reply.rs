@@ -1,5 +1,7 @@
 //! The way back of one answer: filled once, or known to be lost.
 
+#[cfg(planted)]
+use crate::planted::{Plant, is_active};
 use crate::sync::{Condvar, Mutex, Spin, Waited};
 use std::mem;
 use std::sync::Arc;
@@ -55,6 +57,10 @@ impl<R> Drop for Replier<R> {
         let mut answer = self.cell.answer.lock();
         if matches!(*answer, Answer::Pending) {
             *answer = Answer::Lost;
+            #[cfg(planted)]
+            if is_active(Plant::ReplyLostWithoutWake) {
+                return;
+            }
         }
         drop(answer);
         self.cell.changed.notify_one();

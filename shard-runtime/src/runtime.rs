@@ -298,15 +298,19 @@ impl<S: 'static> ShardSet<S> {
 }
 
 impl<S> ShardSet<S> {
-    /// The shard of this set whose thread is running this, if it is one.
-    fn current_shard(&self) -> Option<usize> {
-        current_shard(&self.mailboxes)
-    }
-
-    fn close(&self) {
+    /// Lets no shard take another message. What is in their mailboxes still runs; then they stop.
+    ///
+    /// For sets shared as `Arc<ShardSet<S>>`, whose last owner joins the threads by dropping it.
+    /// From here on all senders get [`ShardError::Stopped`].
+    pub fn close(&self) {
         for mailbox in self.mailboxes.iter() {
             mailbox.close();
         }
+    }
+
+    /// The shard of this set whose thread is running this, if it is one.
+    fn current_shard(&self) -> Option<usize> {
+        current_shard(&self.mailboxes)
     }
 }
 

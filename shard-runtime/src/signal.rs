@@ -1,6 +1,8 @@
 //! What stands behind a task's waker: a flag and a way into the mailbox.
 
 use crate::mailbox::Mailbox;
+#[cfg(planted)]
+use crate::planted::{Plant, is_active};
 use crate::sync::{AtomicBool, Ordering};
 use crate::task_id::TaskId;
 use std::sync::Arc;
@@ -27,6 +29,11 @@ impl<M> Signal<M> {
 
     /// The id has arrived: from here on a wake-up sends it again. Called before the step.
     pub(crate) fn lower(&self) {
+        #[cfg(planted)]
+        if is_active(Plant::SignalRelaxed) {
+            self.raised.swap(false, Ordering::Relaxed);
+            return;
+        }
         // AcqRel: pairs with the swap in `wake_by_ref`. What was done before a wake-up that found
         // the flag raised, and so sent nothing, is seen by the step that follows.
         self.raised.swap(false, Ordering::AcqRel);
@@ -39,6 +46,13 @@ impl<M: Send + 'static> Wake for Signal<M> {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        #[cfg(planted)]
+        if is_active(Plant::SignalRelaxed) {
+            if !self.raised.swap(true, Ordering::Relaxed) {
+                self.mailbox.wake(self.id);
+            }
+            return;
+        }
         // AcqRel: pairs with the swap in `lower`.
         if !self.raised.swap(true, Ordering::AcqRel) {
             self.mailbox.wake(self.id);

@@ -1,0 +1,53 @@
+//! Bugs planted on purpose, to prove that the models see such bugs. Only under `--cfg planted`.
+
+use std::cell::Cell;
+
+/// One bug. Each stands at its place in the code, under `#[cfg(planted)]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plant {
+    /// The consumer decides to wait, and lets go of the lock before it does.
+    ChannelCheckThenWait,
+    /// The last producer closes and does not wake the consumer.
+    ChannelCloseWithoutWake,
+    /// Weight is given back, and nobody in line is told.
+    ChannelReleaseWithoutWake,
+    /// Weight is given back, and no waker is woken.
+    ChannelReleaseWithoutWaker,
+    /// A refused `try_send` leaves its waker only after letting go of the lock.
+    ChannelLateWaker,
+    /// Cancelling wakes one producer instead of all.
+    ChannelCancelWakesOne,
+    /// A producer finds room, lets go of the lock, and enters.
+    ChannelLateEntry,
+    /// The shard decides to sleep, and lets go of the lock before it does.
+    MailboxCheckThenSleep,
+    /// The shard empties the queue and does not tell senders who wait for room.
+    MailboxSwapWithoutWake,
+    /// The mailbox ends and wakes one waiter instead of all.
+    MailboxEndWakesOne,
+    /// A lost answer is marked and nobody is told.
+    ReplyLostWithoutWake,
+    /// The flag of a task's signal is swapped without ordering.
+    SignalRelaxed,
+    /// A shard's arrival publishes nothing.
+    CutArriveRelaxed,
+    /// A decision is announced without passing through the lock.
+    CutAnnounceWithoutLock,
+    /// A failure overrules a cut that has happened.
+    CutFailLate,
+}
+
+thread_local! {
+    // A model runs all its threads on the thread of its test.
+    static ACTIVE: Cell<Option<Plant>> = const { Cell::new(None) };
+}
+
+/// Makes `plant` the only bug of models on this thread.
+pub(crate) fn activate(plant: Plant) {
+    ACTIVE.set(Some(plant));
+}
+
+/// Whether the code must misbehave in this way.
+pub(crate) fn is_active(plant: Plant) -> bool {
+    ACTIVE.get() == Some(plant)
+}

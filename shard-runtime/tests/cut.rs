@@ -1,0 +1,199 @@
+//! A cut is one moment: nothing after it is in, nothing before it is out.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
+use shard_runtime::{ShardError, ShardSet, ShardSetConfig, spawn_named};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+/// Long enough for anything that works.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Short, for what cannot work.
+const IN_VAIN: Duration = Duration::from_millis(20);
+
+fn start<S: 'static>(shards: usize, state: fn() -> S) -> Arc<ShardSet<S>> {
+    let config = ShardSetConfig {
+        shards,
+        mailbox_messages: 16,
+        ..ShardSetConfig::default()
+    };
+    Arc::new(ShardSet::start(config, move |_| state()).unwrap())
+}
+
+/// Holds a shard until the returned end is dropped.
+fn hold<S: 'static>(shards: &ShardSet<S>, shard: usize) -> mpsc::Sender<()> {
+    let (release, released) = mpsc::channel::<()>();
+    let (arrive, arrived) = mpsc::channel();
+    shards
+        .send(shard, move |_| {
+            arrive.send(()).unwrap();
+            released.recv().ok();
+        })
+        .unwrap();
+    arrived.recv().unwrap();
+    release
+}
+
+/// Writes 1, 2, 3, … to the shards in turn, each after the one before was acknowledged.
+fn write_in_turn(shards: &ShardSet<Vec<usize>>, client: usize, stop: &AtomicBool) {
+    let mut number = 0;
+    while !stop.load(Ordering::Relaxed) {
+        number += 1;
+        shards
+            .call((client + number) % shards.len(), move |shard| {
+                shard.state()[client] = number;
+            })
+            .unwrap();
+    }
+}
+
+#[test]
+fn cut_never_has_the_later_write_without_the_earlier() {
+    const SHARDS: usize = 4;
+    const CLIENTS: usize = 3;
+    let shards = start(SHARDS, || vec![0_usize; CLIENTS]);
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|client| {
+            let (shards, stop) = (Arc::clone(&shards), Arc::clone(&stop));
+            spawn_named("client", move || write_in_turn(&shards, client, &stop))
+        })
+        .collect();
+    let mut last_seen = 0;
+    for _ in 0..300 {
+        let seen = shards
+            .cut(PATIENCE, |shard| shard.state_ref().clone())
+            .unwrap();
+        for client in 0..CLIENTS {
+            let latest = seen.iter().map(|shard| shard[client]).max().unwrap();
+            last_seen = last_seen.max(latest);
+            // The last SHARDS writes up to the latest lie on one shard each.
+            for number in (latest.saturating_sub(SHARDS - 1)).max(1)..=latest {
+                let shard = (client + number) % SHARDS;
+                assert_eq!(
+                    seen[shard][client], number,
+                    "the cut has {latest} without it"
+                );
+            }
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.join().unwrap();
+    }
+    assert!(last_seen > SHARDS, "the clients never got going");
+}
+
+#[test]
+fn own_sends_are_before_the_cut() {
+    let shards = start(3, || 0_usize);
+    for round in 1..=200 {
+        for shard in 0..3 {
+            shards.send(shard, |shard| *shard.state() += 1).unwrap();
+        }
+        assert_eq!(
+            shards.cut(PATIENCE, |shard| *shard.state()).unwrap(),
+            [round; 3]
+        );
+    }
+}
+
+#[test]
+fn concurrent_cuts_come_to_all_shards_in_one_order() {
+    let shards = start(5, Vec::<(usize, usize)>::new);
+    let cutters: Vec<_> = (0..4)
+        .map(|cutter| {
+            let shards = Arc::clone(&shards);
+            spawn_named("cutter", move || {
+                for round in 0..50 {
+                    shards
+                        .cut(PATIENCE, move |shard| shard.state().push((cutter, round)))
+                        .unwrap();
+                }
+            })
+        })
+        .collect();
+    for cutter in cutters {
+        cutter.join().unwrap();
+    }
+    let orders = shards
+        .cut(PATIENCE, |shard| shard.state_ref().clone())
+        .unwrap();
+    assert_eq!(orders[0].len(), 200);
+    assert!(orders.iter().all(|order| *order == orders[0]));
+}
+
+#[test]
+fn stuck_shard_fails_the_cut_everywhere_and_stops_nobody() {
+    let shards = start(3, || 0_usize);
+    let release = hold(&shards, 1);
+    let cutter = {
+        let shards = Arc::clone(&shards);
+        spawn_named("cutter", move || {
+            shards.cut(IN_VAIN, |shard| *shard.state() += 1)
+        })
+    };
+    // The others serve all the while.
+    while !cutter.is_finished() {
+        shards.call(0, |_| ()).unwrap();
+        shards.call(2, |_| ()).unwrap();
+    }
+    let error = cutter.join().unwrap().unwrap_err();
+    assert!(matches!(
+        error,
+        ShardError::CutTimedOut {
+            shard: 1,
+            deadline: IN_VAIN
+        }
+    ));
+    drop(release);
+    assert_eq!(
+        shards.cut(PATIENCE, |shard| *shard.state()).unwrap(),
+        [0; 3]
+    );
+}
+
+#[test]
+fn cut_does_not_wait_for_room_in_a_full_mailbox() {
+    let shards = start(1, || 0_usize);
+    let release = hold(&shards, 0);
+    for _ in 0..16 {
+        shards.send(0, |shard| *shard.state() += 1).unwrap();
+    }
+    let error = shards.cut(IN_VAIN, |_| ()).unwrap_err();
+    assert!(matches!(error, ShardError::CutTimedOut { shard: 0, .. }));
+    drop(release);
+    assert_eq!(shards.cut(PATIENCE, |shard| *shard.state()).unwrap(), [16]);
+}
+
+#[test]
+fn panic_in_the_cut_poisons_its_shard_only() {
+    let shards = start(3, || 0_usize);
+    let result = shards.cut(PATIENCE, |shard| {
+        *shard.state() += 1;
+        assert_ne!(shard.index(), 1, "not here");
+    });
+    assert!(matches!(result, Err(ShardError::Poisoned { shard: 1, .. })));
+    assert_eq!(shards.call(0, |shard| *shard.state()).unwrap(), 1);
+    assert_eq!(shards.call(2, |shard| *shard.state()).unwrap(), 1);
+}
+
+#[test]
+fn shard_that_dies_on_the_way_fails_the_cut() {
+    // Which of the two comes first is left to chance; the cut must be whole or absent.
+    for _ in 0..100 {
+        let shards = start(3, || ());
+        let ran = Arc::new(AtomicUsize::new(0));
+        let cutter = {
+            let (shards, ran) = (Arc::clone(&shards), Arc::clone(&ran));
+            spawn_named("cutter", move || {
+                shards
+                    .cut(PATIENCE, move |_| ran.fetch_add(1, Ordering::Relaxed))
+                    .is_ok()
+            })
+        };
+        shards.send(2, |_| panic!("dies")).ok();
+        let cut = cutter.join().unwrap();
+        assert_eq!(ran.load(Ordering::Relaxed), if cut { 3 } else { 0 });
+    }
+}
