@@ -185,3 +185,30 @@ impl Drop for Ticket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadline_fails_the_cut_for_those_who_come_later_too() {
+        let barrier = Arc::new(Barrier::new(2));
+        let early = Ticket::new(&barrier, 0);
+        let late = Ticket::new(&barrier, 1);
+        assert_eq!(early.arrive(Some(Instant::now())), Verdict::Failed);
+        assert_eq!(barrier.first_absent(), Some(1));
+        assert_eq!(late.arrive(None), Verdict::Failed);
+        assert_eq!(barrier.wait(None), Verdict::Failed);
+    }
+
+    #[test]
+    fn cut_that_has_happened_cannot_fail() {
+        let barrier = Arc::new(Barrier::new(1));
+        assert_eq!(
+            Ticket::new(&barrier, 0).arrive(Some(Instant::now())),
+            Verdict::Cut
+        );
+        drop(Ticket::new(&barrier, 0));
+        assert_eq!(barrier.wait(None), Verdict::Cut);
+    }
+}

@@ -42,6 +42,7 @@ mod topology;
 mod cut;
 mod mailbox;
 #[cfg(planted)]
+#[expect(dead_code, reason = "the models activate the bugs")]
 mod planted;
 mod reply;
 mod shard_thread;
@@ -50,10 +51,11 @@ mod sync;
 
 mod channel;
 mod channel_error;
+mod weighted_queue;
 mod worker;
 
 pub use crate::budget::Budget;
-pub use crate::channel::{ChannelConfig, ChannelStats, Receiver, Sender, Weighted, channel};
+pub use crate::channel::{ChannelConfig, Receiver, Sender, Weighted, channel};
 pub use crate::channel_error::{
     Cancelled, ReceiverDropped, RecvDeadlineError, SendError, TrySendError,
 };
@@ -64,4 +66,10 @@ pub use crate::shard::Shard;
 pub use crate::task::{Step, Task};
 pub use crate::task_id::TaskId;
 pub use crate::topology::Pinning;
+pub use crate::weighted_queue::ChannelStats;
 pub use crate::worker::{Worker, spawn_named};
+
+/// The example of the README, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -15,8 +15,8 @@ pub(crate) enum Plant {
     ChannelReleaseWithoutWaker,
     /// A refused `try_send` leaves its waker only after letting go of the lock.
     ChannelLateWaker,
-    /// Cancelling wakes one producer instead of all.
-    ChannelCancelWakesOne,
+    /// Cancelling wakes nobody in line.
+    ChannelCancelWithoutWake,
     /// A producer finds room, lets go of the lock, and enters.
     ChannelLateEntry,
     /// The shard decides to sleep, and lets go of the lock before it does.
@@ -40,6 +40,12 @@ pub(crate) enum Plant {
 thread_local! {
     // A model runs all its threads on the thread of its test.
     static ACTIVE: Cell<Option<Plant>> = const { Cell::new(None) };
+}
+
+/// Whether a model has failed and is being taken down: then nothing of `loom` may be touched, or
+/// the process aborts and the failure, which is what a planted bug is for, goes unseen.
+pub(crate) fn is_unwinding() -> bool {
+    std::thread::panicking()
 }
 
 /// Makes `plant` the only bug of models on this thread.

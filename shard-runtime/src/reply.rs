@@ -93,3 +93,24 @@ impl<R> Awaiter<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn late_answer_can_be_awaited_again() {
+        let (replier, awaiter) = reply();
+        assert_eq!(awaiter.wait(Some(Instant::now())), Answer::Pending);
+        replier.fill(7);
+        assert_eq!(awaiter.wait(None), Answer::Filled(7));
+    }
+
+    #[test]
+    fn answer_is_taken_once() {
+        let (replier, awaiter) = reply();
+        replier.fill(7);
+        assert_eq!(awaiter.wait(None), Answer::Filled(7));
+        assert_eq!(awaiter.wait(None), Answer::Lost);
+    }
+}

@@ -189,3 +189,104 @@ impl<S: 'static> ShardLoop<S> {
             .interrupted_by(self.shard.mailbox.urgent_hint())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mailbox::Room;
+    use crate::task::Step;
+    use std::task::Waker;
+
+    type Log = Vec<&'static str>;
+
+    /// A loop without a thread, and its mailbox.
+    fn shard_loop(task_slice: Duration) -> (ShardLoop<Log>, Arc<Mailbox<Message<Log>>>) {
+        let mailbox = Arc::new(Mailbox::new(8));
+        let shard = Shard::new(0, Log::new(), Arc::clone(&mailbox));
+        (ShardLoop::new(shard, task_slice), mailbox)
+    }
+
+    fn note(word: &'static str) -> Message<Log> {
+        Box::new(move |shard| shard.state().push(word))
+    }
+
+    /// Notes itself at every step.
+    struct Noting;
+
+    impl Task<Log> for Noting {
+        fn step(&mut self, shard: &mut Shard<Log>, _: &Budget, _: &Waker) -> Step {
+            shard.state().push("task");
+            Step::Again
+        }
+    }
+
+    #[test]
+    fn one_turn_serves_all_and_the_next_is_idle() {
+        let (mut shard, mailbox) = shard_loop(Duration::ZERO);
+        mailbox.push(note("first"), Room::Demand).unwrap();
+        mailbox.push(note("second"), Room::Demand).unwrap();
+        mailbox.push_urgent(note("urgent")).unwrap();
+        assert_eq!(shard.turn(Idle::Return), Turn::Worked);
+        assert_eq!(shard.shard.state_ref(), &["urgent", "first", "second"]);
+        assert_eq!(shard.turn(Idle::Return), Turn::Idle);
+    }
+
+    #[test]
+    fn messages_and_tasks_alternate_when_slices_are_short() {
+        let (mut shard, mailbox) = shard_loop(Duration::ZERO);
+        shard.shard.spawn(Noting);
+        for _ in 0..3 {
+            mailbox.push(note("message"), Room::Demand).unwrap();
+        }
+        for _ in 0..4 {
+            assert_eq!(shard.turn(Idle::Return), Turn::Worked);
+        }
+        let expected = [
+            "message", "task", "message", "task", "message", "task", "task",
+        ];
+        assert_eq!(shard.shard.state_ref(), &expected);
+    }
+
+    #[test]
+    fn urgent_message_ends_the_slices_and_comes_next() {
+        let (mut shard, mailbox) = shard_loop(Duration::MAX);
+        shard.shard.spawn(Noting);
+        let inner = Arc::clone(&mailbox);
+        let raise: Message<Log> = Box::new(move |shard| {
+            shard.state().push("raise");
+            inner.push_urgent(note("urgent")).unwrap();
+        });
+        mailbox.push(raise, Room::Demand).unwrap();
+        mailbox.push(note("queued"), Room::Demand).unwrap();
+        assert_eq!(shard.turn(Idle::Return), Turn::Worked);
+        assert_eq!(shard.shard.state_ref(), &["raise", "task"]);
+        mailbox.close();
+        // The task has no other bound than the next cut.
+        shard.shard.cancel(TaskId(0));
+        assert_eq!(shard.turn(Idle::Return), Turn::Worked);
+        assert_eq!(
+            shard.shard.state_ref(),
+            &["raise", "task", "urgent", "queued"]
+        );
+        assert_eq!(shard.turn(Idle::Return), Turn::Ended(End::Stopped));
+    }
+
+    #[test]
+    fn panic_ends_the_loop_with_its_message() {
+        let (mut shard, mailbox) = shard_loop(Duration::ZERO);
+        mailbox
+            .push(Box::new(|_| panic!("boom")), Room::Demand)
+            .unwrap();
+        let Turn::Ended(end) = shard.turn(Idle::Return) else {
+            panic!("the loop goes on")
+        };
+        shard.end(end);
+        let ended = mailbox.ended();
+        assert_eq!(
+            ended,
+            Some(End::Poisoned {
+                message: "boom".into()
+            })
+        );
+    }
+}

@@ -20,6 +20,8 @@ mod channel_error;
 mod planted;
 #[path = "../src/sync.rs"]
 mod sync;
+#[path = "../src/weighted_queue.rs"]
+mod weighted_queue;
 
 use channel::{ChannelConfig, Receiver, Sender, Weighted, channel as open};
 use channel_error::TrySendError;
@@ -257,8 +259,8 @@ mod planted_bugs {
 
     #[test]
     #[should_panic(expected = "deadlock")]
-    fn cancel_that_wakes_one_is_found() {
-        activate(Plant::ChannelCancelWakesOne);
+    fn cancel_without_wake_is_found() {
+        activate(Plant::ChannelCancelWithoutWake);
         loom::model(cancel_meets_two_who_wait_for_room);
     }
 
