@@ -202,6 +202,13 @@ mod tests {
     }
 
     #[test]
+    fn dropped_ticket_fails_the_cut_at_once() {
+        let barrier = Arc::new(Barrier::new(2));
+        drop(Ticket::new(&barrier, 1));
+        assert_eq!(barrier.verdict(), Some(Verdict::Failed));
+    }
+
+    #[test]
     fn cut_that_has_happened_cannot_fail() {
         let barrier = Arc::new(Barrier::new(1));
         assert_eq!(

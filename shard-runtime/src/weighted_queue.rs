@@ -21,8 +21,10 @@ pub struct ChannelStats {
     pub high_water_bytes: usize,
     /// Messages sent so far.
     pub messages: u64,
-    /// How long `send` has waited for room, summed over all producers.
+    /// How long `send` has waited for room, summed over all producers. A wait counts when it ends.
     pub blocked: Duration,
+    /// How many producers wait in `send` now.
+    pub waiting_producers: usize,
     /// How often `try_send` found no room.
     pub refused: u64,
 }
@@ -270,7 +272,11 @@ impl<T> WeightedQueue<T> {
     }
 
     pub(crate) fn stats(&self) -> ChannelStats {
-        self.state.lock().stats
+        let state = self.state.lock();
+        ChannelStats {
+            waiting_producers: state.line.len(),
+            ..state.stats
+        }
     }
 
     /// Counts one more producer.

@@ -62,9 +62,9 @@ fn is_full(result: &Result<(), TrySendError<Load>>) -> bool {
     matches!(result, Err(TrySendError::Full(_)))
 }
 
-/// Waits until `producers` threads wait in `send`, which only the stats of a refusal can show.
-fn await_line(sender: &Sender<Load>) {
-    while !is_full(&sender.try_send(load(0), Waker::noop())) {
+/// Waits until this many producers wait in `send`.
+fn await_line(sender: &Sender<Load>, producers: usize) {
+    while sender.stats().waiting_producers < producers {
         thread::yield_now();
     }
 }
@@ -129,28 +129,31 @@ fn oversize_message_passes_alone() {
 
 #[test]
 fn heavy_message_in_line_is_not_overtaken() {
-    let (sender, receiver) = channel(bounds(10, 0));
-    sender.send(load(6)).unwrap();
-    let heavy = {
-        let sender = sender.clone();
-        spawn_named("heavy", move || sender.send(load(9)).unwrap())
-    };
-    await_line(&sender);
-    // It would fit, but the heavy one is first.
-    assert!(is_full(&sender.try_send(load(1), Waker::noop())));
-    let light = {
-        let sender = sender.clone();
-        spawn_named("light", move || sender.send(load(2)).unwrap())
-    };
-    drop(sender);
-    let weights: Vec<_> = std::iter::from_fn(|| receiver.recv().unwrap())
-        .map(|load| load.weight)
-        .filter(|&weight| weight > 0)
-        .collect();
-    assert_eq!(weights, [6, 9, 2]);
-    heavy.join().unwrap();
-    light.join().unwrap();
-    assert!(receiver.stats().blocked > Duration::ZERO);
+    for _ in 0..20 {
+        let (sender, receiver) = channel(bounds(10, 0));
+        sender.send(load(6)).unwrap();
+        let mut waiting = Vec::new();
+        for (ahead, weight) in [9, 2].into_iter().enumerate() {
+            let other = sender.clone();
+            waiting.push(spawn_named("waits", move || {
+                other.send(load(weight)).unwrap()
+            }));
+            await_line(&sender, ahead + 1);
+        }
+        // Both of these would fit, but the heavy one is first. The second leaves the line again,
+        // which makes all in it look for room.
+        assert!(is_full(&sender.try_send(load(1), Waker::noop())));
+        assert!(is_full(&sender.send_deadline(load(1), Instant::now())));
+        drop(sender);
+        let weights: Vec<_> = std::iter::from_fn(|| receiver.recv().unwrap())
+            .map(|load| load.weight)
+            .collect();
+        assert_eq!(weights, [6, 9, 2]);
+        for waits in waiting {
+            waits.join().unwrap();
+        }
+        assert!(receiver.stats().blocked > Duration::ZERO);
+    }
 }
 
 #[test]
@@ -187,6 +190,7 @@ fn cancel_wakes_all_and_hands_the_messages_back() {
             })
         })
         .collect();
+    await_line(&sender, 3);
     sender.cancel("disk is gone");
     sender.cancel("too late");
     for (producer, blocked) in blocked.into_iter().enumerate() {
