@@ -136,7 +136,7 @@ fn heavy_message_in_line_is_not_overtaken() {
         for (ahead, weight) in [9, 2].into_iter().enumerate() {
             let other = sender.clone();
             waiting.push(spawn_named("waits", move || {
-                other.send(load(weight)).unwrap()
+                other.send(load(weight)).unwrap();
             }));
             await_line(&sender, ahead + 1);
         }
