@@ -46,7 +46,7 @@ fn write_in_turn(
         number += 1;
         shards
             .call(pair[number % 2], move |shard| {
-                shard.state()[client] = number
+                shard.state()[client] = number;
             })
             .unwrap();
     }
@@ -63,7 +63,7 @@ fn cut_never_has_the_later_write_without_the_earlier() {
     let clients = [0, 1].map(|client| {
         let (shards, stop) = (Arc::clone(&shards), Arc::clone(&stop));
         spawn_named("client", move || {
-            write_in_turn(&shards, PAIRS[client], client, &stop)
+            write_in_turn(&shards, PAIRS[client], client, &stop);
         })
     });
     for _ in 0..200 {
