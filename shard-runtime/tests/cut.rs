@@ -102,7 +102,8 @@ fn own_sends_are_before_the_cut() {
 
 #[test]
 fn concurrent_cuts_come_to_all_shards_in_one_order() {
-    let shards = start(5, Vec::<(usize, usize)>::new);
+    // Many shards: handing out a cut takes long enough for another to come between.
+    let shards = start(32, Vec::<(usize, usize)>::new);
     let cutters: Vec<_> = (0..4)
         .map(|cutter| {
             let shards = Arc::clone(&shards);
