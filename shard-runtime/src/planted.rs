@@ -33,6 +33,8 @@ pub(crate) enum Plant {
     CutArriveRelaxed,
     /// A decision is announced without passing through the lock.
     CutAnnounceWithoutLock,
+    /// Two cuts are handed out at the same time.
+    CutWithoutOrder,
     /// A failure overrules a cut that has happened.
     CutFailLate,
 }

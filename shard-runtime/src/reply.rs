@@ -94,7 +94,7 @@ impl<R> Awaiter<R> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

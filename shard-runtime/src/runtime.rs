@@ -1,13 +1,12 @@
 //! The shard set: starts the shards, sends to them, cuts them, stops them.
 
 use crate::config::ShardSetConfig;
-use crate::cut::{Barrier, Ticket, Verdict};
+use crate::cut::{Barrier, CutOrder, Ticket, Verdict};
 use crate::error::ShardError;
 use crate::mailbox::{End, Mailbox, Rejected, Room};
 use crate::reply::{Answer, Awaiter, reply};
 use crate::shard::{Message, Shard};
 use crate::shard_thread::{ShardThread, current_shard};
-use crate::sync::Mutex;
 use crate::topology;
 use std::fmt;
 use std::sync::Arc;
@@ -31,9 +30,7 @@ use std::time::{Duration, Instant};
 pub struct ShardSet<S> {
     mailboxes: Arc<[Arc<Mailbox<Message<S>>>]>,
     threads: Vec<ShardThread>,
-    /// Held while the urgent messages of one cut are handed out. So any two cuts come to all
-    /// shards in the same order, and none waits for the other crosswise.
-    cut_order: Mutex<()>,
+    cut_order: CutOrder,
 }
 
 impl<S: 'static> ShardSet<S> {
@@ -58,7 +55,7 @@ impl<S: 'static> ShardSet<S> {
         let mut set = Self {
             mailboxes,
             threads: Vec::with_capacity(config.shards),
-            cut_order: Mutex::new(()),
+            cut_order: CutOrder::new(),
         };
         let cores = topology::plan(config.pin, config.shards);
         let build = Arc::new(build);
@@ -238,22 +235,23 @@ impl<S: 'static> ShardSet<S> {
         give_up: Option<Instant>,
         f: &Arc<impl Fn(&mut Shard<S>) -> R + Send + Sync + 'static>,
     ) -> Result<Vec<Awaiter<R>>, ShardError> {
-        let mut results = Vec::with_capacity(self.len());
-        let _in_order = self.cut_order.lock();
-        for (shard, mailbox) in self.mailboxes.iter().enumerate() {
-            let (replier, awaiter) = reply();
-            let ticket = Ticket::new(barrier, shard);
-            let f = Arc::clone(f);
-            mailbox
-                .push_urgent(Box::new(move |shard| {
+        self.cut_order.in_order(|| {
+            let tickets = self.mailboxes.iter().enumerate().map(|(shard, mailbox)| {
+                let (replier, awaiter) = reply();
+                let ticket = Ticket::new(barrier, shard);
+                let f = Arc::clone(f);
+                let arrive: Message<S> = Box::new(move |shard| {
                     if ticket.arrive(give_up) == Verdict::Cut {
                         replier.fill(f(shard));
                     }
-                }))
-                .map_err(|rejected| rejected.into_error(shard, mailbox.capacity()))?;
-            results.push(awaiter);
-        }
-        Ok(results)
+                });
+                mailbox
+                    .push_urgent(arrive)
+                    .map(|()| awaiter)
+                    .map_err(|rejected| rejected.into_error(shard, mailbox.capacity()))
+            });
+            tickets.collect()
+        })
     }
 
     fn why_cut_failed(&self, deadline: Duration, barrier: &Barrier) -> ShardError {

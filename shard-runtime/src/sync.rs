@@ -147,6 +147,7 @@ mod modelled {
             Self
         }
 
+        #[expect(clippy::unused_self, reason = "looks like its real twin")]
         pub(crate) fn again(&self) -> bool {
             false
         }

@@ -60,12 +60,12 @@ fn pair(capacity_bytes: usize) -> (Sender<Blob>, Receiver<Blob>) {
 
 /// Receives to the end; every producer's blobs must come in order.
 fn drain<const PRODUCERS: usize>(receiver: &Receiver<Blob>) -> [usize; PRODUCERS] {
-    let mut received = [0; PRODUCERS];
+    let mut counts = [0; PRODUCERS];
     while let Some(blob) = receiver.recv().unwrap() {
-        assert_eq!(blob.number, received[blob.producer]);
-        received[blob.producer] += 1;
+        assert_eq!(blob.number, counts[blob.producer]);
+        counts[blob.producer] += 1;
     }
-    received
+    counts
 }
 
 fn two_producers_share_a_narrow_channel() {
@@ -161,12 +161,11 @@ fn oversize_blob_meets_a_light_one() {
     let other = sender.clone();
     let producers = [
         thread::spawn(move || {
-            sender
-                .send(Blob {
-                    weight: 9,
-                    ..light(0, 0)
-                })
-                .unwrap()
+            let heavy = Blob {
+                weight: 9,
+                ..light(0, 0)
+            };
+            sender.send(heavy).unwrap();
         }),
         thread::spawn(move || other.send(light(1, 0)).unwrap()),
     ];

@@ -5,22 +5,27 @@
 #![cfg(loom)]
 #![expect(
     dead_code,
-    unused_imports,
+    unreachable_pub,
     reason = "each model takes what it needs of the library's own files"
 )]
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 #[path = "../src/cut.rs"]
 mod cut;
+#[path = "../src/mailbox.rs"]
+mod mailbox;
 #[cfg(planted)]
 #[path = "../src/planted.rs"]
 mod planted;
 #[path = "../src/sync.rs"]
 mod sync;
+#[path = "../src/task_id.rs"]
+mod task_id;
 
-use cut::{Barrier, Ticket, Verdict};
+use cut::{Barrier, CutOrder, Ticket, Verdict};
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
+use mailbox::{Collected, Idle, Inbox, Mailbox};
 use std::sync::Arc;
 
 fn two_shards_arrive() {
@@ -68,6 +73,46 @@ fn all_agree_with_the_impatient() {
     }
 }
 
+/// Serves tickets as they come.
+fn arrive_twice(mailbox: &Mailbox<Ticket>) {
+    let mut inbox = Inbox::with_capacity(1);
+    for _ in 0..2 {
+        while inbox.urgent.is_empty() {
+            assert_eq!(
+                mailbox.collect(&mut inbox, Idle::Sleep),
+                Collected::Something
+            );
+        }
+        assert_eq!(inbox.urgent.pop_front().unwrap().arrive(None), Verdict::Cut);
+    }
+}
+
+fn two_cuts_at_once() {
+    let order = Arc::new(CutOrder::new());
+    let mailboxes: Arc<[Mailbox<Ticket>; 2]> = Arc::new(std::array::from_fn(|_| Mailbox::new(1)));
+    let cutters = [0, 1].map(|_| {
+        let (order, mailboxes) = (Arc::clone(&order), Arc::clone(&mailboxes));
+        move || {
+            let barrier = Arc::new(Barrier::new(2));
+            order.in_order(|| {
+                for (shard, mailbox) in mailboxes.iter().enumerate() {
+                    mailbox.push_urgent(Ticket::new(&barrier, shard)).unwrap();
+                }
+            });
+        }
+    });
+    let [here, there] = cutters;
+    let other_cutter = thread::spawn(there);
+    let other_shard = {
+        let mailboxes = Arc::clone(&mailboxes);
+        thread::spawn(move || arrive_twice(&mailboxes[1]))
+    };
+    here();
+    arrive_twice(&mailboxes[0]);
+    other_cutter.join().unwrap();
+    other_shard.join().unwrap();
+}
+
 #[cfg(not(planted))]
 mod sound {
     use super::*;
@@ -80,6 +125,11 @@ mod sound {
     #[test]
     fn dead_shard_fails_the_cut_for_all() {
         loom::model(one_of_two_dies);
+    }
+
+    #[test]
+    fn concurrent_cuts_do_not_wait_crosswise() {
+        loom::model(two_cuts_at_once);
     }
 
     #[test]
@@ -105,6 +155,13 @@ mod planted_bugs {
     fn announcement_without_the_lock_is_found() {
         activate(Plant::CutAnnounceWithoutLock);
         loom::model(two_shards_arrive);
+    }
+
+    #[test]
+    #[should_panic(expected = "deadlock")]
+    fn cuts_without_order_are_found() {
+        activate(Plant::CutWithoutOrder);
+        loom::model(two_cuts_at_once);
     }
 
     #[test]
