@@ -1,4 +1,8 @@
 //! What a message to a shard costs, beside a bare thread behind `crossbeam` channels.
+//!
+//! Two virtual cores shared with other builds (load 4 to 6), November 2026; so read the ratios, and
+//! those loosely. A call and its answer: 6.4 µs, crossbeam 23 µs. 10,000 messages: 0.78 ms,
+//! crossbeam 1.18 ms. An empty cut: 43 µs on 1 shard, 71 µs on 2, 112 µs on 4.
 #![expect(clippy::unwrap_used, reason = "a bench that fails must stop")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

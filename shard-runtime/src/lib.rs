@@ -1,4 +1,4 @@
-//! Threads that own their state, an atomic cut across them, and a blocking channel bounded by bytes.
+//! Threads that own their state, an atomic cut across them, and a channel bounded by bytes.
 //!
 //! | start here | to |
 //! |---|---|

@@ -230,7 +230,13 @@ impl<M> Mailbox<M> {
         }
     }
 
-    /// Whether urgent messages may be waiting: what a slice looks at to end early.
+    /// Whether urgent messages seem to be waiting.
+    pub(crate) fn is_urgent(&self) -> bool {
+        // Relaxed: see `push_urgent`.
+        self.urgent_hint.load(Ordering::Relaxed)
+    }
+
+    /// What a slice looks at to end early: the flag behind [`Mailbox::is_urgent`].
     pub(crate) fn urgent_hint(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.urgent_hint)
     }

@@ -158,7 +158,7 @@ impl<S: 'static> ShardLoop<S> {
             message(&mut self.shard);
         }
         self.serve_messages();
-        if self.shard.tasks.any_runnable() {
+        if self.shard.tasks.any_runnable() && !self.shard.mailbox.is_urgent() {
             let budget = self.slice(1);
             self.shard.step_tasks(&budget);
         }
@@ -259,15 +259,12 @@ mod tests {
         mailbox.push(raise, Room::Demand).unwrap();
         mailbox.push(note("queued"), Room::Demand).unwrap();
         assert_eq!(shard.turn(Idle::Return), Turn::Worked);
-        assert_eq!(shard.shard.state_ref(), &["raise", "task"]);
+        assert_eq!(shard.shard.state_ref(), &["raise"]);
         mailbox.close();
-        // The task has no other bound than the next cut.
+        // Nothing but the next cut would end a slice of this task.
         shard.shard.cancel(TaskId(0));
         assert_eq!(shard.turn(Idle::Return), Turn::Worked);
-        assert_eq!(
-            shard.shard.state_ref(),
-            &["raise", "task", "urgent", "queued"]
-        );
+        assert_eq!(shard.shard.state_ref(), &["raise", "urgent", "queued"]);
         assert_eq!(shard.turn(Idle::Return), Turn::Ended(End::Stopped));
     }
 

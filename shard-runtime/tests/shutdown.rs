@@ -1,7 +1,9 @@
 //! How shard sets start and end, well and badly.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
-use shard_runtime::{Budget, Shard, ShardError, ShardSet, ShardSetConfig, Step, Task, spawn_named};
+use shard_runtime::{
+    Budget, Pinning, Shard, ShardError, ShardSet, ShardSetConfig, Step, Task, spawn_named,
+};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -72,6 +74,18 @@ fn state_need_not_be_send() {
     let shards = ShardSet::start(config(2), Rc::new).unwrap();
     assert_eq!(shards.call(1, |shard| **shard.state_ref()).unwrap(), 1);
     shards.shutdown(PATIENCE).unwrap();
+}
+
+#[test]
+fn pinned_shard_with_a_small_stack_serves() {
+    let config = ShardSetConfig {
+        pin: Pinning::Auto,
+        stack_bytes: Some(256 << 10),
+        ..config(1)
+    };
+    let shards = ShardSet::start(config, |index| index).unwrap();
+    assert_eq!(shards.call(0, |shard| *shard.state()).unwrap(), 0);
+    assert_eq!((shards.len(), shards.is_empty()), (1, false));
 }
 
 #[test]
