@@ -1,1 +1,65 @@
-//! Sequential file writing through aligned buffers, O_DIRECT and io_uring, exact and durable.
+//! Sequential file writing through aligned buffers, `O_DIRECT` and `io_uring`, exact and durable.
+//!
+//! A file is written under a hidden name and appears under its final one only when it is whole,
+//! of its exact length, and on the disk. If anything fails on the way there, or the process is
+//! killed, what stood under the final name stays.
+//!
+//! | start here | to |
+//! |---|---|
+//! | [`WriterOptions`] | choose block size, depth, backend, caching, and create a writer |
+//! | [`AlignedWriter`] | write through [`std::io::Write`], then publish |
+//! | [`Finished`] | publish several files that belong together |
+//! | [`remove_leftovers`] | clean up after killed processes |
+//! | [`Mode`] | see which fallbacks were taken |
+//! | [`WriteError`] | see every way it can fail |
+//! | [`Faults`] | test a program against failing disks |
+//!
+//! # Example
+//!
+//! ```
+//! use std::io::Write;
+//! use aligned_io::WriterOptions;
+//!
+//! let directory = tempfile::tempdir()?;
+//! let path = directory.path().join("numbers.txt");
+//!
+//! let mut writer = WriterOptions::default().create(&path)?;
+//! for number in 0..1000 {
+//!     writeln!(writer, "{number}")?;
+//! }
+//! assert!(!path.exists());
+//!
+//! let published = writer.publish()?;
+//! assert_eq!(published.bytes, 3890);
+//! assert_eq!(std::fs::metadata(&path)?.len(), 3890);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod options;
+mod writer;
+
+mod publish;
+mod temp_file;
+mod temp_name;
+
+mod leftover;
+
+mod backend;
+mod buffer;
+mod pipeline;
+mod pwrite;
+mod ring;
+
+mod error;
+mod faults;
+mod mode;
+mod stats;
+
+pub use crate::error::{Operation, WriteError};
+pub use crate::faults::{Failure, Faults};
+pub use crate::leftover::remove_leftovers;
+pub use crate::mode::{Backend, Mode};
+pub use crate::options::{BackendChoice, Direct, WriterOptions};
+pub use crate::publish::{Finished, Published};
+pub use crate::stats::WriterStats;
+pub use crate::writer::AlignedWriter;

@@ -1,0 +1,217 @@
+//! Every way writing and publishing a file can fail.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a file was not written or not published. Offsets and lengths are bytes.
+///
+/// Whatever the variant, the final name was not touched, with the one exception of
+/// [`Operation::SyncDirectory`]: there the new, whole file already stands under its final name,
+/// but the name may not survive a power cut.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The path ends in no file name (`/`, `..`, the empty path).
+    #[error("{} names no file", path.display())]
+    NoFileName {
+        /// The final path as it was given.
+        path: PathBuf,
+    },
+    /// A number in the options is outside what the writer can serve.
+    #[error("{option} is {value}, outside {min} to {max}")]
+    OutOfRange {
+        /// The field of [`WriterOptions`](crate::WriterOptions).
+        option: &'static str,
+        /// What it was set to.
+        value: usize,
+        /// The smallest value served.
+        min: usize,
+        /// The largest value served.
+        max: usize,
+    },
+    /// The block size cannot be written with the alignment that the file asks for.
+    #[error("block_bytes is {block_bytes}, no multiple of {alignment}")]
+    Unaligned {
+        /// What the block size was set to.
+        block_bytes: usize,
+        /// The alignment of the file's offsets.
+        alignment: usize,
+    },
+    /// The file system or the user's quota is full.
+    #[error("no space for {needed} bytes of {}{}", path.display(), Available(*available))]
+    NoSpace {
+        /// The final path.
+        path: PathBuf,
+        /// What was asked for: the preallocation, or the write that failed.
+        needed: u64,
+        /// What the file system says is free; `None` if it did not answer.
+        available: Option<u64>,
+        /// The refusal.
+        source: io::Error,
+    },
+    /// The operating system refused an operation.
+    #[error("{operation} failed for {}", path.display())]
+    Io {
+        /// What was tried, with the offset where it has one.
+        operation: Operation,
+        /// The final path.
+        path: PathBuf,
+        /// The refusal.
+        source: io::Error,
+    },
+    /// An earlier call on this writer failed; nothing written through it can be published.
+    #[error("an earlier write to {} failed", path.display())]
+    Poisoned {
+        /// The final path.
+        path: PathBuf,
+    },
+}
+
+/// What the writer was doing when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Opening the directory of the final path.
+    OpenDirectory,
+    /// Listing the directory of the final path.
+    ReadDirectory,
+    /// Creating the temporary file.
+    Create,
+    /// Turning on `O_DIRECT`, when it was required.
+    SetDirect,
+    /// Allocating the write buffers.
+    AllocateBuffers {
+        /// Bytes of all buffers together.
+        bytes: usize,
+    },
+    /// Setting up the `io_uring`, when it was required.
+    SetUpRing,
+    /// Preallocating the file.
+    Preallocate {
+        /// Bytes asked for.
+        bytes: u64,
+    },
+    /// Writing the first, empty block that proves that the file takes aligned writes.
+    Probe,
+    /// Writing data.
+    Write {
+        /// Where in the file the failed write starts.
+        offset: u64,
+    },
+    /// Waiting for writes to come back: the ring itself failed.
+    Reap,
+    /// Cutting the file to its exact length.
+    Truncate {
+        /// The exact length.
+        length: u64,
+    },
+    /// Making the content durable.
+    SyncFile,
+    /// Giving the file its final name.
+    Rename,
+    /// Making the final name durable.
+    SyncDirectory,
+    /// Removing a temporary file.
+    Remove,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OpenDirectory => f.write_str("opening the directory"),
+            Self::ReadDirectory => f.write_str("listing the directory"),
+            Self::Create => f.write_str("creating the temporary file"),
+            Self::SetDirect => f.write_str("turning on O_DIRECT"),
+            Self::AllocateBuffers { bytes } => write!(f, "allocating {bytes} bytes of buffers"),
+            Self::SetUpRing => f.write_str("setting up the io_uring"),
+            Self::Preallocate { bytes } => write!(f, "preallocating {bytes} bytes"),
+            Self::Probe => f.write_str("the first aligned write"),
+            Self::Write { offset } => write!(f, "writing at byte {offset}"),
+            Self::Reap => f.write_str("waiting for writes"),
+            Self::Truncate { length } => write!(f, "cutting to {length} bytes"),
+            Self::SyncFile => f.write_str("fsync of the file"),
+            Self::Rename => f.write_str("renaming to the final name"),
+            Self::SyncDirectory => f.write_str("fsync of the directory"),
+            Self::Remove => f.write_str("removing a temporary file"),
+        }
+    }
+}
+
+impl From<WriteError> for io::Error {
+    /// Keeps the [`WriteError`] as the source. The kind is never `Interrupted`, so that
+    /// `write_all` cannot take a final failure for one to repeat.
+    fn from(error: WriteError) -> Self {
+        let kind = match &error {
+            WriteError::NoFileName { .. }
+            | WriteError::OutOfRange { .. }
+            | WriteError::Unaligned { .. } => io::ErrorKind::InvalidInput,
+            WriteError::NoSpace { source, .. } | WriteError::Io { source, .. } => source.kind(),
+            WriteError::Poisoned { .. } => io::ErrorKind::Other,
+        };
+        let kind = if kind == io::ErrorKind::Interrupted {
+            io::ErrorKind::Other
+        } else {
+            kind
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// The tail of the message about a full file system.
+struct Available(Option<u64>);
+
+impl fmt::Display for Available {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(bytes) => write!(f, ", {bytes} available"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interrupted() -> WriteError {
+        WriteError::Io {
+            operation: Operation::Write { offset: 8192 },
+            path: PathBuf::from("dump.rdb"),
+            source: io::Error::from(io::ErrorKind::Interrupted),
+        }
+    }
+
+    #[test]
+    fn message_names_operation_offset_and_file() {
+        assert_eq!(
+            interrupted().to_string(),
+            "writing at byte 8192 failed for dump.rdb"
+        );
+    }
+
+    #[test]
+    fn io_error_keeps_the_write_error_and_never_asks_to_be_retried() {
+        let error = io::Error::from(interrupted());
+        assert_eq!(error.kind(), io::ErrorKind::Other);
+        let inner = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<WriteError>());
+        assert!(matches!(inner, Some(WriteError::Io { .. })));
+    }
+
+    #[test]
+    fn full_disk_message_says_what_is_left_when_known() {
+        let full = |available| WriteError::NoSpace {
+            path: PathBuf::from("d"),
+            needed: 10,
+            available,
+            source: io::Error::from(io::ErrorKind::StorageFull),
+        };
+        assert_eq!(
+            full(Some(3)).to_string(),
+            "no space for 10 bytes of d, 3 available"
+        );
+        assert_eq!(full(None).to_string(), "no space for 10 bytes of d");
+    }
+}

@@ -1,0 +1,205 @@
+//! A backend that fails on purpose, for tests: short writes, refusals, a full disk, a broken one.
+
+use std::fs::File;
+use std::io;
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use crate::backend::{BlockBackend, Completion, PendingWrite};
+use crate::mode::Backend;
+
+/// What goes wrong while a file is written, reproducible by its seed.
+///
+/// Writes always complete in a random order. Chances are per write, in thousandths; together
+/// they must stay below 1000, or no write ever succeeds.
+///
+/// # Example
+///
+/// ```
+/// use std::io::Write;
+/// use aligned_io::{Failure, Faults, WriterOptions};
+///
+/// let directory = tempfile::tempdir()?;
+/// let path = directory.path().join("dump");
+/// let faults = Faults { failure: Some(Failure::NoSpace { at_byte: 8192 }), ..Faults::default() };
+/// let mut writer = WriterOptions::default().create_faulty(&path, &faults)?;
+/// let written = writer.write_all(&[7; 10_000]);
+/// assert!(written.is_err() || writer.publish().is_err());
+/// assert!(!path.exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// Seeds the order of completions and every chance below.
+    pub seed: u64,
+    /// Chance that a write stops short, anywhere after its first byte.
+    pub short_per_mille: u32,
+    /// Chance that a write is interrupted (`EINTR`).
+    pub interrupted_per_mille: u32,
+    /// Chance that a write is put off (`EAGAIN`).
+    pub again_per_mille: u32,
+    /// What fails for good, if anything.
+    pub failure: Option<Failure>,
+}
+
+/// What fails for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// Every direct write is refused (`EINVAL`), as on file systems that take `O_DIRECT` when
+    /// the file is opened and do not mean it. A writer that may falls back.
+    Direct,
+    /// One write fails (`EIO`): number `nth`, from 0, in the order of completion.
+    Write {
+        /// Its number.
+        nth: u64,
+    },
+    /// The disk is full (`ENOSPC`): nothing from this byte of the file on can be written.
+    NoSpace {
+        /// The first byte that has no space.
+        at_byte: u64,
+    },
+    /// fsync of the file fails (`EIO`), though all writes succeeded.
+    Sync,
+    /// The backend breaks down (`EBADF`) when completion number `nth`, from 0, is due.
+    Reap {
+        /// Its number.
+        nth: u64,
+    },
+}
+
+/// Keeps writes in flight until one is asked for, and then does a random one, badly.
+#[derive(Debug)]
+pub(crate) struct FaultyFile {
+    faults: Faults,
+    random: SplitMix,
+    started: Vec<(File, PendingWrite)>,
+    completed: u64,
+}
+
+impl FaultyFile {
+    pub(crate) fn new(faults: &Faults) -> Self {
+        let random = SplitMix(faults.seed);
+        Self {
+            faults: faults.clone(),
+            random,
+            started: Vec::new(),
+            completed: 0,
+        }
+    }
+
+    /// How many bytes this write gets done, or why none.
+    fn outcome(&mut self, file: &File, write: &PendingWrite) -> io::Result<usize> {
+        let wanted = write.range.len();
+        let nth = self.completed;
+        self.completed += 1;
+        match self.faults.failure {
+            Some(Failure::Direct) if rustix::fs::fcntl_getfl(file)?.contains(OFlags::DIRECT) => {
+                return Err(Errno::INVAL.into());
+            }
+            Some(Failure::Write { nth: failing }) if failing == nth => {
+                return Err(Errno::IO.into());
+            }
+            Some(Failure::NoSpace { at_byte }) => {
+                let space = at_byte.saturating_sub(write.offset);
+                let space = usize::try_from(space).unwrap_or(usize::MAX);
+                if space == 0 {
+                    return Err(Errno::NOSPC.into());
+                }
+                if space < wanted {
+                    return Ok(space);
+                }
+            }
+            _ => {}
+        }
+        let draw = self.random.below(1000);
+        let interrupted = u64::from(self.faults.interrupted_per_mille);
+        let again = interrupted + u64::from(self.faults.again_per_mille);
+        let short = again + u64::from(self.faults.short_per_mille);
+        if draw < interrupted {
+            Err(Errno::INTR.into())
+        } else if draw < again {
+            Err(Errno::AGAIN.into())
+        } else if draw < short && wanted > 1 {
+            // Below `wanted`, which is a `usize`.
+            Ok(1 + usize::try_from(self.random.below(wanted as u64 - 1)).unwrap_or(0))
+        } else {
+            Ok(wanted)
+        }
+    }
+}
+
+impl BlockBackend for FaultyFile {
+    fn backend(&self) -> Backend {
+        Backend::Pwrite
+    }
+
+    fn registered_buffers(&self) -> bool {
+        false
+    }
+
+    fn in_flight(&self) -> usize {
+        self.started.len()
+    }
+
+    fn start(&mut self, file: &File, write: PendingWrite) -> io::Result<()> {
+        self.started.push((file.try_clone()?, write));
+        Ok(())
+    }
+
+    fn poll(&mut self) -> Option<Completion> {
+        None
+    }
+
+    fn wait(&mut self) -> io::Result<Completion> {
+        assert!(!self.started.is_empty(), "waited with nothing in flight");
+        if self.faults.failure
+            == Some(Failure::Reap {
+                nth: self.completed,
+            })
+        {
+            return Err(Errno::BADF.into());
+        }
+        let choice = usize::try_from(self.random.below(self.started.len() as u64)).unwrap_or(0);
+        let (file, write) = self.started.swap_remove(choice);
+        let result = self.outcome(&file, &write).and_then(|count| {
+            // More than is owned up to may reach the file, as on a real disk; and a direct write
+            // must be aligned, whatever part of it counts.
+            write_all(&file, write.bytes(), write.offset)?;
+            Ok(count)
+        });
+        Ok(Completion { write, result })
+    }
+
+    fn sync(&mut self, file: &File) -> io::Result<()> {
+        if self.faults.failure == Some(Failure::Sync) {
+            return Err(Errno::IO.into());
+        }
+        Ok(rustix::fs::fsync(file)?)
+    }
+}
+
+fn write_all(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let written = rustix::io::retry_on_intr(|| rustix::io::pwrite(file, bytes, offset))?;
+        bytes = &bytes[written..];
+        offset += written as u64;
+    }
+    Ok(())
+}
+
+/// The `SplitMix64` generator.
+#[derive(Debug)]
+struct SplitMix(u64);
+
+impl SplitMix {
+    /// A number below `bound`, which must not be zero; close enough to uniform for faults.
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+}

@@ -1,0 +1,335 @@
+//! What a writer is asked for, and the ladder of fallbacks down to what it gets.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{FallocateFlags, OFlags, StatxFlags};
+use rustix::io::{Errno, retry_on_intr};
+
+use crate::backend::BlockBackend;
+use crate::buffer::{Block, PAGE_BYTES, Region};
+use crate::error::{Operation, WriteError};
+use crate::faults::{Faults, FaultyFile};
+use crate::mode::Mode;
+use crate::pipeline::Pipeline;
+use crate::pwrite::PwriteFile;
+use crate::ring::Ring;
+use crate::temp_file::TempFile;
+use crate::writer::AlignedWriter;
+
+/// Largest block, in bytes: the kernel writes a little less than 2 GiB at once.
+const BLOCK_BYTES_MAX: usize = 1 << 30;
+const DEPTH_MAX: usize = 1024;
+
+type AnyBackend = Box<dyn BlockBackend>;
+
+/// How to create an [`AlignedWriter`].
+///
+/// The buffers take `block_bytes * depth`, 4 MiB by default: half of the 8 MiB of locked memory
+/// that a process without privileges usually may register.
+///
+/// # Example
+///
+/// ```
+/// use aligned_io::{Direct, WriterOptions};
+///
+/// let directory = tempfile::tempdir()?;
+/// let options = WriterOptions { direct: Direct::Never, ..WriterOptions::default() };
+/// let writer = options.create(directory.path().join("dump"))?;
+/// assert!(!writer.mode().direct);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriterOptions {
+    /// Bytes written at once: a multiple of 4096 and of the file's alignment, up to 1 GiB.
+    pub block_bytes: usize,
+    /// Blocks to fill and to have in flight, 1 to 1024. One gives no overlap at all.
+    pub depth: usize,
+    /// What carries the writes.
+    pub backend: BackendChoice,
+    /// Whether to bypass the page cache.
+    pub direct: Direct,
+    /// Bytes to reserve on the disk before the first write; 0 for none. More or less may be
+    /// written in the end: the file is cut to its exact length.
+    pub preallocate_bytes: u64,
+}
+
+/// What carries the writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BackendChoice {
+    /// An `io_uring`, or `pwrite` where it is refused.
+    #[default]
+    Auto,
+    /// An `io_uring`; creating the writer fails where it is refused.
+    IoUring,
+    /// `pwrite`.
+    Pwrite,
+}
+
+/// Whether to bypass the page cache with `O_DIRECT`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Direct {
+    /// If the file system takes it, proved by a first write.
+    #[default]
+    Auto,
+    /// No.
+    Never,
+    /// Yes; creating the writer fails where it is refused.
+    Require,
+}
+
+impl Default for WriterOptions {
+    /// Four blocks of 1 MiB, the best backend and caching that are to be had, no preallocation.
+    fn default() -> Self {
+        Self {
+            block_bytes: 1 << 20,
+            depth: 4,
+            backend: BackendChoice::Auto,
+            direct: Direct::Auto,
+            preallocate_bytes: 0,
+        }
+    }
+}
+
+impl WriterOptions {
+    /// Creates a temporary file beside `final_path`, ready to be written.
+    ///
+    /// The directory must exist. `final_path` itself is not touched before
+    /// [`publish`](AlignedWriter::publish). Each fallback is reported once through `tracing`, and
+    /// all of them show in [`AlignedWriter::mode`].
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::NoFileName`], [`WriteError::OutOfRange`] and [`WriteError::Unaligned`] for
+    /// bad input, [`WriteError::NoSpace`] when the preallocation does not fit, and
+    /// [`WriteError::Io`] for whatever the kernel refuses without a fallback.
+    pub fn create(&self, final_path: impl AsRef<Path>) -> Result<AlignedWriter, WriteError> {
+        self.create_with(final_path.as_ref(), |temp, blocks| {
+            self.open_backend(temp, blocks)
+        })
+    }
+
+    /// Like [`create`](Self::create), on a backend that fails as `faults` say: for testing how a
+    /// program takes a full disk, a broken one, or one that does everything in small pieces.
+    /// The choice of backend is ignored.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`create`](Self::create).
+    pub fn create_faulty(
+        &self,
+        final_path: impl AsRef<Path>,
+        faults: &Faults,
+    ) -> Result<AlignedWriter, WriteError> {
+        self.create_with(final_path.as_ref(), |_, _| {
+            Ok(Box::new(FaultyFile::new(faults)))
+        })
+    }
+
+    fn create_with(
+        &self,
+        final_path: &Path,
+        open_backend: impl FnOnce(&TempFile, &[Block]) -> Result<AnyBackend, WriteError>,
+    ) -> Result<AlignedWriter, WriteError> {
+        self.check()?;
+        let temp = TempFile::create(final_path)?;
+        let (alignment, mut direct) = self.open_direct(&temp)?;
+        if !self.block_bytes.is_multiple_of(alignment) {
+            return Err(WriteError::Unaligned {
+                block_bytes: self.block_bytes,
+                alignment,
+            });
+        }
+        preallocate(&temp, self.preallocate_bytes)?;
+        let blocks = Region::allocate(self.depth, self.block_bytes).map_err(|source| {
+            let bytes = self.depth.saturating_mul(self.block_bytes);
+            temp.error(Operation::AllocateBuffers { bytes }, 0, source)
+        })?;
+        let backend = open_backend(&temp, &blocks)?;
+        let granule = if direct { alignment } else { 1 };
+        let mut pipeline = Pipeline::new(backend, blocks, granule);
+        if direct && let Err(source) = probe(&mut pipeline, &temp, alignment) {
+            self.leave_direct(&temp, source)?;
+            pipeline.set_unaligned();
+            direct = false;
+        }
+        let mode = Mode {
+            backend: pipeline.backend(),
+            direct,
+            registered_buffers: pipeline.registered_buffers(),
+            alignment,
+        };
+        tracing::debug!(path = %temp.final_path().display(), %mode, "file created");
+        Ok(AlignedWriter::new(pipeline, temp, mode))
+    }
+
+    fn check(&self) -> Result<(), WriteError> {
+        let (min, max) = (PAGE_BYTES, BLOCK_BYTES_MAX);
+        if !(min..=max).contains(&self.block_bytes) {
+            let (option, value) = ("block_bytes", self.block_bytes);
+            return Err(WriteError::OutOfRange {
+                option,
+                value,
+                min,
+                max,
+            });
+        }
+        if !self.block_bytes.is_multiple_of(PAGE_BYTES) {
+            let (block_bytes, alignment) = (self.block_bytes, PAGE_BYTES);
+            return Err(WriteError::Unaligned {
+                block_bytes,
+                alignment,
+            });
+        }
+        let (min, max) = (1, DEPTH_MAX);
+        if !(min..=max).contains(&self.depth) {
+            return Err(WriteError::OutOfRange {
+                option: "depth",
+                value: self.depth,
+                min,
+                max,
+            });
+        }
+        Ok(())
+    }
+
+    /// Turns on `O_DIRECT` if it is wanted and to be had: the alignment, and whether it is on.
+    fn open_direct(&self, temp: &TempFile) -> Result<(usize, bool), WriteError> {
+        if self.direct == Direct::Never {
+            return Ok((PAGE_BYTES, false));
+        }
+        let turned_on = direct_alignment(temp.file())
+            .and_then(|alignment| set_direct(temp.file(), OFlags::DIRECT).map(|()| alignment));
+        match turned_on {
+            Ok(alignment) if self.block_bytes.is_multiple_of(alignment) => Ok((alignment, true)),
+            Ok(alignment) if self.direct == Direct::Require => Ok((alignment, true)),
+            Ok(_) => {
+                let source = io::Error::from(io::ErrorKind::InvalidInput);
+                self.leave_direct(temp, source)?;
+                Ok((PAGE_BYTES, false))
+            }
+            Err(error) if self.direct == Direct::Require => {
+                Err(temp.error(Operation::SetDirect, 0, error.into()))
+            }
+            Err(error) => {
+                report_buffered(temp, &error.into());
+                Ok((PAGE_BYTES, false))
+            }
+        }
+    }
+
+    /// Turns `O_DIRECT` off again after `source`, unless it was required or will not help.
+    fn leave_direct(&self, temp: &TempFile, source: io::Error) -> Result<(), WriteError> {
+        let is_full = matches!(
+            source.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        );
+        if self.direct == Direct::Require || is_full {
+            return Err(temp.error(Operation::Probe, PAGE_BYTES as u64, source));
+        }
+        set_direct(temp.file(), OFlags::empty())
+            .map_err(|error| temp.error(Operation::SetDirect, 0, error.into()))?;
+        report_buffered(temp, &source);
+        Ok(())
+    }
+
+    fn open_backend(&self, temp: &TempFile, blocks: &[Block]) -> Result<AnyBackend, WriteError> {
+        if self.backend == BackendChoice::Pwrite {
+            return Ok(Box::new(PwriteFile::default()));
+        }
+        let mut ring = match Ring::new(self.depth) {
+            Ok(ring) => ring,
+            Err(source) if self.backend == BackendChoice::IoUring => {
+                return Err(temp.error(Operation::SetUpRing, 0, source));
+            }
+            Err(error) => {
+                tracing::warn!(
+                    %error,
+                    "io_uring is refused, writing with pwrite instead; see the sysctl \
+                     kernel.io_uring_disabled and the seccomp profile of the container",
+                );
+                return Ok(Box::new(PwriteFile::default()));
+            }
+        };
+        if let Err(error) = blocks
+            .first()
+            .map_or(Ok(()), |block| ring.register(block.region()))
+        {
+            tracing::warn!(
+                %error,
+                bytes = self.block_bytes.saturating_mul(self.depth),
+                "buffers cannot be registered, writing from plain ones instead; see the limit \
+                 of locked memory (ulimit -l)",
+            );
+        }
+        Ok(Box::new(ring))
+    }
+}
+
+/// Writes one aligned block of zeros at the start of the file, to be overwritten or cut off
+/// later: only a write proves that the file system takes direct ones.
+fn probe(pipeline: &mut Pipeline, temp: &TempFile, alignment: usize) -> io::Result<()> {
+    let file = temp.file();
+    let written = pipeline.take_block(file).and_then(|block| {
+        pipeline.start(file, block, alignment, 0)?;
+        pipeline.drain(file)
+    });
+    written.map_err(|failure| failure.source)
+}
+
+/// What offsets, lengths and addresses of direct writes must be multiples of, in bytes: at least
+/// a page, which suits every file system, even where it asks for less.
+fn direct_alignment(file: &File) -> Result<usize, Errno> {
+    let Ok(statx) = rustix::fs::statx(
+        file,
+        c"",
+        rustix::fs::AtFlags::EMPTY_PATH,
+        StatxFlags::DIOALIGN,
+    ) else {
+        return Ok(PAGE_BYTES);
+    };
+    if statx.stx_mask & StatxFlags::DIOALIGN.bits() == 0 {
+        return Ok(PAGE_BYTES);
+    }
+    let (memory, offset) = (statx.stx_dio_mem_align, statx.stx_dio_offset_align);
+    let usable = offset.is_power_of_two() && memory as usize <= PAGE_BYTES;
+    if usable {
+        Ok(PAGE_BYTES.max(offset as usize))
+    } else {
+        Err(Errno::OPNOTSUPP)
+    }
+}
+
+/// Sets or clears `O_DIRECT` on an open file. Unlike asking for it on opening, a refusal leaves
+/// nothing to clean up.
+fn set_direct(file: &File, direct: OFlags) -> Result<(), Errno> {
+    let others = rustix::fs::fcntl_getfl(file)?.difference(OFlags::DIRECT);
+    rustix::fs::fcntl_setfl(file, others | direct)
+}
+
+/// Reserves space, where the file system can.
+fn preallocate(temp: &TempFile, bytes: u64) -> Result<(), WriteError> {
+    if bytes == 0 {
+        return Ok(());
+    }
+    let mode = FallocateFlags::empty();
+    match retry_on_intr(|| rustix::fs::fallocate(temp.file(), mode, 0, bytes)) {
+        Ok(()) => Ok(()),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+            tracing::debug!(bytes, "the file system does not preallocate");
+            Ok(())
+        }
+        Err(error) => Err(temp.error(Operation::Preallocate { bytes }, bytes, error.into())),
+    }
+}
+
+fn report_buffered(temp: &TempFile, error: &io::Error) {
+    tracing::warn!(
+        %error,
+        path = %temp.final_path().display(),
+        "O_DIRECT is refused, writing through the page cache instead",
+    );
+}
