@@ -221,13 +221,12 @@ impl WriterOptions {
         }
     }
 
-    /// Turns `O_DIRECT` off again after `source`, unless it was required or will not help.
+    /// Turns `O_DIRECT` off again after `source`, if that says that it is not to be had here, and
+    /// it was not required. A broken or a full disk is not what the page cache is there to hide.
     fn leave_direct(&self, temp: &TempFile, source: io::Error) -> Result<(), WriteError> {
-        let is_full = matches!(
-            source.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-        );
-        if self.direct == Direct::Require || is_full {
+        use io::ErrorKind::{InvalidInput, Unsupported};
+        let is_refusal = matches!(source.kind(), InvalidInput | Unsupported);
+        if self.direct == Direct::Require || !is_refusal {
             return Err(temp.error(Operation::Probe, PAGE_BYTES as u64, source));
         }
         set_direct(temp.file(), OFlags::empty())
@@ -311,9 +310,15 @@ fn set_direct(file: &File, direct: OFlags) -> Result<(), Errno> {
 }
 
 /// Reserves space, where the file system can.
+///
+/// What cannot fit is not even tried: ext4 would take all the space that is left, from everybody,
+/// before it gave up.
 fn preallocate(temp: &TempFile, bytes: u64) -> Result<(), WriteError> {
     if bytes == 0 {
         return Ok(());
+    }
+    if free_bytes(temp.file()).is_some_and(|free| free < bytes) {
+        return Err(temp.error(Operation::Preallocate { bytes }, bytes, Errno::NOSPC.into()));
     }
     let mode = FallocateFlags::empty();
     match retry_on_intr(|| rustix::fs::fallocate(temp.file(), mode, 0, bytes)) {
@@ -324,6 +329,14 @@ fn preallocate(temp: &TempFile, bytes: u64) -> Result<(), WriteError> {
         }
         Err(error) => Err(temp.error(Operation::Preallocate { bytes }, bytes, error.into())),
     }
+}
+
+/// What is free for the most privileged, in bytes; `None` where the file system does not count.
+fn free_bytes(file: &File) -> Option<u64> {
+    let statistics = rustix::fs::fstatvfs(file)
+        .ok()
+        .filter(|found| found.f_blocks > 0)?;
+    statistics.f_bfree.checked_mul(statistics.f_frsize)
 }
 
 fn report_buffered(temp: &TempFile, error: &io::Error) {
