@@ -212,3 +212,96 @@ fn is_refusal(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, ResourceBusy, WouldBlock};
     matches!(error.kind(), Interrupted | WouldBlock | ResourceBusy)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::buffer::PAGE_BYTES;
+
+    /// A ring and its blocks, number `n` filled with `n`; `None` where `io_uring` is refused.
+    fn ring(depth: usize) -> Option<(Ring, Vec<PendingWrite>)> {
+        let ring = Ring::new(depth).ok()?;
+        let mut blocks = Region::allocate(depth, PAGE_BYTES).unwrap();
+        for (index, block) in blocks.iter_mut().enumerate() {
+            block.as_mut_slice().fill(u8::try_from(index).unwrap());
+        }
+        let writes = blocks
+            .into_iter()
+            .enumerate()
+            .map(|(index, block)| PendingWrite {
+                block,
+                range: 0..PAGE_BYTES,
+                offset: (index * PAGE_BYTES) as u64,
+                attempts: 0,
+            });
+        Some((ring, writes.collect()))
+    }
+
+    fn assert_written(bytes: &[u8], blocks: usize) {
+        assert_eq!(bytes.len(), blocks * PAGE_BYTES);
+        for (index, &byte) in bytes.iter().enumerate() {
+            assert_eq!(usize::from(byte), index / PAGE_BYTES);
+        }
+    }
+
+    #[test]
+    fn writes_come_back_with_their_blocks() {
+        for registered in [false, true] {
+            let Some((mut ring, writes)) = ring(4) else {
+                return;
+            };
+            if registered && ring.register(writes[0].block.region()).is_err() {
+                return;
+            }
+            assert_eq!(ring.registered_buffers(), registered);
+            let file = tempfile::NamedTempFile::new().unwrap();
+            for write in writes {
+                ring.start(file.as_file(), write).unwrap();
+            }
+            assert_eq!(ring.in_flight(), 4);
+            for _ in 0..4 {
+                let Completion { write, result } = ring.wait().unwrap();
+                assert_eq!(result.unwrap(), PAGE_BYTES);
+                let index = usize::from(write.block.as_slice()[0]);
+                assert_eq!(write.offset, (index * PAGE_BYTES) as u64);
+            }
+            assert_eq!(ring.in_flight(), 0);
+            assert_written(&fs::read(file.path()).unwrap(), 4);
+        }
+    }
+
+    #[test]
+    fn dropped_ring_waits_for_what_is_in_flight() {
+        let Some((mut ring, writes)) = ring(8) else {
+            return;
+        };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let region = Arc::downgrade(writes[0].block.region());
+        for write in writes {
+            ring.start(file.as_file(), write).unwrap();
+        }
+        drop(ring);
+        assert_written(&fs::read(file.path()).unwrap(), 8);
+        assert!(
+            region.upgrade().is_none(),
+            "the blocks are freed once they are back"
+        );
+    }
+
+    #[test]
+    fn refused_write_comes_back_with_its_error() {
+        let Some((mut ring, mut writes)) = ring(1) else {
+            return;
+        };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let read_only = File::open(file.path()).unwrap();
+        ring.start(&read_only, writes.pop().unwrap()).unwrap();
+        let error = ring.wait().unwrap().result.unwrap_err();
+        assert_eq!(
+            error.raw_os_error(),
+            Some(rustix::io::Errno::BADF.raw_os_error())
+        );
+    }
+}

@@ -186,12 +186,12 @@ fn check_seeds(root: &Path, first: u64, runs: u64) {
 fn thousands_of_faulty_runs_end_whole_or_not_at_all() {
     let memory = PathBuf::from("/dev/shm");
     let disk = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    check_seeds(if memory.is_dir() { &memory } else { &disk }, 0, 6000);
+    check_seeds(if memory.is_dir() { &memory } else { &disk }, 0, 4000);
 }
 
 #[test]
 fn faulty_runs_on_the_disk_end_whole_or_not_at_all() {
-    check_seeds(Path::new(env!("CARGO_TARGET_TMPDIR")), 1_000_000, 600);
+    check_seeds(Path::new(env!("CARGO_TARGET_TMPDIR")), 1_000_000, 300);
 }
 
 fn fail(direct: Direct, failure: Failure) -> WriteError {
