@@ -14,7 +14,7 @@ pub struct Mode {
     pub direct: bool,
     /// Whether the ring holds the buffers pinned, which saves pinning them on each write.
     pub registered_buffers: bool,
-    /// The multiple that offsets and lengths of direct writes keep, in bytes.
+    /// What offsets and lengths of writes are multiples of, in bytes: 1 unless direct.
     pub alignment: usize,
 }
 
@@ -66,7 +66,7 @@ mod tests {
             backend: Backend::Pwrite,
             direct: false,
             registered_buffers: false,
-            alignment: 4096,
+            alignment: 1,
         };
         assert_eq!(worst.to_string(), "pwrite, buffered");
     }

@@ -19,7 +19,7 @@ pub(crate) struct Pipeline {
     // Before `free`: dropping the backend ends all use of the blocks in flight.
     backend: Box<dyn BlockBackend>,
     free: Vec<Block>,
-    /// What a resubmitted write must start at a multiple of: 1 when not direct.
+    /// What a resubmitted write must start at a multiple of.
     granule: usize,
     writes: u64,
     max_in_flight: usize,
@@ -72,9 +72,9 @@ impl Pipeline {
         self.wait
     }
 
-    /// Resubmissions need no alignment from now on: the file is no longer direct.
-    pub(crate) fn set_unaligned(&mut self) {
-        self.granule = 1;
+    /// Gives the blocks back. Those of a backend that failed may stay with it.
+    pub(crate) fn into_blocks(self) -> Vec<Block> {
+        self.free
     }
 
     /// A free block, waiting for a write to come back if there is none.

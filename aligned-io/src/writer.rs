@@ -194,15 +194,11 @@ impl AlignedWriter {
             .map_err(|failure| self.poison(failure))
     }
 
-    /// Starts writing a block that is not full: padded with zeros if the file is direct.
+    /// Starts writing a block that is not full, padded with zeros to the alignment.
     fn start_tail(&mut self, mut block: Block) -> Result<(), WriteError> {
         let offset = self.position - self.filled as u64;
-        let length = if self.mode.direct {
-            // At most the block's length, which is a multiple of the alignment.
-            self.filled.next_multiple_of(self.mode.alignment)
-        } else {
-            self.filled
-        };
+        // At most the length of the block, which is a multiple of the alignment.
+        let length = self.filled.next_multiple_of(self.mode.alignment);
         block.as_mut_slice()[self.filled..length].fill(0);
         self.pipeline
             .start(self.temp.file(), block, length, offset)

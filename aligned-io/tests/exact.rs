@@ -9,14 +9,17 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use aligned_io::{AlignedWriter, Backend, BackendChoice, Direct, WriterOptions};
+use aligned_io::{
+    AlignedWriter, Backend, BackendChoice, Direct, Operation, WriteError, WriterOptions,
+};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 const BLOCK_BYTES: usize = 8192;
 
-const MODES: [(BackendChoice, Direct); 6] = [
+const MODES: [(BackendChoice, Direct); 7] = [
     (BackendChoice::Auto, Direct::Auto),
+    (BackendChoice::Auto, Direct::Never),
     (BackendChoice::IoUring, Direct::Require),
     (BackendChoice::IoUring, Direct::Never),
     (BackendChoice::Pwrite, Direct::Auto),
@@ -49,10 +52,17 @@ fn create(options: &WriterOptions, path: &Path) -> Option<AlignedWriter> {
     let forced = options.backend == BackendChoice::IoUring || options.direct == Direct::Require;
     match options.create(path) {
         Ok(writer) => Some(writer),
-        Err(error) if forced => {
+        Err(WriteError::Io {
+            operation, source, ..
+        }) if forced => {
+            let refusals = [Operation::SetUpRing, Operation::SetDirect, Operation::Probe];
+            assert!(
+                refusals.contains(&operation),
+                "{options:?}: {operation}: {source}"
+            );
             assert!(
                 leftovers(path).is_empty(),
-                "refused, and something stays: {error}"
+                "something stays of a refused file"
             );
             None
         }
@@ -126,6 +136,9 @@ fn forced_modes_are_the_ones_reported() {
                 Direct::Never => assert!(!mode.direct),
                 Direct::Require => assert!(mode.direct),
                 _ => {}
+            }
+            if backend == BackendChoice::Auto && !mode.direct {
+                assert_eq!(mode.backend, Backend::Pwrite);
             }
             assert!(!mode.registered_buffers || mode.backend == Backend::IoUring);
             drop(writer);
