@@ -63,3 +63,7 @@ pub use crate::options::{BackendChoice, Direct, WriterOptions};
 pub use crate::publish::{Finished, Published};
 pub use crate::stats::WriterStats;
 pub use crate::writer::AlignedWriter;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
