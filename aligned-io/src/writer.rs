@@ -38,6 +38,7 @@ use crate::temp_file::TempFile;
 /// assert_eq!(writer.publish()?.bytes, 13);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "a writer that is dropped publishes nothing"]
 pub struct AlignedWriter {
     // Before `temp`: what is in flight is over before the file is removed.
     pipeline: Pipeline,

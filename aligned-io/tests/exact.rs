@@ -8,6 +8,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use aligned_io::{
     AlignedWriter, Backend, BackendChoice, Direct, Operation, WriteError, WriterOptions,
@@ -169,6 +170,26 @@ fn finished_files_appear_together_when_published() {
     for path in &paths {
         assert_eq!(fs::read(path).unwrap(), path.as_os_str().as_encoded_bytes());
     }
+}
+
+#[test]
+fn writer_moves_from_thread_to_thread() {
+    let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = directory.path().join("moved");
+    let mut writer = options(MODES[0], 0).create(&path).unwrap();
+    let expected = content(5 * BLOCK_BYTES + 77, 3);
+    for piece in expected.chunks(BLOCK_BYTES + 1) {
+        // The thread that started a write may be gone when it comes back.
+        writer = thread::scope(|scope| {
+            let moved = scope.spawn(move || {
+                writer.write_all(piece).unwrap();
+                writer
+            });
+            moved.join().unwrap()
+        });
+    }
+    writer.publish().unwrap();
+    assert!(fs::read(&path).unwrap() == expected);
 }
 
 #[test]

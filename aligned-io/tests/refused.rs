@@ -85,7 +85,10 @@ fn create_without_ring(path: &Path, options: &WriterOptions) -> Result<AlignedWr
 
 fn publish_and_check(mut writer: AlignedWriter, path: &Path) {
     writer.write_all(&[9; 12_345]).unwrap();
-    writer.publish().unwrap();
+    // A temporary name that is removed after it was renamed would warn too.
+    let (published, warnings) = with_warnings(|| writer.publish());
+    assert_eq!(published.unwrap().bytes, 12_345);
+    assert_eq!(warnings, Vec::<String>::new());
     assert_eq!(fs::read(path).unwrap(), [9; 12_345]);
 }
 
