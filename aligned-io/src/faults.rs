@@ -35,7 +35,8 @@ pub struct Faults {
     pub seed: u64,
     /// Chance that a write stops short, anywhere after its first byte.
     pub short_per_mille: u32,
-    /// Chance that a write is interrupted (`EINTR`).
+    /// Chance that a write is interrupted (`EINTR`), or cancelled as the thread that started it
+    /// ends (`ECANCELED`).
     pub interrupted_per_mille: u32,
     /// Chance that a write is put off (`EAGAIN`).
     pub again_per_mille: u32,
@@ -118,7 +119,13 @@ impl FaultyFile {
         let again = interrupted + u64::from(self.faults.again_per_mille);
         let short = again + u64::from(self.faults.short_per_mille);
         if draw < interrupted {
-            Err(Errno::INTR.into())
+            let is_even = draw.is_multiple_of(2);
+            Err(if is_even {
+                Errno::INTR
+            } else {
+                Errno::CANCELED
+            }
+            .into())
         } else if draw < again {
             Err(Errno::AGAIN.into())
         } else if draw < short && wanted > 1 {

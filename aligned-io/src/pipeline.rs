@@ -5,6 +5,8 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+
 use crate::backend::{BlockBackend, Completion, PendingWrite};
 use crate::buffer::Block;
 use crate::error::Operation;
@@ -211,10 +213,10 @@ impl Pipeline {
     }
 }
 
-/// Whether the same write may well succeed when tried again (`EINTR`, `EAGAIN`).
+/// Whether the same write may well succeed when tried again: it was interrupted (`EINTR`), put
+/// off (`EAGAIN`), or cancelled (`ECANCELED`), which the kernel may do to what waits in a ring when
+/// the thread that started it ends. We cancel nothing ourselves.
 fn is_transient(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
-    )
+    Errno::from_io_error(error)
+        .is_some_and(|errno| matches!(errno, Errno::INTR | Errno::AGAIN | Errno::CANCELED))
 }
