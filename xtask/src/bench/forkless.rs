@@ -1,0 +1,219 @@
+//! The program being measured, asked for its own figures.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::program;
+use crate::workspace::Workspace;
+
+/// The built program.
+#[derive(Debug)]
+pub(crate) struct Forkless {
+    binary: PathBuf,
+}
+
+/// What `forkless save` says of itself.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Saved {
+    pub(crate) load_seconds: f64,
+    pub(crate) save_seconds: f64,
+}
+
+/// What `forkless demo` says of itself.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Demonstrated {
+    /// The 99.9th percentile of write latency during the snapshot over that before it.
+    pub(crate) p999_during_over_before: f64,
+    pub(crate) longest_write_during_us: f64,
+    pub(crate) extra_memory_bytes: f64,
+    pub(crate) budget_bytes: f64,
+}
+
+impl Forkless {
+    /// Builds the program, so that no build is measured later.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Exit`] when it does not build.
+    pub(crate) fn build(workspace: &Workspace) -> Result<Self, Failure> {
+        program::show(&mut workspace.cargo(&["build", "--release", "--package", "forkless"]))?;
+        Ok(Self {
+            binary: workspace.target().join("release/forkless"),
+        })
+    }
+
+    /// Loads `input` into `shards` shards and saves them to `output`.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] when the program fails, lacks a figure, or has not all of `keys`.
+    pub(crate) fn save(
+        &self,
+        input: &Path,
+        output: &Path,
+        shards: u32,
+        keys: u64,
+    ) -> Result<Saved, Failure> {
+        let mut command = Command::new(&self.binary);
+        command.arg("save").arg(input).arg(output);
+        command.args(["--shards", &shards.to_string(), "--json"]);
+        let answer = Answer::of(&mut command)?;
+        answer.expect("/keys", keys)?;
+        Ok(Saved {
+            load_seconds: answer.figure("/load_seconds")?,
+            save_seconds: answer.figure("/save_seconds")?,
+        })
+    }
+
+    /// Takes a snapshot of an embedded store while it is written to, into the folder `out`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Forkless::save`].
+    pub(crate) fn demo(
+        &self,
+        out: &Path,
+        keys: u64,
+        value_bytes: u64,
+    ) -> Result<Demonstrated, Failure> {
+        let mut command = Command::new(&self.binary);
+        command.args(["demo", "--keys", &keys.to_string()]);
+        command
+            .args(["--value-bytes", &value_bytes.to_string(), "--json", "--out"])
+            .arg(out);
+        let answer = Answer::of(&mut command)?;
+        let before = answer.figure("/write_latency_us/before/p999")?;
+        let during = answer.figure("/write_latency_us/during/p999")?;
+        Ok(Demonstrated {
+            p999_during_over_before: during / before,
+            longest_write_during_us: answer.figure("/write_latency_us/during/max")?,
+            extra_memory_bytes: answer.figure("/extra_memory_bytes")?,
+            budget_bytes: answer.figure("/budget_bytes")?,
+        })
+    }
+}
+
+/// The JSON object on the last line of what a command prints.
+struct Answer {
+    from: String,
+    object: Value,
+}
+
+impl Answer {
+    fn of(command: &mut Command) -> Result<Self, Failure> {
+        let from = format!(
+            "forkless {}",
+            program::line(command).split(' ').nth(1).unwrap_or("")
+        );
+        let said = program::output(command)?;
+        let last = said.lines().last().unwrap_or_default();
+        match serde_json::from_str(last) {
+            Ok(object) => Ok(Self { from, object }),
+            Err(_) => Err(Failure::Unexpected {
+                from,
+                said: format!("no JSON: {last}"),
+            }),
+        }
+    }
+
+    fn figure(&self, pointer: &str) -> Result<f64, Failure> {
+        let figure = self.object.pointer(pointer).and_then(Value::as_f64);
+        figure.ok_or_else(|| self.unexpected(format!("no number at {pointer}")))
+    }
+
+    fn expect(&self, pointer: &str, count: u64) -> Result<(), Failure> {
+        match self.object.pointer(pointer).and_then(Value::as_u64) {
+            Some(found) if found == count => Ok(()),
+            found => Err(self.unexpected(format!("{pointer} is {found:?}, not {count}"))),
+        }
+    }
+
+    fn unexpected(&self, said: String) -> Failure {
+        Failure::Unexpected {
+            from: self.from.clone(),
+            said,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A program that prints `lines` whatever it is asked.
+    fn standing_in(lines: &str) -> (TempDir, Forkless) {
+        let folder = tempfile::tempdir().unwrap();
+        let binary = folder.path().join("forkless");
+        fs::write(&binary, format!("#!/bin/sh\ncat <<'END'\n{lines}\nEND\n")).unwrap();
+        fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+        (folder, Forkless { binary })
+    }
+
+    fn save(forkless: &Forkless) -> Result<Saved, Failure> {
+        forkless.save(Path::new("in.rdb"), Path::new("out.rdb"), 2, 1000)
+    }
+
+    #[test]
+    fn figures_stand_on_the_last_line() {
+        let (_folder, forkless) = standing_in(
+            "loading\n{\"load_seconds\":0.5,\"save_seconds\":0.25,\"keys\":1000,\"bytes\":9}",
+        );
+        assert_eq!(
+            save(&forkless).unwrap(),
+            Saved {
+                load_seconds: 0.5,
+                save_seconds: 0.25
+            }
+        );
+    }
+
+    #[test]
+    fn a_save_of_fewer_keys_is_no_result() {
+        let (_folder, forkless) =
+            standing_in("{\"load_seconds\":0.5,\"save_seconds\":0.25,\"keys\":999}");
+        let refused = save(&forkless).unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "unexpected from forkless save: /keys is Some(999), not 1000"
+        );
+    }
+
+    #[test]
+    fn a_missing_figure_is_named() {
+        let (_folder, forkless) = standing_in("{\"keys\":1000,\"load_seconds\":1}");
+        let refused = save(&forkless).unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "unexpected from forkless save: no number at /save_seconds"
+        );
+        let (_folder, forkless) = standing_in("done");
+        let refused = save(&forkless).unwrap_err().to_string();
+        assert_eq!(refused, "unexpected from forkless save: no JSON: done");
+    }
+
+    #[test]
+    fn latency_is_compared_with_the_time_before() {
+        let latency = "\"before\":{\"p50\":1,\"p99\":2,\"p999\":4,\"max\":9},\
+                       \"during\":{\"p50\":1,\"p99\":3,\"p999\":6,\"max\":300}";
+        let (_folder, forkless) = standing_in(&format!(
+            "{{\"extra_memory_bytes\":10,\"budget_bytes\":20,\"write_latency_us\":{{{latency}}}}}"
+        ));
+        assert_eq!(
+            forkless.demo(Path::new("out"), 1, 1).unwrap(),
+            Demonstrated {
+                p999_during_over_before: 1.5,
+                longest_write_during_us: 300.0,
+                extra_memory_bytes: 10.0,
+                budget_bytes: 20.0,
+            }
+        );
+    }
+}

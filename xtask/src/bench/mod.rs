@@ -1,0 +1,14 @@
+//! `cargo xtask bench`: the budgets of the design, side by side with their peers in one run.
+//!
+//! A bench is one entry of `bench::options::BENCHES`; it gives rows, and the rest follows.
+
+mod forkless;
+mod machine;
+mod options;
+mod peer;
+mod report;
+mod row;
+mod sample;
+mod snapshot;
+
+pub(crate) use crate::bench::options::{Options, run};

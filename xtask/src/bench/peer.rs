@@ -1,0 +1,186 @@
+//! A real server as a measure: it saves and loads the same data on the same disk.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::failure::Failure;
+use crate::program;
+use crate::server::Server;
+use crate::workspace::Workspace;
+
+/// The peers, in the order of their turns; the first makes the file that everyone loads.
+pub(crate) const PEERS: &[Candidate] = &[
+    Candidate {
+        name: "Redis 7.0",
+        place: Place::System("redis-server"),
+    },
+    Candidate {
+        name: "Redis 8.2",
+        place: Place::Fetched("redis-8.2/redis-server"),
+    },
+    Candidate {
+        name: "Valkey 9.1",
+        place: Place::Fetched("valkey-9.1/valkey-server"),
+    },
+];
+
+/// A server that may or may not be there.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    /// Its name where it is missing; a running one tells its exact version.
+    pub(crate) name: &'static str,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// A program of the system.
+    System(&'static str),
+    /// A file under `target/servers`.
+    Fetched(&'static str),
+}
+
+/// Plain values, a checksum, no compression: what the design compares with.
+const OPTIONS: &[&str] = &[
+    "--enable-debug-command",
+    "yes",
+    "--rdbcompression",
+    "no",
+    "--rdbchecksum",
+    "yes",
+];
+
+/// A running server, full of data.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// Name and version, as `Redis 7.0.15`.
+    pub(crate) name: String,
+    server: Server,
+    keys: u64,
+    data: PathBuf,
+}
+
+impl Candidate {
+    /// Starts the server with `data` as its folder; nothing when it has not been fetched.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] when it is there and does not start, or cannot fill itself.
+    pub(crate) fn start(
+        &self,
+        workspace: &Workspace,
+        data: &Path,
+        keys: u64,
+        value_bytes: u64,
+    ) -> Result<Option<Peer>, Failure> {
+        let binary = match self.place {
+            Place::System(program) => {
+                program::on_path(program).ok_or_else(|| Failure::Missing {
+                    what: format!("{program} is not installed"),
+                    remedy: "cargo xtask setup".to_owned(),
+                })?
+            }
+            Place::Fetched(path) => workspace.servers().join(path),
+        };
+        if !binary.is_file() {
+            return Ok(None);
+        }
+        fs::create_dir_all(data).map_err(Failure::file(data))?;
+        let name = exact_name(&program::output(Command::new(&binary).arg("--version"))?)?;
+        let server = Server::start(&binary, data, OPTIONS)?;
+        let (keys_text, bytes_text) = (keys.to_string(), value_bytes.to_string());
+        server.order(&["DEBUG", "POPULATE", &keys_text, "key", &bytes_text])?;
+        let peer = Peer {
+            name,
+            server,
+            keys,
+            data: data.to_path_buf(),
+        };
+        peer.expect_all_keys()?;
+        Ok(Some(peer))
+    }
+}
+
+impl Peer {
+    /// Seconds for `SAVE`.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] when the server refuses.
+    pub(crate) fn save_seconds(&self) -> Result<f64, Failure> {
+        Ok(self.server.order(&["SAVE"])?.as_secs_f64())
+    }
+
+    /// Seconds to load the file that `SAVE` wrote, into an empty server.
+    ///
+    /// `DEBUG RELOAD` alone would save first and empty the server under the clock.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] when the server refuses or does not have every key then.
+    pub(crate) fn load_seconds(&self) -> Result<f64, Failure> {
+        self.server.order(&["FLUSHALL", "SYNC"])?;
+        let elapsed = self.server.order(&["DEBUG", "RELOAD", "NOSAVE"])?;
+        self.expect_all_keys()?;
+        Ok(elapsed.as_secs_f64())
+    }
+
+    /// The file that `SAVE` writes.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.data.join("dump.rdb")
+    }
+
+    fn expect_all_keys(&self) -> Result<(), Failure> {
+        let said = self.server.ask(&["DBSIZE"])?;
+        if said == self.keys.to_string() {
+            return Ok(());
+        }
+        let said = format!("{said} keys, not {}", self.keys);
+        Err(Failure::Unexpected {
+            from: self.name.clone(),
+            said,
+        })
+    }
+}
+
+/// `Redis 7.0.15` from `Redis server v=7.0.15 sha=...`.
+fn exact_name(said: &str) -> Result<String, Failure> {
+    let name = said.split_whitespace().next();
+    let version = said
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("v="));
+    match (name, version) {
+        (Some(name), Some(version)) => Ok(format!("{name} {version}")),
+        _ => Err(Failure::Unexpected {
+            from: "--version".to_owned(),
+            said: said.to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_named_with_its_version() {
+        let said = "Valkey server v=9.1.2 sha=00000000:1 malloc=libc bits=64";
+        assert_eq!(exact_name(said).unwrap(), "Valkey 9.1.2");
+        assert!(exact_name("sh").is_err());
+    }
+
+    #[test]
+    fn a_peer_saves_and_loads_all_its_keys() {
+        let data = tempfile::tempdir().unwrap();
+        let workspace = Workspace::find().unwrap();
+        let peer = PEERS[0]
+            .start(&workspace, data.path(), 1000, 100)
+            .unwrap()
+            .unwrap();
+        assert!(peer.save_seconds().unwrap() > 0.0);
+        assert!(peer.file().metadata().unwrap().len() > 100_000);
+        assert!(peer.load_seconds().unwrap() > 0.0);
+        assert!(peer.name.starts_with("Redis "), "{}", peer.name);
+    }
+}

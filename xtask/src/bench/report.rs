@@ -1,0 +1,237 @@
+//! The result of a run: a table for people, a file for programs, changes since an earlier one.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::bench::machine::Machine;
+use crate::bench::options::Extent;
+use crate::bench::row::{Goal, Row};
+use crate::failure::Failure;
+
+/// Everything that one run measured.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) extent: Extent,
+    pub(crate) machine: Machine,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// Reads an earlier result.
+///
+/// # Errors
+///
+/// [`Failure::File`] when it cannot be read, [`Failure::Unexpected`] when it is no result.
+pub(crate) fn read(path: &Path) -> Result<Value, Failure> {
+    let text = fs::read_to_string(path).map_err(Failure::file(path))?;
+    let wrong = |said: String| Failure::Unexpected {
+        from: path.display().to_string(),
+        said,
+    };
+    let value: Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    if value["rows"].is_array() {
+        Ok(value)
+    } else {
+        Err(wrong("no rows".to_owned()))
+    }
+}
+
+impl Report {
+    /// The aligned table, with the machine above it.
+    pub(crate) fn table(&self) -> String {
+        let head = ["", "unit", "forkless", "best peer", "", "ratio", "goal", ""];
+        let mut cells = vec![head.map(str::to_owned)];
+        cells.extend(self.rows.iter().map(cells_of));
+        let mut text = format!("{}\n\n", self.machine.line());
+        align(&mut text, &cells);
+        for (name, reason) in self.missing() {
+            let _ = writeln!(text, "{name}: {reason}");
+        }
+        text
+    }
+
+    /// The change of every row since `base`, in per cent of its median there.
+    pub(crate) fn changes(&self, base: &Value) -> String {
+        let mut cells = vec![["", "before", "now", "change"].map(str::to_owned)];
+        for row in &self.rows {
+            let before = base["rows"].as_array().into_iter().flatten();
+            let before = before
+                .filter(|other| other["name"] == row.name.as_str())
+                .find_map(|other| other["ours"]["median"].as_f64());
+            let digits = row.digits();
+            let show = |figure: Option<f64>| {
+                figure.map_or("-".to_owned(), |figure| {
+                    format!("{figure:.digits$} {}", row.unit)
+                })
+            };
+            let change = match (before, row.ours.median()) {
+                (Some(before), Some(now)) => format!("{:+.1} %", (now / before - 1.0) * 100.0),
+                _ => "-".to_owned(),
+            };
+            cells.push([
+                row.name.clone(),
+                show(before),
+                show(row.ours.median()),
+                change,
+            ]);
+        }
+        let mut text = String::new();
+        align(&mut text, &cells);
+        text
+    }
+
+    /// The whole result for programs.
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "extent": self.extent.name(),
+            "machine": self.machine.json(),
+            "rows": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
+        })
+    }
+
+    /// Each peer without figures once, with the reason.
+    fn missing(&self) -> Vec<(&str, &str)> {
+        let peers = self.rows.iter().flat_map(|row| &row.peers);
+        let mut missing = peers
+            .filter_map(|peer| Some((peer.name.as_str(), peer.figure.as_ref().err()?.as_str())))
+            .collect::<Vec<_>>();
+        missing.sort_unstable();
+        missing.dedup();
+        missing
+    }
+}
+
+fn cells_of(row: &Row) -> [String; 8] {
+    let (peer, figure) = match row.best_peer() {
+        Some((name, sample)) => (name.to_owned(), sample.text(row.digits())),
+        None => ("-".to_owned(), String::new()),
+    };
+    let goal = match row.goal {
+        Goal::Times(times) => format!(">= {times} x"),
+        Goal::AtMost(most) => format!("<= {most} {}", row.unit),
+    };
+    let reached = match row.reached() {
+        Some(true) => "reached",
+        Some(false) => "missed",
+        None => "unknown",
+    };
+    [
+        row.name.clone(),
+        row.unit.to_owned(),
+        row.ours.text(row.digits()),
+        peer,
+        figure,
+        row.ratio()
+            .map_or("-".to_owned(), |ratio| format!("{ratio:.2} x")),
+        goal,
+        reached.to_owned(),
+    ]
+}
+
+/// Writes rows of cells so that columns line up, two spaces apart.
+fn align<const N: usize>(text: &mut String, rows: &[[String; N]]) {
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or_default()
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            let _ = write!(line, "{cell:<width$}  ");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::row::PeerFigure;
+    use crate::bench::sample::Sample;
+
+    fn report() -> Report {
+        let peer = |name: &str, figure| PeerFigure {
+            name: name.to_owned(),
+            figure,
+        };
+        let row = |name: &str, peers, goal| Row {
+            name: name.to_owned(),
+            unit: "s",
+            ours: Sample::from([0.1, 0.2, 0.3]),
+            peers,
+            goal,
+        };
+        let peers = vec![
+            peer("Redis 7.0.15", Ok(Sample::from([1.0]))),
+            peer("valkey-9.1", Err("not fetched".to_owned())),
+        ];
+        Report {
+            extent: Extent::Quick,
+            machine: Machine::of(&std::env::temp_dir()).unwrap(),
+            rows: vec![
+                row("save", peers.clone(), Goal::Times(4.0)),
+                row("load", peers, Goal::Times(6.0)),
+                row("pause", Vec::new(), Goal::AtMost(0.2)),
+            ],
+        }
+    }
+
+    #[test]
+    fn the_table_lines_up_and_names_missing_peers_once() {
+        let table = report().table();
+        let lines = table.lines().skip(2).collect::<Vec<_>>();
+        assert_eq!(
+            lines,
+            [
+                "       unit  forkless              best peer                           ratio   \
+                 goal      ",
+                "save   s     0.200 (0.100..0.300)  Redis 7.0.15  1.000 (1.000..1.000)  5.00 x  \
+                 >= 4 x    reached",
+                "load   s     0.200 (0.100..0.300)  Redis 7.0.15  1.000 (1.000..1.000)  5.00 x  \
+                 >= 6 x    missed",
+                "pause  s     0.200 (0.100..0.300)  -                                   -       \
+                 <= 0.2 s  reached",
+                "valkey-9.1: not fetched",
+            ]
+            .map(str::trim_end)
+        );
+    }
+
+    #[test]
+    fn changes_are_told_row_by_row() {
+        let base = json!({ "rows": [{ "name": "load", "ours": { "median": 0.4 } }] });
+        let text = report().changes(&base);
+        let lines = text.lines().collect::<Vec<_>>();
+        assert_eq!(lines[1], "save   -        0.200 s  -");
+        assert_eq!(lines[2], "load   0.400 s  0.200 s  -50.0 %");
+    }
+
+    #[test]
+    fn what_is_written_can_be_compared_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("base.json");
+        fs::write(&file, report().json().to_string()).unwrap();
+        let base = read(&file).unwrap();
+        assert!(report().changes(&base).contains("+0.0 %"));
+        assert_eq!(base["extent"], "quick");
+    }
+
+    #[test]
+    fn another_file_is_no_result() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("base.json");
+        for text in ["", "{}", "[1]"] {
+            fs::write(&file, text).unwrap();
+            assert!(
+                matches!(read(&file), Err(Failure::Unexpected { .. })),
+                "{text:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! One line of the table: our figure, the peers', and what the design asks for.
+
+use serde_json::{Value, json};
+
+use crate::bench::sample::Sample;
+
+/// One measured quantity. Less is better in every row.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) unit: &'static str,
+    pub(crate) ours: Sample,
+    pub(crate) peers: Vec<PeerFigure>,
+    pub(crate) goal: Goal,
+}
+
+/// What a peer did at the same, or why it has no figure.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerFigure {
+    /// Its name and version.
+    pub(crate) name: String,
+    pub(crate) figure: Result<Sample, String>,
+}
+
+/// What the design asks of a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Goal {
+    /// So many times better than the best peer.
+    Times(f64),
+    /// Not more than this, in the row's unit.
+    AtMost(f64),
+}
+
+impl Row {
+    /// The peer with the least median.
+    pub(crate) fn best_peer(&self) -> Option<(&str, &Sample)> {
+        let measured = self.peers.iter().filter_map(|peer| {
+            let sample = peer.figure.as_ref().ok()?;
+            Some((peer.name.as_str(), sample, sample.median()?))
+        });
+        let best = measured.min_by(|one, other| one.2.total_cmp(&other.2))?;
+        Some((best.0, best.1))
+    }
+
+    /// How many times better than the best peer.
+    pub(crate) fn ratio(&self) -> Option<f64> {
+        Some(self.best_peer()?.1.median()? / self.ours.median()?)
+    }
+
+    /// True if the goal is reached; nothing where there is nothing to compare with.
+    pub(crate) fn reached(&self) -> Option<bool> {
+        match self.goal {
+            Goal::Times(times) => self.ratio().map(|ratio| ratio >= times),
+            Goal::AtMost(most) => self.ours.median().map(|median| median <= most),
+        }
+    }
+
+    /// Digits after the point that the figures deserve.
+    pub(crate) fn digits(&self) -> usize {
+        match self.ours.median() {
+            Some(median) if median >= 100.0 => 0,
+            Some(median) if median >= 1.0 => 2,
+            _ => 3,
+        }
+    }
+
+    /// The row for programs.
+    pub(crate) fn json(&self) -> Value {
+        let peers = self.peers.iter().map(|peer| match &peer.figure {
+            Ok(sample) => json!({ "name": peer.name, "figure": sample.json() }),
+            Err(reason) => json!({ "name": peer.name, "missing": reason }),
+        });
+        let goal = match self.goal {
+            Goal::Times(times) => json!({ "times_the_best_peer": times }),
+            Goal::AtMost(most) => json!({ "at_most": most }),
+        };
+        json!({
+            "name": self.name,
+            "unit": self.unit,
+            "ours": self.ours.json(),
+            "peers": peers.collect::<Vec<_>>(),
+            "best_peer": self.best_peer().map(|(name, _)| name),
+            "ratio": self.ratio(),
+            "goal": goal,
+            "reached": self.reached(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(goal: Goal) -> Row {
+        let peer = |name: &str, figure| PeerFigure {
+            name: name.to_owned(),
+            figure,
+        };
+        Row {
+            name: "save".to_owned(),
+            unit: "s",
+            ours: Sample::from([0.1, 0.2, 0.3]),
+            peers: vec![
+                peer("slow", Ok(Sample::from([2.0]))),
+                peer("absent", Err("not fetched".to_owned())),
+                peer("fast", Ok(Sample::from([1.0, 0.5, 1.5]))),
+            ],
+            goal,
+        }
+    }
+
+    #[test]
+    fn the_best_peer_is_the_one_with_the_least_median() {
+        let row = row(Goal::Times(5.0));
+        assert_eq!(row.best_peer().unwrap().0, "fast");
+        assert_eq!(row.ratio(), Some(5.0));
+        assert_eq!(row.reached(), Some(true));
+    }
+
+    #[test]
+    fn a_bound_needs_no_peer() {
+        let mut row = row(Goal::AtMost(0.15));
+        row.peers.clear();
+        assert_eq!(row.ratio(), None);
+        assert_eq!(row.reached(), Some(false));
+    }
+
+    #[test]
+    fn without_any_peer_a_ratio_is_neither_reached_nor_missed() {
+        let mut row = row(Goal::Times(5.0));
+        row.peers.retain(|peer| peer.figure.is_err());
+        assert_eq!(row.reached(), None);
+    }
+
+    #[test]
+    fn a_missing_peer_is_told_in_the_file() {
+        let peers = row(Goal::Times(5.0)).json()["peers"].clone();
+        assert_eq!(
+            peers[1],
+            json!({ "name": "absent", "missing": "not fetched" })
+        );
+    }
+}

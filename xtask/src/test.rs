@@ -1,0 +1,126 @@
+//! `cargo xtask test`: everything that continuous integration runs, in one order.
+
+use crate::failure::Failure;
+use crate::loom;
+use crate::setup;
+use crate::step::{self, Needs, Step, Work};
+use crate::tidy;
+use crate::workspace::Workspace;
+
+/// Run everything that continuous integration runs; ends with `N passed, N failed`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Leave out planted bugs, loom models and the documentation.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Enough to find every planted bug, and a matter of seconds; `cargo xtask loom` goes deeper.
+const PREEMPTIONS: u32 = 2;
+
+/// Crates whose tests must find the bugs planted in them or below them.
+const PLANTED: &[&str] = &["dash-table", "snapshot"];
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// [`Failure::Counted`] when anything failed.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failure> {
+    let mut steps = vec![
+        Step {
+            name: "setup",
+            needs: Needs::Nothing,
+            work: Work::Check(Box::new(setup::system)),
+        },
+        command(
+            workspace,
+            "format",
+            Needs::Nothing,
+            &["fmt", "--all", "--check"],
+        ),
+        command(workspace, "clippy", Needs::Nothing, CLIPPY),
+        Step {
+            name: "tidy",
+            needs: Needs::Nothing,
+            work: Work::Check(Box::new(|| tidy::check(workspace.root()))),
+        },
+        command(workspace, "unit and integration tests", Needs::Build, TESTS),
+        command(workspace, "documentation examples", Needs::Build, EXAMPLES),
+    ];
+    if !options.quick {
+        steps.push(planted(workspace));
+        steps.extend(loom::steps(workspace, PREEMPTIONS)?);
+        steps.push(documentation(workspace));
+    }
+    step::run_all(steps)
+}
+
+const CLIPPY: &[&str] = &[
+    "clippy",
+    "--workspace",
+    "--all-targets",
+    "--",
+    "-D",
+    "warnings",
+];
+const TESTS: &[&str] = &[
+    "test",
+    "--workspace",
+    "--lib",
+    "--bins",
+    "--tests",
+    "--no-fail-fast",
+];
+const EXAMPLES: &[&str] = &["test", "--workspace", "--doc", "--no-fail-fast"];
+
+/// `RUSTFLAGS` as the user set it, with `configuration` added.
+pub(crate) fn rustflags(configuration: &str) -> String {
+    match std::env::var("RUSTFLAGS") {
+        Ok(set) if !set.is_empty() => format!("{set} {configuration}"),
+        _ => configuration.to_owned(),
+    }
+}
+
+fn command(
+    workspace: &Workspace,
+    name: &'static str,
+    needs: Needs,
+    arguments: &[&str],
+) -> Step<'static> {
+    Step {
+        name,
+        needs,
+        work: Work::Command(workspace.cargo(arguments)),
+    }
+}
+
+/// Each planted bug must be found by the same checks that pass without it.
+///
+/// Another configuration compiles everything anew, so it has a target folder of its own, and
+/// optimises, because the checks run tens of thousands of random schedules per bug.
+fn planted(workspace: &Workspace) -> Step<'static> {
+    let mut cargo = workspace.cargo(&["test", "--release", "--lib", "--tests", "--no-fail-fast"]);
+    for package in PLANTED {
+        cargo.args(["--package", package]);
+    }
+    cargo
+        .arg("--target-dir")
+        .arg(workspace.target().join("planted"))
+        .env("RUSTFLAGS", rustflags("--cfg planted"));
+    Step {
+        name: "planted bugs",
+        needs: Needs::Build,
+        work: Work::Command(cargo),
+    }
+}
+
+fn documentation(workspace: &Workspace) -> Step<'static> {
+    let mut cargo = workspace.cargo(&["doc", "--workspace", "--no-deps"]);
+    cargo.env("RUSTDOCFLAGS", "-D warnings");
+    Step {
+        name: "documentation",
+        needs: Needs::Build,
+        work: Work::Command(cargo),
+    }
+}
