@@ -275,7 +275,9 @@ mod tests {
         }
 
         #[test]
-        fn bytes_are_a_key_exactly_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..20)) {
+        fn bytes_are_a_key_exactly_or_refused(
+            bytes in proptest::collection::vec(any::<u8>(), 0..20),
+        ) {
             if let Ok(id) = instance_from_key(&bytes) {
                 prop_assert_eq!(instance_key(id).to_vec(), bytes.clone());
             }
