@@ -25,11 +25,21 @@ pub(crate) struct Saved {
 /// What `forkless demo` says of itself.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Demonstrated {
-    /// The 99.9th percentile of write latency during the snapshot over that before it.
-    pub(crate) p999_during_over_before: f64,
-    pub(crate) longest_write_during_us: f64,
+    /// Writes as the shard's thread sees them.
+    pub(crate) shard: Writes,
+    /// Writes as a writer waits for them, its way to the shard and back included.
+    pub(crate) writer: Writes,
     pub(crate) extra_memory_bytes: f64,
     pub(crate) budget_bytes: f64,
+}
+
+/// How long single writes took while the snapshot was taken.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Writes {
+    /// The 99.9th percentile during the snapshot over that before it.
+    pub(crate) p999_during_over_before: f64,
+    /// The longest write during the snapshot.
+    pub(crate) longest_during_us: f64,
 }
 
 impl Forkless {
@@ -85,11 +95,9 @@ impl Forkless {
             .args(["--value-bytes", &value_bytes.to_string(), "--json", "--out"])
             .arg(out);
         let answer = Answer::of(&mut command)?;
-        let before = answer.figure("/write_latency_us/before/p999")?;
-        let during = answer.figure("/write_latency_us/during/p999")?;
         Ok(Demonstrated {
-            p999_during_over_before: during / before,
-            longest_write_during_us: answer.figure("/write_latency_us/during/max")?,
+            shard: answer.writes("/shard_write_latency_us")?,
+            writer: answer.writes("/write_latency_us")?,
             extra_memory_bytes: answer.figure("/extra_memory_bytes")?,
             budget_bytes: answer.figure("/budget_bytes")?,
         })
@@ -124,6 +132,15 @@ impl Answer {
         figure.ok_or_else(|| self.unexpected(format!("no number at {pointer}")))
     }
 
+    fn writes(&self, pointer: &str) -> Result<Writes, Failure> {
+        let before = self.figure(&format!("{pointer}/before/p999"))?;
+        let during = self.figure(&format!("{pointer}/during/p999"))?;
+        Ok(Writes {
+            p999_during_over_before: during / before,
+            longest_during_us: self.figure(&format!("{pointer}/during/max"))?,
+        })
+    }
+
     fn expect(&self, pointer: &str, count: u64) -> Result<(), Failure> {
         match self.object.pointer(pointer).and_then(Value::as_u64) {
             Some(found) if found == count => Ok(()),
@@ -144,6 +161,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
+    use serde_json::json;
     use tempfile::TempDir;
 
     use super::*;
@@ -201,16 +219,30 @@ mod tests {
 
     #[test]
     fn latency_is_compared_with_the_time_before() {
-        let latency = "\"before\":{\"p50\":1,\"p99\":2,\"p999\":4,\"max\":9},\
-                       \"during\":{\"p50\":1,\"p99\":3,\"p999\":6,\"max\":300}";
-        let (_folder, forkless) = standing_in(&format!(
-            "{{\"extra_memory_bytes\":10,\"budget_bytes\":20,\"write_latency_us\":{{{latency}}}}}"
-        ));
+        let answer = json!({
+            "extra_memory_bytes": 10,
+            "budget_bytes": 20,
+            "shard_write_latency_us": {
+                "before": { "p50": 1, "p99": 2, "p999": 4, "max": 9 },
+                "during": { "p50": 1, "p99": 3, "p999": 6, "max": 300 },
+            },
+            "write_latency_us": {
+                "before": { "p50": 1, "p99": 2, "p999": 10, "max": 90 },
+                "during": { "p50": 1, "p99": 3, "p999": 20, "max": 900 },
+            },
+        });
+        let (_folder, forkless) = standing_in(&answer.to_string());
         assert_eq!(
             forkless.demo(Path::new("out"), 1, 1).unwrap(),
             Demonstrated {
-                p999_during_over_before: 1.5,
-                longest_write_during_us: 300.0,
+                shard: Writes {
+                    p999_during_over_before: 1.5,
+                    longest_during_us: 300.0
+                },
+                writer: Writes {
+                    p999_during_over_before: 2.0,
+                    longest_during_us: 900.0
+                },
                 extra_memory_bytes: 10.0,
                 budget_bytes: 20.0,
             }

@@ -111,10 +111,12 @@ fn cells_of(row: &Row) -> [String; 8] {
     let goal = match row.goal {
         Goal::Times(times) => format!(">= {times} x"),
         Goal::AtMost(most) => format!("<= {most} {}", row.unit),
+        Goal::Nothing => String::new(),
     };
     let reached = match row.reached() {
         Some(true) => "reached",
         Some(false) => "missed",
+        None if row.goal == Goal::Nothing => "",
         None => "unknown",
     };
     [

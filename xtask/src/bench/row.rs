@@ -29,6 +29,8 @@ pub(crate) enum Goal {
     Times(f64),
     /// Not more than this, in the row's unit.
     AtMost(f64),
+    /// Nothing: the row is there to be seen.
+    Nothing,
 }
 
 impl Row {
@@ -47,11 +49,12 @@ impl Row {
         Some(self.best_peer()?.1.median()? / self.ours.median()?)
     }
 
-    /// True if the goal is reached; nothing where there is nothing to compare with.
+    /// True if the goal is reached; nothing without a goal, or a peer to compare with.
     pub(crate) fn reached(&self) -> Option<bool> {
         match self.goal {
             Goal::Times(times) => self.ratio().map(|ratio| ratio >= times),
             Goal::AtMost(most) => self.ours.median().map(|median| median <= most),
+            Goal::Nothing => None,
         }
     }
 
@@ -73,6 +76,7 @@ impl Row {
         let goal = match self.goal {
             Goal::Times(times) => json!({ "times_the_best_peer": times }),
             Goal::AtMost(most) => json!({ "at_most": most }),
+            Goal::Nothing => Value::Null,
         };
         json!({
             "name": self.name,

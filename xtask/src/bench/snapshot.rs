@@ -207,7 +207,7 @@ fn rows_of(seen: &[Demonstrated]) -> Vec<Row> {
         .iter()
         .map(|demo| demo.budget_bytes / MEBIBYTE)
         .fold(f64::MAX, f64::min);
-    let row = |name: &str, unit, most, figure: fn(&Demonstrated) -> f64| {
+    let row = |name: &str, unit, goal, figure: fn(&Demonstrated) -> f64| {
         let mut ours = Sample::default();
         for demo in seen {
             ours.add(figure(demo));
@@ -217,37 +217,67 @@ fn rows_of(seen: &[Demonstrated]) -> Vec<Row> {
             unit,
             ours,
             peers: Vec::new(),
-            goal: Goal::AtMost(most),
+            goal,
         }
     };
+    // The design bounds what the shard adds to a write. What a writer waits depends as much on
+    // who else wants the cores, and is shown beside it.
     vec![
-        row("write p99.9, saving / idle", "x", 1.5, |demo| {
-            demo.p999_during_over_before
-        }),
-        row("longest write while saving", "us", 1000.0, |demo| {
-            demo.longest_write_during_us
-        }),
-        row("extra memory while saving", "MiB", budget, |demo| {
-            demo.extra_memory_bytes / MEBIBYTE
-        }),
+        row(
+            "write on the shard, p99.9, saving / idle",
+            "x",
+            Goal::AtMost(1.5),
+            |demo| demo.shard.p999_during_over_before,
+        ),
+        row(
+            "write on the shard, longest while saving",
+            "us",
+            Goal::AtMost(1000.0),
+            |demo| demo.shard.longest_during_us,
+        ),
+        row(
+            "write at the writer, p99.9, saving / idle",
+            "x",
+            Goal::Nothing,
+            |demo| demo.writer.p999_during_over_before,
+        ),
+        row(
+            "write at the writer, longest while saving",
+            "us",
+            Goal::Nothing,
+            |demo| demo.writer.longest_during_us,
+        ),
+        row(
+            "extra memory while saving",
+            "MiB",
+            Goal::AtMost(budget),
+            |demo| demo.extra_memory_bytes / MEBIBYTE,
+        ),
     ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::forkless::Writes;
 
     #[test]
     fn memory_is_judged_by_the_budget_the_program_had() {
         let demo = |extra: f64| Demonstrated {
-            p999_during_over_before: 1.25,
-            longest_write_during_us: 2000.0,
+            shard: Writes {
+                p999_during_over_before: 1.25,
+                longest_during_us: 2000.0,
+            },
+            writer: Writes {
+                p999_during_over_before: 9.0,
+                longest_during_us: 9000.0,
+            },
             extra_memory_bytes: extra * 1024.0 * 1024.0,
             budget_bytes: 64.0 * 1024.0 * 1024.0,
         };
         let rows = rows_of(&[demo(63.0), demo(64.0), demo(65.0)]);
         let reached = rows.iter().map(Row::reached).collect::<Vec<_>>();
-        assert_eq!(reached, [Some(true), Some(false), Some(true)]);
-        assert_eq!(rows[2].goal, Goal::AtMost(64.0));
+        assert_eq!(reached, [Some(true), Some(false), None, None, Some(true)]);
+        assert_eq!(rows[4].goal, Goal::AtMost(64.0));
     }
 }
