@@ -84,6 +84,23 @@ fn name(command: &Command) -> String {
         .into_owned()
 }
 
+/// Writes a shell script that can be run at once.
+///
+/// Another program makes the file: while this one had it open for writing, a child that another
+/// test forks would have it open too, and the kernel refuses to run such a file.
+#[cfg(test)]
+pub(crate) fn write_script(path: &std::path::Path, script: &str) {
+    let text = path.with_extension("txt");
+    std::fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
+    output(
+        Command::new("install")
+            .args(["-m", "755"])
+            .arg(&text)
+            .arg(path),
+    )
+    .unwrap();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -56,10 +56,12 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
     step::run_all(steps)
 }
 
+/// `--keep-going`: what one crate does wrong must not hide what others do.
 const CLIPPY: &[&str] = &[
     "clippy",
     "--workspace",
     "--all-targets",
+    "--keep-going",
     "--",
     "-D",
     "warnings",

@@ -233,8 +233,10 @@ mod tests {
         let (from, taken) = (folder.path().join("from"), folder.path().join("taken"));
         fs::create_dir(&from).unwrap();
         let pin = &PINS[3];
-        let script = "#!/bin/sh\necho Valkey server v=9.1.2 sha=0\n";
-        fs::write(from.join("valkey-server"), script).unwrap();
+        program::write_script(
+            &from.join("valkey-server"),
+            "echo Valkey server v=9.1.2 sha=0",
+        );
         pin.take(&from, &taken).unwrap();
         assert_eq!(pin.check(&taken).unwrap(), "Valkey server v=9.1.2 sha=0");
         assert!(taken.join("valkey-check-rdb").is_file());
@@ -245,11 +247,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (from, taken) = (folder.path().join("from"), folder.path().join("taken"));
         fs::create_dir(&from).unwrap();
-        fs::write(
-            from.join("valkey-server"),
-            "#!/bin/sh\necho Valkey server v=9.1.20 x\n",
-        )
-        .unwrap();
+        program::write_script(&from.join("valkey-server"), "echo Valkey server v=9.1.20 x");
         PINS[3].take(&from, &taken).unwrap();
         assert!(matches!(
             PINS[3].check(&taken),

@@ -158,21 +158,25 @@ impl Answer {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
-
     use serde_json::json;
     use tempfile::TempDir;
 
     use super::*;
 
+    impl Forkless {
+        /// A shell script in `folder` that stands in for the program.
+        pub(crate) fn standing_in(folder: &Path, script: &str) -> Self {
+            let binary = folder.join("forkless");
+            program::write_script(&binary, script);
+            Self { binary }
+        }
+    }
+
     /// A program that prints `lines` whatever it is asked.
     fn standing_in(lines: &str) -> (TempDir, Forkless) {
         let folder = tempfile::tempdir().unwrap();
-        let binary = folder.path().join("forkless");
-        fs::write(&binary, format!("#!/bin/sh\ncat <<'END'\n{lines}\nEND\n")).unwrap();
-        fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
-        (folder, Forkless { binary })
+        let forkless = Forkless::standing_in(folder.path(), &format!("cat <<'END'\n{lines}\nEND"));
+        (folder, forkless)
     }
 
     fn save(forkless: &Forkless) -> Result<Saved, Failure> {

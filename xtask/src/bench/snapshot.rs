@@ -69,23 +69,28 @@ const FULL: &[DataSet] = &[
 /// [`Failure`] when a server or our program cannot do its part.
 pub(crate) fn run(workspace: &Workspace, extent: Extent) -> Result<Vec<Row>, Failure> {
     let forkless = Forkless::build(workspace)?;
-    // Everyone writes below the target folder: the same disk, and not a filesystem in memory.
-    let target = workspace.target();
-    let folder = tempfile::tempdir_in(target).map_err(Failure::file(target))?;
     let sets = match extent {
         Extent::Quick => QUICK,
         Extent::Full => FULL,
     };
     let mut rows = Vec::new();
     for set in sets {
-        rows.extend(save_and_load(workspace, &forkless, set, &folder)?);
+        rows.extend(save_and_load(workspace, &forkless, set)?);
     }
     rows.extend(writes_meanwhile(
+        workspace,
         &forkless,
         &sets[sets.len() / 2],
-        folder.path(),
     )?);
     Ok(rows)
+}
+
+/// A folder below the target folder: the same disk for everyone, and not a filesystem in memory.
+///
+/// Each set has its own, because a server loads the file that it finds when it starts.
+fn folder_on_disk(workspace: &Workspace) -> Result<TempDir, Failure> {
+    let target = workspace.target();
+    tempfile::tempdir_in(target).map_err(Failure::file(target))
 }
 
 /// One server's turns, or the reason that it has none.
@@ -100,8 +105,8 @@ fn save_and_load(
     workspace: &Workspace,
     forkless: &Forkless,
     set: &DataSet,
-    folder: &TempDir,
 ) -> Result<Vec<Row>, Failure> {
+    let folder = folder_on_disk(workspace)?;
     let mut turns = start_peers(workspace, set, folder.path())?;
     let input = folder.path().join("input.rdb");
     let output = folder.path().join("output.rdb");
@@ -126,7 +131,6 @@ fn save_and_load(
         }
         fs::remove_file(&output).map_err(Failure::file(&output))?;
     }
-    fs::remove_file(&input).map_err(Failure::file(&input))?;
     let row = |what: &str, ours, goal, figure: fn(&Turns) -> &Sample| Row {
         name: format!("{what} {}", set.name),
         unit: "s",
@@ -187,11 +191,12 @@ fn keep_first_file(turns: &[Turns], input: &Path) -> Result<(), Failure> {
 
 /// What writers to a live store feel while it is saved, and what the save costs in memory.
 fn writes_meanwhile(
+    workspace: &Workspace,
     forkless: &Forkless,
     set: &DataSet,
-    folder: &Path,
 ) -> Result<Vec<Row>, Failure> {
-    let out = folder.join("demo");
+    let folder = folder_on_disk(workspace)?;
+    let out = folder.path().join("demo");
     let mut seen = Vec::new();
     for round in 1..=ROUNDS {
         eprintln!("writes during a save: round {round} of {ROUNDS}");
@@ -260,6 +265,61 @@ fn rows_of(seen: &[Demonstrated]) -> Vec<Row> {
 mod tests {
     use super::*;
     use crate::bench::forkless::Writes;
+
+    #[test]
+    fn sets_follow_each_other_and_everyone_has_the_same_turns() {
+        let workspace = Workspace::find().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        for keys in [1000, 500] {
+            // It is asked `save INPUT OUTPUT --shards 2 --json`.
+            let figures = format!("{{\"keys\":{keys},\"load_seconds\":1,\"save_seconds\":2}}");
+            let script = format!("cp \"$2\" \"$3\" && echo '{figures}'");
+            let forkless = Forkless::standing_in(folder.path(), &script);
+            let set = DataSet {
+                name: "few",
+                keys,
+                value_bytes: 16,
+                save_times: 1.0,
+                load_times: 1.0,
+            };
+            let rows = save_and_load(&workspace, &forkless, &set).unwrap();
+            let [save, load] = rows.as_slice() else {
+                panic!("{rows:?}")
+            };
+            assert_eq!(
+                (save.ours.median(), load.ours.median()),
+                (Some(2.0), Some(1.0))
+            );
+            assert_eq!(
+                (save.name.as_str(), load.name.as_str()),
+                ("save few", "load few")
+            );
+            for row in &rows {
+                assert_eq!(row.peers.len(), PEERS.len());
+                assert!(row.best_peer().is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn a_save_that_no_server_would_load_is_no_result() {
+        let workspace = Workspace::find().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let figures = "{\"keys\":9,\"load_seconds\":1,\"save_seconds\":2}";
+        let script = format!("head -c 20 \"$2\" > \"$3\" && echo '{figures}'");
+        let forkless = Forkless::standing_in(folder.path(), &script);
+        let set = DataSet {
+            name: "cut",
+            keys: 9,
+            value_bytes: 9,
+            save_times: 1.0,
+            load_times: 1.0,
+        };
+        let refused = save_and_load(&workspace, &forkless, &set)
+            .unwrap_err()
+            .to_string();
+        assert!(refused.starts_with("redis-check-rdb: "), "{refused}");
+    }
 
     #[test]
     fn memory_is_judged_by_the_budget_the_program_had() {
