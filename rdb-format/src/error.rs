@@ -6,12 +6,13 @@ use crate::compact::Container;
 use crate::target::Target;
 use crate::value_type::ValueType;
 
-/// Why a stream could not be decoded. Every `offset` is in bytes from its start.
+/// Why a stream could not be decoded. Every `offset` is in bytes from its start, and every
+/// message begins with it: `byte 812: …`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// The input stops inside a record.
-    #[error("input ends at byte {offset}, {missing} bytes short")]
+    #[error("byte {offset}: input ends here, {missing} bytes short")]
     Truncated {
         /// Length of the input, in bytes.
         offset: u64,
@@ -19,7 +20,7 @@ pub enum DecodeError {
         missing: u64,
     },
     /// The source of bytes failed.
-    #[error("read failed at byte {offset}")]
+    #[error("byte {offset}: read failed")]
     Read {
         /// Bytes read before the failure.
         offset: u64,
@@ -27,10 +28,10 @@ pub enum DecodeError {
         source: io::Error,
     },
     /// The first nine bytes are not a magic word and a version number.
-    #[error("input starts with neither REDIS nor VALKEY and a version number")]
+    #[error("byte 0: input starts with neither REDIS nor VALKEY and a version number")]
     Magic,
     /// A byte that starts no length stands where a length must.
-    #[error("byte {byte:#04x} at byte {offset} starts no length")]
+    #[error("byte {offset}: {byte:#04x} starts no length")]
     Length {
         /// Where the byte is.
         offset: u64,
@@ -38,7 +39,7 @@ pub enum DecodeError {
         byte: u8,
     },
     /// A byte that starts no string stands where a string must.
-    #[error("byte {byte:#04x} at byte {offset} starts no string")]
+    #[error("byte {offset}: {byte:#04x} starts no string")]
     String {
         /// Where the byte is.
         offset: u64,
@@ -46,7 +47,7 @@ pub enum DecodeError {
         byte: u8,
     },
     /// A string is longer than the limit set for this reader.
-    #[error("string at byte {offset} has {length} bytes, more than the limit of {limit}")]
+    #[error("byte {offset}: string of {length} bytes, more than the limit of {limit}")]
     TooLong {
         /// Where the string starts.
         offset: u64,
@@ -56,7 +57,7 @@ pub enum DecodeError {
         limit: u64,
     },
     /// A compressed string does not expand to what it promises.
-    #[error("compressed string at byte {offset} is damaged")]
+    #[error("byte {offset}: compressed string is damaged")]
     Compressed {
         /// Where the string starts.
         offset: u64,
@@ -64,7 +65,7 @@ pub enum DecodeError {
         source: LzfError,
     },
     /// A compact container is damaged.
-    #[error("{container} at byte {offset} is damaged")]
+    #[error("byte {offset}: {container} is damaged")]
     Container {
         /// Where the string that holds the container starts.
         offset: u64,
@@ -74,7 +75,7 @@ pub enum DecodeError {
         source: CompactError,
     },
     /// A node of a quicklist says it is neither plain (1) nor packed (2).
-    #[error("quicklist node at byte {offset} is of unknown kind {kind}")]
+    #[error("byte {offset}: quicklist node is of unknown kind {kind}")]
     QuicklistNode {
         /// Where the kind is.
         offset: u64,
@@ -82,13 +83,13 @@ pub enum DecodeError {
         kind: u64,
     },
     /// A score is not a number, or not readable as one.
-    #[error("score at byte {offset} is not a number")]
+    #[error("byte {offset}: score is not a number")]
     Score {
         /// Where the score starts.
         offset: u64,
     },
     /// A database number does not fit 32 bits.
-    #[error("database number {number} at byte {offset} is out of range")]
+    #[error("byte {offset}: database number {number} is out of range")]
     Database {
         /// Where the number starts.
         offset: u64,
@@ -96,7 +97,7 @@ pub enum DecodeError {
         number: u64,
     },
     /// A byte is neither an opcode nor a value type.
-    #[error("byte {byte} at byte {offset} is neither an opcode nor a value type")]
+    #[error("byte {offset}: {byte} is neither an opcode nor a value type")]
     UnknownType {
         /// Where the byte is.
         offset: u64,
@@ -104,7 +105,7 @@ pub enum DecodeError {
         byte: u8,
     },
     /// A known opcode that this reader does not read.
-    #[error("opcode {opcode} at byte {offset} is not supported")]
+    #[error("byte {offset}: opcode {opcode} is not supported")]
     UnsupportedOpcode {
         /// Where the opcode is.
         offset: u64,
@@ -113,7 +114,7 @@ pub enum DecodeError {
     },
     /// A known value type that this reader does not read.
     #[error(
-        "key \"{}\" at byte {offset} has type {} ({value_type}), which is not supported",
+        "byte {offset}: key \"{}\" has type {} ({value_type}), which is not supported",
         key.escape_ascii(),
         value_type.number()
     )]
@@ -126,7 +127,7 @@ pub enum DecodeError {
         key: Vec<u8>,
     },
     /// An element of an array is of a kind that cannot be skipped.
-    #[error("array element at byte {offset} is of unknown kind {kind}")]
+    #[error("byte {offset}: array element is of unknown kind {kind}")]
     ArrayElement {
         /// Where the kind is.
         offset: u64,
@@ -134,7 +135,7 @@ pub enum DecodeError {
         kind: u64,
     },
     /// A record of a module holds an item that cannot be skipped.
-    #[error("module item at byte {offset} has unknown opcode {opcode}")]
+    #[error("byte {offset}: module item has unknown opcode {opcode}")]
     ModuleItem {
         /// Where the item starts.
         offset: u64,
@@ -142,7 +143,7 @@ pub enum DecodeError {
         opcode: u64,
     },
     /// The checksum at the end is not that of the bytes before it.
-    #[error("checksum at byte {offset} is {stored:016x}, the bytes before it have {computed:016x}")]
+    #[error("byte {offset}: checksum is {stored:016x}, the bytes before it have {computed:016x}")]
     Checksum {
         /// Where the checksum is stored.
         offset: u64,
@@ -152,11 +153,37 @@ pub enum DecodeError {
         computed: u64,
     },
     /// The reader failed before and cannot go on.
-    #[error("reader stopped at byte {offset} after an error")]
+    #[error("byte {offset}: reader stopped here after an error")]
     Stopped {
         /// Bytes consumed when it failed.
         offset: u64,
     },
+}
+
+impl DecodeError {
+    /// Where the trouble is, in bytes from the start of the stream.
+    pub const fn offset(&self) -> u64 {
+        match self {
+            Self::Magic => 0,
+            Self::Truncated { offset, .. }
+            | Self::Read { offset, .. }
+            | Self::Length { offset, .. }
+            | Self::String { offset, .. }
+            | Self::TooLong { offset, .. }
+            | Self::Compressed { offset, .. }
+            | Self::Container { offset, .. }
+            | Self::QuicklistNode { offset, .. }
+            | Self::Score { offset }
+            | Self::Database { offset, .. }
+            | Self::UnknownType { offset, .. }
+            | Self::UnsupportedOpcode { offset, .. }
+            | Self::UnsupportedType { offset, .. }
+            | Self::ModuleItem { offset, .. }
+            | Self::Checksum { offset, .. }
+            | Self::ArrayElement { offset, .. }
+            | Self::Stopped { offset } => *offset,
+        }
+    }
 }
 
 /// Why a value could not be encoded.

@@ -312,7 +312,7 @@ mod tests {
         let mut reader = crate::Reader::new(b"REDIS0009\xfe".chain(Failing));
         reader.next_event().unwrap();
         let error = reader.next_event().unwrap_err();
-        assert_eq!(error.to_string(), "read failed at byte 10");
+        assert_eq!(error.to_string(), "byte 10: read failed");
         assert_eq!(
             std::error::Error::source(&error).unwrap().to_string(),
             "gone"

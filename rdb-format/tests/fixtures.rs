@@ -397,67 +397,64 @@ fn failure(bytes: &[u8]) -> String {
 
 #[test]
 fn failures_say_what_is_wrong_and_where() {
-    assert_eq!(failure(b"REDIS"), "input ends at byte 5, 4 bytes short");
-    let magic = "input starts with neither REDIS nor VALKEY and a version number";
+    assert_eq!(failure(b"REDIS"), "byte 5: input ends here, 4 bytes short");
+    let magic = "byte 0: input starts with neither REDIS nor VALKEY and a version number";
     assert_eq!(failure(b"REDIX0009"), magic);
     assert_eq!(failure(b"REDIS00a9"), magic);
     assert_eq!(failure(b"REDIS0000"), magic);
     assert_eq!(
         failure(b"REDIS0009\0\x01k\x14short"),
-        "input ends at byte 18, 15 bytes short"
+        "byte 18: input ends here, 15 bytes short"
     );
     assert_eq!(
         failure(&stream(1, b"\xc0\x01")),
-        "byte 0xc0 at byte 12 starts no length"
+        "byte 12: 0xc0 starts no length"
     );
     assert_eq!(
         failure(&stream(0, b"\xc4\x01")),
-        "byte 0xc4 at byte 12 starts no string"
+        "byte 12: 0xc4 starts no string"
     );
     assert_eq!(
         failure(&stream(0, b"\x82\x01")),
-        "byte 0x82 at byte 12 starts no length"
+        "byte 12: 0x82 starts no length"
     );
     assert_eq!(
         failure(&stream(8, b"")),
-        "byte 8 at byte 9 is neither an opcode nor a value type"
+        "byte 9: 8 is neither an opcode nor a value type"
     );
     assert_eq!(
         failure(&stream(24, b"")),
-        "key \"k\" at byte 9 has type 24 (hashtable hash), which is not supported"
+        "byte 9: key \"k\" has type 24 (hashtable hash), which is not supported"
     );
     assert_eq!(
         failure(b"REDIS0013\xf3\x01"),
-        "opcode 243 at byte 9 is not supported"
+        "byte 9: opcode 243 is not supported"
     );
     assert_eq!(
         failure(&stream(18, b"\x01\x03\x01a")),
-        "quicklist node at byte 13 is of unknown kind 3"
+        "byte 13: quicklist node is of unknown kind 3"
     );
     assert_eq!(
         failure(&stream(3, b"\x01\x01a\xfd")),
-        "score at byte 15 is not a number"
+        "byte 15: score is not a number"
     );
     let nan = [b"\x01\x01a", &f64::NAN.to_le_bytes()[..]].concat();
-    assert_eq!(
-        failure(&stream(5, &nan)),
-        "score at byte 15 is not a number"
-    );
+    assert_eq!(failure(&stream(5, &nan)), "byte 15: score is not a number");
     assert_eq!(
         failure(&stream(16, b"\x0a\x0a\0\0\0\x01\0\x81a\x02\xff")),
-        "listpack at byte 12 is damaged: entry at 6 has no partner"
+        "byte 12: listpack is damaged: entry at 6 has no partner"
     );
     assert_eq!(
         failure(&stream(0, b"\xc3\x02\x05\x03ab")),
-        "compressed string at byte 12 is damaged: compressed bytes end inside the token at 0"
+        "byte 12: compressed string is damaged: compressed bytes end inside the token at 0"
     );
     assert_eq!(
         failure(b"REDIS0009\xfe\x81\0\0\0\x01\0\0\0\0"),
-        "database number 4294967296 at byte 10 is out of range"
+        "byte 10: database number 4294967296 is out of range"
     );
     assert_eq!(
         failure(b"REDIS0009\xf7\x01\x02\x01\x06"),
-        "module item at byte 13 has unknown opcode 6"
+        "byte 13: module item has unknown opcode 6"
     );
 }
 
@@ -510,7 +507,7 @@ fn lies_about_lengths_cost_nothing() {
     let bomb = b"\xc3\x03\x80\xff\xff\xff\xff\x00a\xe0";
     assert_eq!(
         failure(&stream(0, bomb)),
-        "compressed string at byte 12 is damaged: 3 compressed bytes do not give the promised \
+        "byte 12: compressed string is damaged: 3 compressed bytes do not give the promised \
          4294967295"
     );
 }
