@@ -199,7 +199,7 @@ impl<T> fmt::Debug for Sender<T> {
 
 /// The consumer's end. Dropping it cancels the channel with [`ReceiverDropped`].
 pub struct Receiver<T> {
-    queue: Arc<WeightedQueue<T>>,
+    pub(crate) queue: Arc<WeightedQueue<T>>,
     /// One thread at a time: there is one hand to hold a message in.
     not_sync: PhantomData<Cell<()>>,
 }

@@ -51,6 +51,7 @@ mod sync;
 
 mod channel;
 mod channel_error;
+mod monitor;
 mod weighted_queue;
 mod worker;
 
@@ -61,6 +62,7 @@ pub use crate::channel_error::{
 };
 pub use crate::config::ShardSetConfig;
 pub use crate::error::ShardError;
+pub use crate::monitor::Monitor;
 pub use crate::runtime::ShardSet;
 pub use crate::shard::Shard;
 pub use crate::task::{Step, Task};

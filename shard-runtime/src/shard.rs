@@ -132,6 +132,11 @@ impl<S: 'static> ShardLoop<S> {
         }
     }
 
+    /// Whether there is a task that could be stepped now.
+    pub(crate) fn any_task_runnable(&self) -> bool {
+        self.shard.tasks.any_runnable()
+    }
+
     /// Ends the mailbox, then drops all that is left: messages, tasks, state.
     ///
     /// The mailbox ends first, so whoever learns from a dropped message that it was in vain finds

@@ -105,8 +105,12 @@ fn run<S: 'static>(
         ready.fill(());
         let mut shard = ShardLoop::new(shard, task_slice);
         let end = loop {
-            if let Turn::Ended(end) = shard.turn(Idle::Sleep) {
-                break end;
+            match shard.turn(Idle::Sleep) {
+                Turn::Ended(end) => break end,
+                // Tasks are background work: on a machine whose cores are all taken, whoever
+                // waits for one, as a client with the next message, comes first.
+                Turn::Worked if shard.any_task_runnable() => std::thread::yield_now(),
+                Turn::Worked | Turn::Idle => {}
             }
         };
         if let End::Poisoned { message } = &end {
