@@ -1,1 +1,59 @@
-//! Point-in-time snapshots of a live sharded store, without fork and without waiting writes.
+//! Point-in-time snapshots of a live sharded store, without `fork` and without waiting writes.
+//!
+//! A store keeps its keys in the [`Keyspace`]s of a [`ShardSet`](shard_runtime::ShardSet);
+//! a [`Snapshot`] takes one atomic cut across all shards and writes what was there at that
+//! moment as an RDB stream that any Redis or Valkey reads, while the writes go on.
+//!
+//! | start here | to |
+//! |---|---|
+//! | [`Snapshot`] | take a snapshot into a file or a stream |
+//! | [`Keyspace`] | hold the keys of a shard |
+//! | [`Value`] | have your own type saved; [`FromRdb`] to have it loaded |
+//! | [`load`] | read a file into the shards |
+//!
+//! # How it works
+//!
+//! The cut opens a *producer* on every shard. From there on a bucket of the shard's table is
+//! delivered to it exactly once, unchanged since the cut: by the *traversal*, a task that
+//! walks the table in slices of bounded time, or by the *hook*, which the table calls before
+//! it changes a bucket that the traversal has not met yet. Delivered entries are encoded into
+//! *blobs*, which go through a channel bounded by bytes to the sink's thread. A heavy value
+//! is not encoded on its shard but frozen, and rides along in the blob.
+//!
+//! # What it never does
+//!
+//! It never copies the store, never stops a shard for longer than the cut's handshake, and
+//! never leaves a file under its final name that is not whole, checked and durable.
+#![forbid(unsafe_code)]
+
+mod error;
+mod key;
+mod value;
+
+mod keyspace;
+mod snapshot;
+
+mod blob;
+mod cut;
+mod destination;
+mod producer;
+mod progress;
+mod rider;
+mod save;
+mod traversal;
+
+mod load;
+
+pub use crate::error::{LoadError, SnapshotError};
+pub use crate::key::{Key, shard_hash};
+pub use crate::keyspace::{Hook, Keyspace, Store, Table};
+pub use crate::load::{LoadReport, load};
+pub use crate::progress::{Phase, Progress};
+pub use crate::rider::RIDER_BYTES;
+pub use crate::snapshot::{Handle, Report, Snapshot};
+pub use crate::value::{FromRdb, Frozen, Piece, Value};
+
+/// The example of the README, compiled as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

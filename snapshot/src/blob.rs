@@ -1,0 +1,109 @@
+//! Blobs: whole buckets as RDB bytes, on their way from a shard to the sink.
+
+use std::sync::Arc;
+
+use crossbeam::queue::ArrayQueue;
+use rdb_format::Crc64;
+use shard_runtime::Weighted;
+
+use crate::rider::Rider;
+
+/// A producer sends its blob once it holds this many bytes.
+pub(crate) const BLOB_BYTES: usize = 128 << 10;
+
+/// What a blob's buffer has room for at first: a blob and the bucket that fills it.
+const BUFFER_BYTES: usize = BLOB_BYTES + (32 << 10);
+
+/// A buffer that grew beyond this is given back to the system, not to the pool.
+const KEPT_BYTES_MAX: usize = 2 * BUFFER_BYTES;
+
+/// The encoded entries of some whole buckets of one shard.
+///
+/// Begins with its own SELECTDB, so blobs may be written in any order.
+#[derive(Debug)]
+pub(crate) struct Blob {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) riders: Vec<Rider>,
+    /// Entries in `bytes` and `riders` together.
+    pub(crate) keys: u64,
+    riders_weight_bytes: usize,
+    // Of the first `checksum.bytes()` of `bytes`; `seal` brings it up to date.
+    checksum: Crc64,
+}
+
+impl Blob {
+    fn with_buffer(bytes: Vec<u8>) -> Self {
+        Self {
+            bytes,
+            riders: Vec::new(),
+            keys: 0,
+            riders_weight_bytes: 0,
+            checksum: Crc64::new(),
+        }
+    }
+
+    pub(crate) fn add_rider(&mut self, rider: Rider) {
+        self.riders_weight_bytes += rider.weight_bytes;
+        self.riders.push(rider);
+    }
+
+    /// Computes the checksum of `bytes`, on the shard's thread, where there are many.
+    pub(crate) fn seal(&mut self) {
+        let done = usize::try_from(self.checksum.bytes()).unwrap_or(usize::MAX);
+        self.checksum
+            .update(self.bytes.get(done..).unwrap_or_default());
+    }
+
+    /// The checksum of `bytes`, as of the last [`seal`](Self::seal).
+    pub(crate) fn checksum(&self) -> Crc64 {
+        self.checksum
+    }
+}
+
+impl Weighted for Blob {
+    /// The buffer, whether full or not, plus what the riders keep alive.
+    ///
+    /// A rider's memory is shared with the live value until that is overwritten; counting it
+    /// from the start keeps the budget true whatever the writers do.
+    fn weight_bytes(&self) -> usize {
+        self.bytes.capacity() + self.riders_weight_bytes
+    }
+}
+
+/// Buffers of written blobs, kept for the next ones.
+///
+/// Without it every blob would be a fresh mapping from the system: at 128 KiB the page faults
+/// cost about as much as a quarter of the encoding.
+#[derive(Debug, Clone)]
+pub(crate) struct BlobPool {
+    buffers: Arc<ArrayQueue<Vec<u8>>>,
+}
+
+impl BlobPool {
+    /// A pool that keeps at most `buffers` idle buffers.
+    pub(crate) fn new(buffers: usize) -> Self {
+        Self {
+            buffers: Arc::new(ArrayQueue::new(buffers.max(1))),
+        }
+    }
+
+    /// The most memory that idle buffers can take, in bytes.
+    pub(crate) fn capacity_bytes(&self) -> usize {
+        self.buffers.capacity() * KEPT_BYTES_MAX
+    }
+
+    pub(crate) fn blob(&self) -> Blob {
+        let buffer = self.buffers.pop();
+        Blob::with_buffer(buffer.unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES)))
+    }
+
+    /// Takes the buffer of a written blob back, unless one huge value made it large.
+    pub(crate) fn recycle(&self, blob: Blob) {
+        let mut bytes = blob.bytes;
+        bytes.clear();
+        if bytes.capacity() <= KEPT_BYTES_MAX {
+            // A full pool drops the buffer: that is the bound on idle memory.
+            drop(self.buffers.push(bytes));
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The cut of a shard set: one producer on every shard, opened at one logical moment.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdb_format::{Compression, Encoder, Target};
+use shard_runtime::{Sender, Shard, ShardSet};
+
+use crate::blob::{Blob, BlobPool};
+use crate::error::SnapshotError;
+use crate::keyspace::Store;
+use crate::producer::Producer;
+use crate::progress::Shared;
+use crate::traversal::Traversal;
+
+/// How many keys every database had at the cut, over all shards.
+#[derive(Debug, Default)]
+pub(crate) struct CutSizes {
+    pub(crate) keys: BTreeMap<u32, u64>,
+}
+
+impl CutSizes {
+    pub(crate) fn total(&self) -> u64 {
+        self.keys.values().sum()
+    }
+}
+
+/// What every producer of a snapshot is made from.
+#[derive(Debug, Clone)]
+pub(crate) struct ProducerParts {
+    pub(crate) target: Target,
+    pub(crate) compression: Compression,
+    pub(crate) sender: Sender<Blob>,
+    pub(crate) pool: BlobPool,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// Opens a producer on every shard in one atomic cut, and starts the traversals.
+pub(crate) fn open<S: Store>(
+    shards: &ShardSet<S>,
+    parts: ProducerParts,
+    deadline: Duration,
+) -> Result<CutSizes, SnapshotError> {
+    let opened = shards.cut(deadline, move |shard| open_shard(shard, parts.clone()));
+    let mut sizes = CutSizes::default();
+    for shard_sizes in opened.map_err(|source| SnapshotError::Cut { source })? {
+        for (number, keys) in shard_sizes {
+            *sizes.keys.entry(number).or_default() += keys;
+        }
+    }
+    Ok(sizes)
+}
+
+/// The part of the cut that each shard runs; the sizes of its databases.
+fn open_shard<S: Store>(shard: &mut Shard<S>, parts: ProducerParts) -> Vec<(u32, u64)> {
+    let encoder = Encoder::new(parts.target, parts.compression);
+    let producer = Producer::new(encoder, parts.sender, parts.pool, parts.shared);
+    let producer = Rc::new(RefCell::new(producer));
+    shard.state().on_cut();
+    let keyspace = shard.state().keyspace();
+    let cuts = keyspace.open(&producer);
+    let sizes = keyspace
+        .databases()
+        .map(|(number, table)| (number, table.len() as u64))
+        .collect();
+    shard.spawn(Traversal::new(producer, cuts));
+    sizes
+}

@@ -1,0 +1,122 @@
+//! Everything that can go wrong with a snapshot or a load.
+
+use std::io;
+
+use aligned_io::WriteError;
+use rdb_format::{DecodeError, EncodeError};
+use shard_runtime::ShardError;
+
+use crate::key::Key;
+
+/// Why a snapshot was not taken. Nothing is then left under its final name.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// The target of the encoding cannot hold a value.
+    #[error("{key:?} of database {database} cannot be written")]
+    Encode {
+        /// Number of the database the key is in.
+        database: u32,
+        /// The key.
+        key: Key,
+        /// What stands against it.
+        source: EncodeError,
+    },
+    /// The target of the encoding cannot hold something that belongs to no key.
+    #[error("the file's head cannot be written")]
+    Head {
+        /// What stands against it.
+        source: EncodeError,
+    },
+    /// The file could not be written, or not be made durable.
+    #[error(transparent)]
+    File(#[from] WriteError),
+    /// The output stream failed.
+    #[error("the output failed")]
+    Output {
+        /// What the stream said.
+        source: io::Error,
+    },
+    /// The cut could not be taken on all shards.
+    #[error("no cut across the shards")]
+    Cut {
+        /// Which shard stood in the way, and why.
+        source: ShardError,
+    },
+    /// A shard stopped before it had delivered everything.
+    #[error("a shard stopped before it had delivered everything")]
+    ShardLost,
+    /// The sink's thread could not be started, or panicked.
+    #[error("the sink's thread failed")]
+    Sink {
+        /// What the thread said.
+        source: ShardError,
+    },
+    /// The shards delivered another number of keys than there were at the cut.
+    ///
+    /// A broken invariant of this crate; the file is not published.
+    #[error("{delivered} keys were delivered, {expected} were there at the cut")]
+    Incomplete {
+        /// Keys that arrived at the sink.
+        delivered: u64,
+        /// Keys in all tables at the cut.
+        expected: u64,
+    },
+    /// Somebody cancelled the snapshot.
+    #[error("the snapshot was cancelled")]
+    Cancelled,
+}
+
+impl SnapshotError {
+    pub(crate) fn encode(database: u32, key: &Key, source: EncodeError) -> Self {
+        Self::Encode {
+            database,
+            key: key.clone(),
+            source,
+        }
+    }
+
+    /// What a failed write means: the file's own error if there is one inside.
+    pub(crate) fn output(error: io::Error) -> Self {
+        match error.downcast::<WriteError>() {
+            Ok(error) => Self::File(error),
+            Err(source) => Self::Output { source },
+        }
+    }
+}
+
+/// Why a file was not loaded. The shards may hold part of it and should be dropped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The bytes are not a whole, sound RDB file.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The store has no type for a value.
+    #[error(
+        "byte {offset}: {key:?} of database {database} is a {type_name}, and the store has none"
+    )]
+    UnsupportedType {
+        /// Number of the database the key is in.
+        database: u32,
+        /// The key.
+        key: Key,
+        /// The type, as people name it.
+        type_name: &'static str,
+        /// Byte offset of the value's type in the file.
+        offset: u64,
+    },
+    /// A key stands twice in one database, so that one of its values would be lost.
+    #[error("byte {offset}: {key:?} stands twice in database {database}")]
+    DuplicateKey {
+        /// Number of the database the key is in.
+        database: u32,
+        /// The key.
+        key: Key,
+        /// Byte offset of the second one's type in the file.
+        offset: u64,
+    },
+    /// A shard stopped.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+}

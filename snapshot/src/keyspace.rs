@@ -1,0 +1,149 @@
+//! The databases of one shard, and the hook that every change to them passes.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use dash_table::{Bucket, Cut, DashTable, Observer};
+
+use crate::key::Key;
+use crate::producer::Producer;
+use crate::value::Value;
+
+/// The table of one database: keys to values, observed by the snapshots under way.
+pub type Table<V> = DashTable<Key, V, dash_table::DefaultHashBuilder, Hook>;
+
+/// The databases of one shard.
+///
+/// A shard's state is a `Keyspace`, or holds one and says so through [`Store`].
+/// All reads and writes go through the [`Table`]s, whose every mutation calls the [`Hook`]
+/// before it changes anything; so there is nothing to remember, and nothing to forget.
+///
+/// ```
+/// # use snapshot::{Key, Keyspace};
+/// # fn visit<V: snapshot::Value>(keyspace: &mut Keyspace<V>, value: V) {
+/// keyspace.database(0).insert(Key::from(&b"user:1"[..]), value);
+/// assert_eq!(keyspace.database(0).len(), 1);
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Keyspace<V: Value> {
+    databases: BTreeMap<u32, Table<V>>,
+}
+
+/// The state of a shard that has a [`Keyspace`].
+pub trait Store: 'static {
+    /// What the keyspace's tables hold.
+    type Value: Value;
+
+    /// The shard's keyspace.
+    fn keyspace(&mut self) -> &mut Keyspace<Self::Value>;
+
+    /// Called at every cut, on the shard's thread, at the moment the snapshot will show.
+    ///
+    /// For what belongs to the same moment and is kept elsewhere, as a position in a log.
+    /// Every shard waits for the slowest, so be short.
+    fn on_cut(&mut self) {}
+}
+
+impl<V: Value> Store for Keyspace<V> {
+    type Value = V;
+
+    fn keyspace(&mut self) -> &mut Self {
+        self
+    }
+}
+
+impl<V: Value> Keyspace<V> {
+    /// A keyspace without keys.
+    pub fn new() -> Self {
+        Self {
+            databases: BTreeMap::new(),
+        }
+    }
+
+    /// The table of database `number`, created empty at its first use.
+    pub fn database(&mut self, number: u32) -> &mut Table<V> {
+        self.databases
+            .entry(number)
+            .or_insert_with(|| Table::with_observer(Hook::new(number)))
+    }
+
+    /// The databases that were ever used, in the order of their numbers.
+    pub fn databases(&self) -> impl Iterator<Item = (u32, &Table<V>)> {
+        self.databases
+            .iter()
+            .map(|(&number, table)| (number, table))
+    }
+
+    /// How many keys there are in all databases.
+    pub fn len(&self) -> usize {
+        self.databases.values().map(Table::len).sum()
+    }
+
+    /// Whether there is no key at all.
+    pub fn is_empty(&self) -> bool {
+        self.databases.values().all(Table::is_empty)
+    }
+
+    /// Opens a cut in every table and has `producer` receive what the tables deliver to it.
+    pub(crate) fn open(&mut self, producer: &Rc<RefCell<Producer>>) -> Vec<(u32, Cut)> {
+        let open = |(&number, table): (&u32, &mut Table<V>)| {
+            let cut = table.cut();
+            table
+                .observer_mut()
+                .producers
+                .push((cut, Rc::clone(producer)));
+            (number, cut)
+        };
+        self.databases.iter_mut().map(open).collect()
+    }
+
+    /// Closes a cut that [`open`](Self::open) opened: done, or given up.
+    pub(crate) fn close(&mut self, number: u32, cut: Cut) {
+        let table = self.database(number);
+        table.close(cut);
+        table
+            .observer_mut()
+            .producers
+            .retain(|(open, _)| *open != cut);
+    }
+
+    /// Plants `bug` in the table of database `number`.
+    #[cfg(planted)]
+    pub fn plant(&mut self, number: u32, bug: dash_table::Bug) {
+        self.database(number).plant(Some(bug));
+    }
+}
+
+impl<V: Value> Default for Keyspace<V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The observer of a database's table: hands buckets to the producers of open snapshots.
+#[derive(Debug)]
+pub struct Hook {
+    database: u32,
+    // Oldest cut first, one entry for each cut open in this table; seldom more than one.
+    producers: Vec<(Cut, Rc<RefCell<Producer>>)>,
+}
+
+impl Hook {
+    fn new(database: u32) -> Self {
+        Self {
+            database,
+            producers: Vec::new(),
+        }
+    }
+}
+
+impl<V: Value> Observer<Key, V> for Hook {
+    fn deliver(&mut self, cut: Cut, bucket: Bucket<'_, Key, V>) {
+        let Some((_, producer)) = self.producers.iter().find(|(open, _)| *open == cut) else {
+            unreachable!("every open cut has a producer");
+        };
+        producer.borrow_mut().deliver(self.database, bucket);
+    }
+}

@@ -1,0 +1,88 @@
+//! What a value must be able to do to be saved and loaded.
+
+use rdb_format::{EncodeError, Encoder, ValueType};
+
+/// A value that a [`Keyspace`](crate::Keyspace) stores and a snapshot saves.
+///
+/// A snapshot asks a value for its [`weight_bytes`](Self::weight_bytes) first.
+/// A light value is encoded at once, on its shard's thread; a heavy one is
+/// [frozen](Self::freeze) in O(1) and encoded later by the sink's thread, piece by piece, so
+/// that no write ever waits for it.
+pub trait Value: Sized + Send + 'static {
+    /// The RDB type that [`encode`](Self::encode) and the frozen view write.
+    fn value_type(&self) -> ValueType;
+
+    /// When the key expires, in milliseconds since 1970; `None` if it never does.
+    fn expire_at_ms(&self) -> Option<i64>;
+
+    /// About how many bytes the encoded body takes.
+    ///
+    /// Must be O(1): it is asked for every entry of a bucket that is delivered.
+    fn weight_bytes(&self) -> usize;
+
+    /// Reads a little of what the value keeps out of line, and returns what it read, combined
+    /// in any way.
+    ///
+    /// Called for all values of a bucket before any of them is encoded: independent reads miss
+    /// the cache together, where encoding would miss it one value after the other. A value that
+    /// keeps nothing out of line returns 0, as the default does.
+    fn touch(&self) -> u8 {
+        0
+    }
+
+    /// Appends the body of the value, as [`value_type`](Self::value_type) lays it out.
+    ///
+    /// # Errors
+    ///
+    /// When the encoder's target cannot hold the value.
+    fn encode(&self, encoder: &mut Encoder, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+
+    /// An immutable view of the value as it is now, taken in O(1).
+    ///
+    /// Later changes to the value must not show in the view.
+    /// Called only for values heavier than [`RIDER_BYTES`](crate::RIDER_BYTES), but must work
+    /// for every value.
+    fn freeze(&self) -> Box<dyn Frozen>;
+}
+
+/// A frozen value on its way to the sink, encoded there in pieces.
+pub trait Frozen: Send {
+    /// Appends the next piece of the body to `out`: about `piece_bytes` bytes.
+    ///
+    /// Called again after [`Piece::More`]; all pieces together are the whole body.
+    ///
+    /// # Errors
+    ///
+    /// When the encoder's target cannot hold the value.
+    fn encode_piece(
+        &mut self,
+        encoder: &mut Encoder,
+        out: &mut Vec<u8>,
+        piece_bytes: usize,
+    ) -> Result<Piece, EncodeError>;
+}
+
+/// Whether a frozen value has been encoded to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece {
+    /// There is more to come.
+    More,
+    /// That was the last piece.
+    Last,
+}
+
+/// A value that can be built from what an RDB file holds.
+pub trait FromRdb: Value {
+    /// Builds a value from its owned form.
+    ///
+    /// # Errors
+    ///
+    /// Gives the value back when the store has no such type.
+    fn from_rdb(
+        value: rdb_format::Value,
+        expire_at_ms: Option<i64>,
+    ) -> Result<Self, rdb_format::Value>;
+
+    /// Builds a string value; the short way for the most frequent type.
+    fn from_string(bytes: &[u8], expire_at_ms: Option<i64>) -> Self;
+}

@@ -1,0 +1,191 @@
+//! When something fails, the snapshot fails as a whole and with its cause, nothing appears
+//! under a final name, and the store goes on.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod tiny_store;
+
+use std::error::Error;
+use std::fs;
+use std::io::{self, Write};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use shard_runtime::{ShardSet, ShardSetConfig};
+use snapshot::{Phase, Snapshot, SnapshotError};
+
+use crate::tiny_store::{Memory, TinyStore, decode, difference, shard_of, state_at_cut};
+
+/// Two shards with `keys` keys of `value_bytes` each.
+fn filled(keys: usize, value_bytes: usize) -> ShardSet<TinyStore> {
+    let config = ShardSetConfig {
+        shards: 2,
+        ..ShardSetConfig::default()
+    };
+    let shards = ShardSet::start(config, |_| TinyStore::default()).unwrap();
+    for number in 0..keys {
+        set(&shards, number, value_bytes);
+    }
+    shards
+}
+
+fn set(shards: &ShardSet<TinyStore>, number: usize, value_bytes: usize) {
+    let key = format!("key {number}").into_bytes();
+    let shard = shard_of(shards, &key);
+    let value = vec![b'v'; value_bytes];
+    shards
+        .send(shard, move |shard| shard.state().set(0, &key, &value))
+        .unwrap();
+}
+
+/// A snapshot taken now is exact: nothing of an earlier one is in its way.
+fn next_snapshot_is_exact(shards: &ShardSet<TinyStore>, cut: usize) {
+    let memory = Memory::default();
+    let handle = Snapshot::new().to_writer(shards, memory.clone()).unwrap();
+    handle.wait().unwrap();
+    let found = decode(&memory.take()).unwrap();
+    assert_eq!(difference(&found, &state_at_cut(shards, cut)), None);
+}
+
+/// Takes some bytes, and then none any more.
+struct Failing(usize);
+
+impl Write for Failing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0 < bytes.len() {
+            return Err(io::Error::other("out of paper"));
+        }
+        self.0 -= bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn failed_output_is_the_cause_wherever_it_fails() {
+    let shards = filled(3000, 1000);
+    for (cut, bytes) in [0, 100, 300_000, 3_000_000].into_iter().enumerate() {
+        let handle = Snapshot::new().to_writer(&shards, Failing(bytes)).unwrap();
+        let error = handle.wait().unwrap_err();
+        assert!(matches!(error, SnapshotError::Output { .. }), "{error:?}");
+        assert_eq!(error.source().unwrap().to_string(), "out of paper");
+        set(&shards, cut, 10);
+    }
+    next_snapshot_is_exact(&shards, 4);
+}
+
+/// Waits with each write until it may go on, or its other end is gone.
+struct Gate(mpsc::Receiver<()>);
+
+impl Write for Gate {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.recv().ok();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn cancelled_snapshot_says_so_and_leaves_nothing_behind() {
+    let shards = filled(3000, 1000);
+    let (open, gate) = mpsc::channel();
+    let handle = Snapshot::new().to_writer(&shards, Gate(gate)).unwrap();
+    handle.cancel();
+    drop(open);
+    assert!(matches!(handle.wait(), Err(SnapshotError::Cancelled)));
+    for number in 0..3000 {
+        set(&shards, number, 20);
+    }
+    next_snapshot_is_exact(&shards, 1);
+}
+
+#[test]
+fn writes_go_on_while_the_sink_hangs() {
+    let shards = filled(3000, 1000);
+    let (open, gate) = mpsc::channel();
+    let handle = Snapshot::new()
+        .budget_bytes(4 << 20)
+        .to_writer(&shards, Gate(gate))
+        .unwrap();
+    // The traversal may fill a quarter of the budget; the rest has room for all the buckets
+    // that these writes deliver.
+    for number in 0..100 {
+        set(&shards, number, 500);
+    }
+    for shard in 0..2 {
+        shards.call(shard, |_| ()).unwrap();
+    }
+    assert_eq!(handle.progress().phase, Phase::Writing);
+    assert!(handle.progress().budget_bytes_used <= 4 << 20);
+    drop(open);
+    let report = handle.wait().unwrap();
+    assert_eq!(report.keys, 3000);
+    assert!(report.budget_bytes_used <= 4 << 20, "{report:?}");
+}
+
+#[test]
+fn shard_that_panics_fails_the_snapshot_and_not_the_other_shards() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dump.rdb");
+    fs::write(&path, b"of before").unwrap();
+    let shards = filled(3000, 1000);
+    let (open, gate) = mpsc::channel();
+    let hanging = Snapshot::new()
+        .budget_bytes(1 << 18)
+        .to_writer(&shards, Gate(gate))
+        .unwrap();
+    shards.send(1, |_| panic!("on purpose")).unwrap();
+    // Served after the panic, by the other shard.
+    shards.call(0, |_| ()).unwrap();
+    while shards.call(1, |_| ()).is_ok() {}
+    drop(open);
+    let error = hanging.wait().unwrap_err();
+    assert!(matches!(error, SnapshotError::ShardLost), "{error:?}");
+
+    let error = Snapshot::new()
+        .cut_deadline(Duration::from_millis(200))
+        .to_file(&shards, &path)
+        .unwrap_err();
+    assert!(matches!(error, SnapshotError::Cut { .. }), "{error:?}");
+    assert_eq!(fs::read(&path).unwrap(), b"of before");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn file_appears_whole_and_loads_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dump.rdb");
+    let shards = filled(5000, 300);
+    // Heavy enough to be frozen, and to be encoded in several pieces.
+    set(&shards, 5000, 1_000_000);
+    let report = Snapshot::new()
+        .to_file(&shards, &path)
+        .unwrap()
+        .wait()
+        .unwrap();
+    assert_eq!(report.riders, 1);
+    assert_eq!(report.bytes, fs::metadata(&path).unwrap().len());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+
+    let config = ShardSetConfig {
+        shards: 3,
+        ..ShardSetConfig::default()
+    };
+    let others = ShardSet::start(config, |_| TinyStore::default()).unwrap();
+    let loaded = snapshot::load(fs::File::open(&path).unwrap(), &others).unwrap();
+    assert_eq!(loaded.keys, 5001);
+    let memory = Memory::default();
+    Snapshot::new()
+        .to_writer(&others, memory.clone())
+        .unwrap()
+        .wait()
+        .unwrap();
+    let found = decode(&memory.take()).unwrap();
+    assert_eq!(difference(&found, &state_at_cut(&shards, 0)), None);
+}
