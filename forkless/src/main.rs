@@ -1,2 +1,35 @@
-//! Placeholder.
-fn main() {}
+//! `forkless`: snapshots of a live sharded store without `fork`, from the command line.
+//!
+//! Reading order: `arguments` (what can be asked), `command` (what is done), `object` (the
+//! data types), `output` and `error` (what is said).
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod command;
+mod error;
+mod object;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::Arguments;
+use crate::output::Output;
+
+/// Values are made by one thread and dropped by another all the time, which this one is good at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
+    let mut output = Output::stdout();
+    match command::run(&arguments.command, &mut output).and_then(|()| output.finish()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => output::fail(&error),
+    }
+}

@@ -1,0 +1,211 @@
+//! The command line: what can be asked, with names and defaults that are a contract.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use rdb_format::{Compression, Family, Target};
+
+/// Point-in-time snapshots of a live sharded store, without fork.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Fill a store, write to it all the time, snapshot it in the middle, prove the snapshot.
+    Demo(Demo),
+    /// Load an RDB file into shards and save it through the whole pipeline.
+    Save(Save),
+    /// Verify structure and checksum of RDB files.
+    Check(Check),
+    /// Show what an RDB file holds.
+    Inspect(Inspect),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Keys to fill the store with.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) keys: u32,
+    /// Bytes in each value.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) value_bytes: usize,
+    /// Shards, each a thread of its own [default: the number of cores].
+    #[arg(long)]
+    pub(crate) shards: Option<NonZeroUsize>,
+    /// Writer threads that go on for the whole run [default: two for each shard].
+    #[arg(long)]
+    pub(crate) writers: Option<NonZeroUsize>,
+    /// Folder for dump.rdb, report.svg and report.json.
+    #[arg(long, default_value = "forkless-demo")]
+    pub(crate) out: PathBuf,
+    /// Seed of everything that is random in the run.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Bytes that may be on their way from the shards to the disk.
+    #[arg(long, default_value = "64MiB", value_parser = size_bytes)]
+    pub(crate) snapshot_budget: usize,
+    /// Print one JSON object as the last line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Save {
+    /// The RDB file to load.
+    #[arg(value_name = "IN")]
+    pub(crate) input: PathBuf,
+    /// The file to write; it appears when it is whole and durable.
+    #[arg(value_name = "OUT")]
+    pub(crate) output: PathBuf,
+    /// Shards, each a thread of its own [default: the number of cores].
+    #[arg(long)]
+    pub(crate) shards: Option<NonZeroUsize>,
+    /// RDB version to write: 9, 10, 11, 12, or 80 for Valkey 9.
+    #[arg(long, default_value = "9", value_parser = target)]
+    pub(crate) rdb_version: Target,
+    /// Compression of strings.
+    #[arg(long, value_enum, default_value_t = Compress::None)]
+    pub(crate) compress: Compress,
+    /// Bytes that may be on their way from the shards to the disk.
+    #[arg(long, default_value = "64MiB", value_parser = size_bytes)]
+    pub(crate) snapshot_budget: usize,
+    /// Print one JSON object as the last line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// RDB files to verify.
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Print one JSON object as the last line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The RDB file to read.
+    pub(crate) path: PathBuf,
+    /// A summary, or one line for each key.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Only keys of this database.
+    #[arg(long, value_name = "N")]
+    pub(crate) db: Option<u32>,
+    /// Only keys that match this pattern, as Redis matches them.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) key: Option<String>,
+    /// Only keys of this type.
+    #[arg(long = "type", value_name = "T", value_parser = family)]
+    pub(crate) family: Option<Family>,
+    /// How many of the biggest keys to show.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) top: usize,
+    /// Print one JSON object as the last line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Jsonl,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Compress {
+    None,
+    Lzf,
+}
+
+impl From<Compress> for Compression {
+    fn from(compress: Compress) -> Self {
+        match compress {
+            Compress::None => Self::None,
+            Compress::Lzf => Self::Lzf,
+        }
+    }
+}
+
+fn target(text: &str) -> Result<Target, String> {
+    let known = text.parse().ok().and_then(Target::from_rdb_version);
+    known.ok_or_else(|| "known versions are 9, 10, 11, 12 and 80".to_owned())
+}
+
+/// The types a key can have.
+const FAMILIES: [Family; 8] = [
+    Family::String,
+    Family::List,
+    Family::Set,
+    Family::Hash,
+    Family::SortedSet,
+    Family::Stream,
+    Family::Module,
+    Family::Array,
+];
+
+fn family(text: &str) -> Result<Family, String> {
+    let known = FAMILIES.into_iter().find(|family| family.name() == text);
+    known.ok_or_else(|| {
+        let names: Vec<&str> = FAMILIES.iter().map(|family| family.name()).collect();
+        format!("known types are {}", names.join(", "))
+    })
+}
+
+/// Reads a size: digits and a unit, of 1000 (`kB`, `MB`, `GB`) or 1024 (`KiB`, `MiB`, `GiB`).
+fn size_bytes(text: &str) -> Result<usize, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let number: usize = number
+        .parse()
+        .map_err(|_| "a size begins with a number".to_owned())?;
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "kib" | "k" => 1 << 10,
+        "mib" | "m" => 1 << 20,
+        "gib" | "g" => 1 << 30,
+        _ => return Err("known units are B, kB, MB, GB, KiB, MiB and GiB".to_owned()),
+    };
+    number
+        .checked_mul(factor)
+        .ok_or_else(|| "the size is too large".to_owned())
+}
+
+/// As many shards as there are cores, if the user does not say.
+pub(crate) fn shards(asked: Option<NonZeroUsize>) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    asked.map_or_else(cores, NonZeroUsize::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_know_both_kinds_of_units() {
+        assert_eq!(size_bytes("64MiB"), Ok(64 << 20));
+        assert_eq!(size_bytes("1GB"), Ok(1_000_000_000));
+        assert_eq!(size_bytes("512"), Ok(512));
+        assert!(size_bytes("MiB").is_err());
+        assert!(size_bytes("1 parsec").is_err());
+        assert!(size_bytes("99999999999999999999GB").is_err());
+        assert!(size_bytes("18446744073709551615KiB").is_err());
+    }
+}

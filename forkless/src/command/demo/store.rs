@@ -1,0 +1,197 @@
+//! The demo's store: a keyspace that knows how far each writer has come.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use shard_runtime::{ShardError, ShardSet};
+use snapshot::{FromRdb, Keyspace, Store, shard_hash};
+
+use crate::command::demo::measure::Sample;
+use crate::command::demo::workload::{self, FILLED, Operation, Plan};
+use crate::object::Object;
+
+/// The state of a demo shard.
+#[derive(Debug)]
+pub(crate) struct DemoShard {
+    keyspace: Keyspace<Object>,
+    // For each writer the number of its last operation applied here.
+    applied: Vec<u64>,
+    at_cut: Vec<u64>,
+}
+
+impl DemoShard {
+    pub(crate) fn new(writers: u32) -> Self {
+        let applied = vec![0; writers as usize];
+        Self {
+            keyspace: Keyspace::new(),
+            at_cut: applied.clone(),
+            applied,
+        }
+    }
+
+    /// For each writer the number of its last operation that the cut saw here.
+    pub(crate) fn at_cut(&self) -> &[u64] {
+        &self.at_cut
+    }
+}
+
+impl Store for DemoShard {
+    type Value = Object;
+
+    fn keyspace(&mut self) -> &mut Keyspace<Object> {
+        &mut self.keyspace
+    }
+
+    fn on_cut(&mut self) {
+        self.at_cut.clone_from(&self.applied);
+    }
+}
+
+/// Fills the store: every id below the plan's number of keys, as version [`FILLED`].
+pub(crate) fn fill(
+    shards: &ShardSet<DemoShard>,
+    plan: Plan,
+    mut each_thousand: impl FnMut(),
+) -> Result<(), ShardError> {
+    let mut batches: Vec<Vec<(snapshot::Key, Object)>> = Vec::new();
+    batches.resize_with(shards.len(), Vec::new);
+    let insert = |shard: usize, batch: Vec<(snapshot::Key, Object)>| {
+        shards.send(shard, move |shard| {
+            let table = shard.state().keyspace().database(0);
+            for (key, value) in batch {
+                table.insert(key, value);
+            }
+        })
+    };
+    let mut value = Vec::new();
+    for id in 0..plan.keys {
+        let key = workload::key(id);
+        plan.value(id, FILLED, &mut value);
+        let shard = shards.shard_of(shard_hash(key.as_bytes()));
+        batches[shard].push((key, Object::from_string(&value, None)));
+        if batches[shard].len() == 256 {
+            insert(shard, std::mem::take(&mut batches[shard]))?;
+        }
+        if id % 1000 == 999 {
+            each_thousand();
+        }
+    }
+    for (shard, batch) in batches.into_iter().enumerate() {
+        insert(shard, batch)?;
+        // The answer says that everything before it has been applied too.
+        shards.call(shard, |_| ())?;
+    }
+    Ok(())
+}
+
+/// What a writer did.
+#[derive(Debug, Default)]
+pub(crate) struct WriterLog {
+    pub(crate) samples: Vec<Sample>,
+    /// Reads, each compared with what was written last.
+    pub(crate) reads: u64,
+    /// Reads that found something else; there must be none.
+    pub(crate) wrong_reads: u64,
+}
+
+/// A writer: sends one operation, waits until it is applied, sends the next.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) shards: Arc<ShardSet<DemoShard>>,
+    pub(crate) plan: Plan,
+    pub(crate) index: u32,
+    pub(crate) start: Instant,
+    pub(crate) stop: Arc<AtomicBool>,
+}
+
+impl Writer {
+    /// Writes and reads until told to stop.
+    pub(crate) fn run(self) -> Result<WriterLog, ShardError> {
+        let Self {
+            plan,
+            index: writer,
+            ..
+        } = self;
+        let mut log = WriterLog {
+            samples: Vec::with_capacity(1 << 20),
+            ..WriterLog::default()
+        };
+        // What each of this writer's ids holds now; None: nothing.
+        let filled = |index| (index * plan.writers + writer < plan.keys).then_some(FILLED);
+        let mut versions: Vec<Option<u64>> = (0..plan.owned(writer)).map(filled).collect();
+        let mut value = Vec::new();
+        for (number, operation) in plan.operations(writer) {
+            // Relaxed: a flag that orders nothing; the thread is joined afterwards.
+            if self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let id = operation.id();
+            let version = &mut versions[(id / plan.writers) as usize];
+            match operation {
+                Operation::Get(_) => {
+                    log.reads += 1;
+                    log.wrong_reads += u64::from(!self.reads_back(id, *version, &mut value)?);
+                }
+                Operation::Set(_) => {
+                    plan.value(id, number, &mut value);
+                    let object = Object::from_string(&value, None);
+                    log.samples.push(self.write(id, number, Some(object))?);
+                    *version = Some(number);
+                }
+                Operation::Delete(_) => {
+                    log.samples.push(self.write(id, number, None)?);
+                    *version = None;
+                }
+            }
+        }
+        Ok(log)
+    }
+
+    fn write(&self, id: u32, number: u64, object: Option<Object>) -> Result<Sample, ShardError> {
+        let key = workload::key(id);
+        let shard = self.shards.shard_of(shard_hash(key.as_bytes()));
+        let writer = self.index as usize;
+        let sent = Instant::now();
+        let on_shard = self.shards.call(shard, move |shard| {
+            let began = Instant::now();
+            let state = shard.state();
+            state.applied[writer] = number;
+            let table = state.keyspace.database(0);
+            let old = match object {
+                Some(object) => table.insert(key, object),
+                None => table.remove(key.as_bytes()),
+            };
+            let took = began.elapsed();
+            drop(old);
+            took
+        })?;
+        Ok(Sample::new(
+            sent.duration_since(self.start),
+            sent.elapsed(),
+            on_shard,
+        ))
+    }
+
+    fn reads_back(
+        &self,
+        id: u32,
+        version: Option<u64>,
+        expected: &mut Vec<u8>,
+    ) -> Result<bool, ShardError> {
+        let key = workload::key(id);
+        let shard = self.shards.shard_of(shard_hash(key.as_bytes()));
+        let found = self.shards.call(shard, move |shard| {
+            let table = shard.state().keyspace.database(0);
+            table
+                .get(key.as_bytes())
+                .and_then(Object::as_string)
+                .map(<[u8]>::to_vec)
+        })?;
+        let Some(version) = version else {
+            return Ok(found.is_none());
+        };
+        self.plan.value(id, version, expected);
+        Ok(found.as_deref() == Some(expected))
+    }
+}

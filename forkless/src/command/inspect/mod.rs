@@ -1,0 +1,16 @@
+//! `inspect`: what an RDB file holds, as a summary or key by key.
+
+mod glob;
+mod json_bytes;
+
+mod filter;
+mod key;
+
+mod biggest;
+mod jsonl;
+mod summary;
+mod table;
+
+mod run;
+
+pub(crate) use crate::command::inspect::run::run;

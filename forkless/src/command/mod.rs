@@ -1,0 +1,11 @@
+//! One file, or folder, per command.
+
+mod check;
+mod demo;
+mod input;
+mod inspect;
+mod run;
+mod save;
+
+pub(crate) use crate::command::demo::{Mismatch, PictureError};
+pub(crate) use crate::command::run::run;

@@ -1,0 +1,16 @@
+//! Which command is meant.
+
+use crate::arguments::Command;
+use crate::command::{check, demo, inspect, save};
+use crate::error::CommandError;
+use crate::output::Output;
+
+/// Runs one command to its end.
+pub(crate) fn run(command: &Command, output: &mut Output) -> Result<(), CommandError> {
+    match command {
+        Command::Demo(arguments) => demo::run(arguments, output),
+        Command::Save(arguments) => save::run(arguments, output),
+        Command::Check(arguments) => check::run(arguments, output),
+        Command::Inspect(arguments) => inspect::run(arguments, output),
+    }
+}

@@ -1,0 +1,137 @@
+//! `save`: a file into shards, and out again through the whole pipeline.
+
+use std::fs::File;
+use std::time::{Duration, Instant};
+
+use aligned_io::WriterOptions;
+use indicatif::{HumanBytes, HumanCount, ProgressBar};
+use serde_json::json;
+use shard_runtime::{ShardSet, ShardSetConfig};
+use snapshot::{Handle, Keyspace, LoadReport, Report, Snapshot};
+
+use crate::arguments::{self, Save};
+use crate::error::CommandError;
+use crate::object::Object;
+use crate::output::{self, Output};
+
+/// How often a progress bar moves.
+const BAR_STEP: Duration = Duration::from_millis(50);
+
+pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandError> {
+    let shards = ShardSetConfig {
+        shards: arguments::shards(arguments.shards),
+        ..ShardSetConfig::default()
+    };
+    let shards = ShardSet::start(shards, |_| Keyspace::<Object>::new())?;
+    let started = Instant::now();
+    let (loaded, input_bytes) = load(arguments, &shards)?;
+    let load_seconds = started.elapsed().as_secs_f64();
+
+    let started = Instant::now();
+    let report = save(arguments, &shards, &loaded, input_bytes)?;
+    let save_seconds = started.elapsed().as_secs_f64();
+    describe(arguments, output, &report, load_seconds, save_seconds)?;
+    if arguments.json {
+        let json = json!({
+            "keys": report.keys,
+            "empty_keys_dropped": loaded.empty,
+            "bytes": report.bytes,
+            "rdb_version": arguments.rdb_version.rdb_version(),
+            "crc64": format!("{:016x}", report.crc64),
+            "shards": shards.len(),
+            "load_seconds": load_seconds,
+            "save_seconds": save_seconds,
+            "riders": report.riders,
+            "budget_bytes": arguments.snapshot_budget,
+            "budget_bytes_used": report.budget_bytes_used,
+            "fixed_bytes": report.fixed_bytes,
+        });
+        output.line(json.to_string())?;
+    }
+    Ok(())
+}
+
+fn load(
+    arguments: &Save,
+    shards: &ShardSet<Keyspace<Object>>,
+) -> Result<(LoadReport, u64), CommandError> {
+    let path = &arguments.input;
+    let read = |source| CommandError::Read {
+        path: path.clone(),
+        source,
+    };
+    let file = File::open(path).map_err(read)?;
+    let bytes = file.metadata().map_err(read)?.len();
+    let bar = output::bar(bytes, "load");
+    let loaded = snapshot::load(bar.wrap_read(file), shards);
+    bar.finish_and_clear();
+    let loaded = loaded.map_err(|source| CommandError::Load {
+        path: path.clone(),
+        source,
+    })?;
+    Ok((loaded, bytes))
+}
+
+fn save(
+    arguments: &Save,
+    shards: &ShardSet<Keyspace<Object>>,
+    loaded: &LoadReport,
+    input_bytes: u64,
+) -> Result<Report, CommandError> {
+    let path = &arguments.output;
+    let save = |source| CommandError::Save {
+        path: path.clone(),
+        source,
+    };
+    // What was read is the best guess there is at what will be written.
+    let file = WriterOptions {
+        preallocate_bytes: input_bytes,
+        ..WriterOptions::default()
+    };
+    let handle = Snapshot::new()
+        .target(arguments.rdb_version)
+        .compression(arguments.compress.into())
+        .budget_bytes(arguments.snapshot_budget)
+        .functions(loaded.functions.clone())
+        .file_options(file)
+        .to_file(shards, path)
+        .map_err(save)?;
+    let bar = output::bar(loaded.keys, "save");
+    wait(handle, &bar).map_err(save)
+}
+
+/// Waits for a snapshot and moves `bar` meanwhile.
+fn wait(handle: Handle, bar: &ProgressBar) -> Result<Report, snapshot::SnapshotError> {
+    while !handle.wait_timeout(BAR_STEP) {
+        bar.set_position(handle.progress().keys_done);
+    }
+    bar.finish_and_clear();
+    handle.wait()
+}
+
+fn describe(
+    arguments: &Save,
+    output: &mut Output,
+    report: &Report,
+    load_seconds: f64,
+    save_seconds: f64,
+) -> Result<(), CommandError> {
+    output.line(format!(
+        "{}: {} keys, {}, RDB version {}, loaded in {load_seconds:.2} s, \
+         saved in {save_seconds:.2} s",
+        arguments.output.display(),
+        HumanCount(report.keys),
+        HumanBytes(report.bytes),
+        arguments.rdb_version.rdb_version(),
+    ))?;
+    if let Some(file) = &report.file {
+        output.line(format!(
+            "extra memory: {} of a budget of {}, and at most {} of fixed buffers; {}",
+            HumanBytes(report.budget_bytes_used as u64),
+            HumanBytes(arguments.snapshot_budget as u64),
+            HumanBytes(report.fixed_bytes as u64),
+            file.mode,
+        ))?;
+    }
+    Ok(())
+}

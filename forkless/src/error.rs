@@ -1,0 +1,48 @@
+//! Why a command failed.
+
+use std::io;
+use std::path::PathBuf;
+
+use rdb_format::DecodeError;
+use shard_runtime::ShardError;
+use snapshot::{LoadError, SnapshotError};
+
+use crate::command::{Mismatch, PictureError};
+
+/// Why a command failed; its `Display` with all causes is the one line the user sees.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error("{}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{}", path.display())]
+    Decode { path: PathBuf, source: DecodeError },
+    #[error("{}", path.display())]
+    Load { path: PathBuf, source: LoadError },
+    #[error("{}", path.display())]
+    Save {
+        path: PathBuf,
+        source: SnapshotError,
+    },
+    #[error("{}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("{}: is a directory, not an RDB file", path.display())]
+    Directory { path: PathBuf },
+    #[error("{}: byte {offset}: a {type_name} has no form as jsonl yet", path.display())]
+    NoForm {
+        path: PathBuf,
+        offset: u64,
+        type_name: &'static str,
+    },
+    #[error("{damaged} of {files} files are damaged or unreadable")]
+    Damaged { damaged: usize, files: usize },
+    #[error("{}", path.display())]
+    Mismatch { path: PathBuf, source: Mismatch },
+    #[error("{reads} reads did not find what was written")]
+    WrongReads { reads: u64 },
+    #[error("the picture cannot be drawn")]
+    Picture(#[from] PictureError),
+    #[error("the shards failed")]
+    Shards(#[from] ShardError),
+    #[error("cannot write the results")]
+    Stdout(#[from] io::Error),
+}

@@ -1,0 +1,177 @@
+//! Pieces: encoding a value whole, or frozen and in pieces, by the same code.
+
+use std::sync::Arc;
+
+use rdb_format::{EncodeError, Encoder};
+use snapshot::{Frozen, Piece};
+
+use crate::object::elements::{Element, Elements, Part};
+use crate::object::text::Text;
+
+/// A frozen collection and how far it has been encoded.
+pub(crate) struct FrozenElements<E> {
+    elements: Arc<Elements<E>>,
+    // Elements encoded; the count before them is written with the first piece.
+    done: usize,
+    started: bool,
+    // Inside of element `done`: parts encoded, and bytes of the part that follows.
+    part: usize,
+    part_bytes: usize,
+}
+
+impl<E: Element> FrozenElements<E> {
+    pub(crate) fn new(elements: Arc<Elements<E>>) -> Self {
+        Self {
+            elements,
+            done: 0,
+            started: false,
+            part: 0,
+            part_bytes: 0,
+        }
+    }
+}
+
+impl<E: Element> Frozen for FrozenElements<E> {
+    fn encode_piece(
+        &mut self,
+        encoder: &mut Encoder,
+        out: &mut Vec<u8>,
+        piece_bytes: usize,
+    ) -> Result<Piece, EncodeError> {
+        let end = out.len() + piece_bytes;
+        if !self.started {
+            encoder.length(out, self.elements.items().len() as u64);
+            self.started = true;
+        }
+        while let Some(element) = self.elements.items().get(self.done) {
+            while let Some(part) = element.part(self.part) {
+                if out.len() >= end {
+                    return Ok(Piece::More);
+                }
+                match part {
+                    Part::Score(score) => encoder.score(out, score),
+                    Part::Text(text) => {
+                        self.part_bytes =
+                            encode_text(encoder, out, text, self.part_bytes, end, piece_bytes);
+                        if self.part_bytes > 0 {
+                            return Ok(Piece::More);
+                        }
+                    }
+                }
+                self.part += 1;
+            }
+            self.done += 1;
+            self.part = 0;
+        }
+        Ok(Piece::Last)
+    }
+}
+
+/// A frozen string and how many of its bytes have been encoded.
+pub(crate) struct FrozenText {
+    text: Text,
+    done_bytes: usize,
+}
+
+impl FrozenText {
+    pub(crate) fn new(text: Text) -> Self {
+        Self {
+            text,
+            done_bytes: 0,
+        }
+    }
+}
+
+impl Frozen for FrozenText {
+    fn encode_piece(
+        &mut self,
+        encoder: &mut Encoder,
+        out: &mut Vec<u8>,
+        piece_bytes: usize,
+    ) -> Result<Piece, EncodeError> {
+        let end = out.len() + piece_bytes;
+        self.done_bytes = encode_text(encoder, out, &self.text, self.done_bytes, end, piece_bytes);
+        Ok(if self.done_bytes > 0 {
+            Piece::More
+        } else {
+            Piece::Last
+        })
+    }
+}
+
+/// Appends `text` from byte `done` on, until `out` is `end` bytes long: the bytes done then,
+/// or 0 when the text is complete.
+///
+/// A text no longer than a piece is encoded at once, and compressed if the encoder does that.
+/// A longer one is written raw: compressed it would have to be in memory whole.
+fn encode_text(
+    encoder: &mut Encoder,
+    out: &mut Vec<u8>,
+    text: &Text,
+    done: usize,
+    end: usize,
+    piece_bytes: usize,
+) -> usize {
+    let bytes = text.as_bytes();
+    if done == 0 {
+        if bytes.len() <= piece_bytes {
+            encoder.string(out, bytes);
+            return 0;
+        }
+        encoder.raw_string_head(out, bytes.len() as u64);
+    }
+    let room = end.saturating_sub(out.len()).max(1);
+    let next = bytes.len().min(done + room);
+    out.extend_from_slice(&bytes[done..next]);
+    if next == bytes.len() { 0 } else { next }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdb_format::{Compression, Target};
+
+    use super::*;
+
+    fn whole(mut frozen: impl Frozen, piece_bytes: usize) -> (Vec<u8>, usize) {
+        let mut encoder = Encoder::new(Target::default(), Compression::None);
+        let mut all = Vec::new();
+        let mut pieces = 0;
+        loop {
+            let mut out = Vec::new();
+            let piece = frozen
+                .encode_piece(&mut encoder, &mut out, piece_bytes)
+                .unwrap();
+            all.extend_from_slice(&out);
+            pieces += 1;
+            if piece == Piece::Last {
+                return (all, pieces);
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_of_any_size_make_the_same_body() {
+        let text = |len: usize| Text::from(vec![b'x'; len]);
+        let items: Vec<(Text, Text)> = [(0, 1), (5, 300), (70, 0), (1000, 1000)]
+            .map(|(f, v)| (text(f), text(v)))
+            .into();
+        let elements = Arc::new(Elements::new(items));
+        let (expected, pieces) = whole(FrozenElements::new(Arc::clone(&elements)), 1 << 20);
+        assert_eq!(pieces, 1);
+        for piece_bytes in [1, 2, 7, 100, 999, 1001] {
+            let frozen = FrozenElements::new(Arc::clone(&elements));
+            let (body, pieces) = whole(frozen, piece_bytes);
+            assert_eq!(body, expected, "in pieces of {piece_bytes}");
+            assert!(pieces > 1);
+        }
+    }
+
+    #[test]
+    fn long_text_comes_in_pieces() {
+        let bytes: Vec<u8> = (0..100_000_u32).map(|i| i.to_le_bytes()[0]).collect();
+        let (body, pieces) = whole(FrozenText::new(Text::from(bytes.clone())), 1000);
+        assert!(pieces > 90);
+        assert!(body.ends_with(&bytes));
+        assert_eq!(body.len(), bytes.len() + 5);
+    }
+}

@@ -1,0 +1,91 @@
+//! Bytes: a string value, or an element of a collection.
+
+use std::fmt;
+use std::sync::Arc;
+
+use snapshot::RIDER_BYTES;
+
+/// The longest bytes that need no allocation.
+const INLINE_BYTES: usize = 22;
+
+/// Any bytes, in 24 bytes of its own: inline when short, shareable when a rider may want them.
+#[derive(Clone)]
+pub(crate) enum Text {
+    Inline { len: u8, bytes: [u8; INLINE_BYTES] },
+    Owned(Box<[u8]>),
+    Shared(Arc<[u8]>),
+}
+
+impl Text {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Inline { len, bytes } => &bytes[..usize::from(*len)],
+            Self::Owned(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+
+    /// Reads both ends of what is not inline.
+    pub(crate) fn touch(&self) -> u8 {
+        let bytes: &[u8] = match self {
+            Self::Inline { .. } => return 0,
+            Self::Owned(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        };
+        bytes.first().unwrap_or(&0) ^ bytes.last().unwrap_or(&0)
+    }
+
+    /// About the bytes of its encoded form.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        // The longest length prefix there is, so that the weight is never too small.
+        self.as_bytes().len() + 9
+    }
+}
+
+impl From<&[u8]> for Text {
+    fn from(input: &[u8]) -> Self {
+        match u8::try_from(input.len()) {
+            Ok(len) if input.len() <= INLINE_BYTES => {
+                let mut bytes = [0; INLINE_BYTES];
+                bytes[..input.len()].copy_from_slice(input);
+                Self::Inline { len, bytes }
+            }
+            _ if input.len() > RIDER_BYTES => Self::Shared(Arc::from(input)),
+            _ => Self::Owned(Box::from(input)),
+        }
+    }
+}
+
+impl From<Vec<u8>> for Text {
+    fn from(input: Vec<u8>) -> Self {
+        if input.len() <= INLINE_BYTES || input.len() > RIDER_BYTES {
+            Self::from(input.as_slice())
+        } else {
+            Self::Owned(input.into_boxed_slice())
+        }
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text({})", self.as_bytes().escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_length_around_the_bounds_keeps_its_bytes() {
+        let around = |bound: usize| bound - 1..=bound + 1;
+        for len in (0..3)
+            .chain(around(INLINE_BYTES))
+            .chain(around(RIDER_BYTES))
+        {
+            let bytes: Vec<u8> = (0..len).map(|i| i.to_le_bytes()[0]).collect();
+            assert_eq!(Text::from(bytes.as_slice()).as_bytes(), bytes);
+            assert_eq!(Text::from(bytes.clone()).as_bytes(), bytes);
+        }
+    }
+}
