@@ -233,10 +233,10 @@ mod tests {
         let (from, taken) = (folder.path().join("from"), folder.path().join("taken"));
         fs::create_dir(&from).unwrap();
         let pin = &PINS[3];
-        program::write_script(
-            &from.join("valkey-server"),
-            "echo Valkey server v=9.1.2 sha=0",
-        );
+        let server = from.join("valkey-server");
+        program::write_script(&server, "echo Valkey server v=9.1.2 sha=0");
+        // As a zip file leaves it.
+        fs::set_permissions(&server, fs::Permissions::from_mode(0o644)).unwrap();
         pin.take(&from, &taken).unwrap();
         assert_eq!(pin.check(&taken).unwrap(), "Valkey server v=9.1.2 sha=0");
         assert!(taken.join("valkey-check-rdb").is_file());
