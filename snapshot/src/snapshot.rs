@@ -111,11 +111,11 @@ impl Snapshot {
         path: impl AsRef<Path>,
     ) -> Result<Handle, SnapshotError> {
         let path = path.as_ref();
+        let writer = self.file.create(path)?;
         // What a killed process left of an earlier attempt only takes room.
         if let Err(error) = aligned_io::remove_leftovers(path) {
             tracing::warn!(path = %path.display(), %error, "leftovers stay");
         }
-        let writer = self.file.create(path)?;
         self.start(shards, Box::new(writer))
     }
 

@@ -147,8 +147,10 @@ fn seeds(default: u64) -> std::ops::Range<u64> {
             .ok()
             .map(|text: String| text.parse::<u64>().unwrap())
     };
-    let first = number("FORKLESS_SIM_SEED").unwrap_or(1);
-    first..first + number("FORKLESS_SIM_SEEDS").unwrap_or(default)
+    let first = number("FORKLESS_SIM_SEED");
+    let count = number("FORKLESS_SIM_SEEDS").unwrap_or(first.map_or(default, |_| 1));
+    let first = first.unwrap_or(1);
+    first..first + count
 }
 
 #[cfg(not(planted))]

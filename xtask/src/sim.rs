@@ -1,16 +1,16 @@
-//! `cargo xtask sim`: the whole snapshot under one seeded scheduler, by the million.
+//! `cargo xtask sim`: short seeded runs of the whole snapshot, as many as you like.
 
 use crate::failure::Failure;
 use crate::step::{self, Needs, Step, Work};
 use crate::workspace::Workspace;
 
-/// Run the simulation of `snapshot`: many seeds, or one again.
+/// Compare snapshots with the state at their cut in seeded runs: many seeds, or one again.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// How many seeds to try; the test's own default otherwise.
-    #[arg(long, conflicts_with = "seed")]
+    /// How many seeds to try [default: the test's own number, or 1 with --seed].
+    #[arg(long)]
     seeds: Option<u64>,
-    /// Run this one seed, as a failure printed it.
+    /// The first seed, as a failure printed it [default: 1].
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Options {
 /// [`Failure::Counted`] when a seed fails; the test prints which.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failure> {
     let mut cargo = workspace.cargo(&["test", "--release", "--package", "snapshot"]);
-    cargo.args(["--test", "simulation", "--", "--nocapture"]);
+    cargo.args(["--test", "consistency", "--", "--nocapture"]);
     if let Some(seeds) = options.seeds {
         cargo.env("FORKLESS_SIM_SEEDS", seeds.to_string());
     }
