@@ -12,7 +12,7 @@ use crate::rider::Rider;
 pub(crate) const BLOB_BYTES: usize = 128 << 10;
 
 /// What a blob's buffer has room for at first: a blob and the bucket that fills it.
-const BUFFER_BYTES: usize = BLOB_BYTES + (32 << 10);
+pub(crate) const BUFFER_BYTES: usize = BLOB_BYTES + (32 << 10);
 
 /// A buffer that grew beyond this is given back to the system, not to the pool.
 const KEPT_BYTES_MAX: usize = 2 * BUFFER_BYTES;
@@ -42,9 +42,19 @@ impl Blob {
         }
     }
 
+    /// What stands in for a blob that is just being sent; it holds no memory.
+    pub(crate) fn hollow() -> Self {
+        Self::with_buffer(Vec::new())
+    }
+
     pub(crate) fn add_rider(&mut self, rider: Rider) {
-        self.riders_weight_bytes += rider.weight_bytes;
+        self.riders_weight_bytes += rider.weight_bytes + rider.key.as_bytes().len();
         self.riders.push(rider);
+    }
+
+    /// Encoded bytes and what the riders keep alive.
+    pub(crate) fn load_bytes(&self) -> usize {
+        self.bytes.len() + self.riders_weight_bytes
     }
 
     /// Computes the checksum of `bytes`, on the shard's thread, where there are many.

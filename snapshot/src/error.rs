@@ -8,7 +8,8 @@ use shard_runtime::ShardError;
 
 use crate::key::Key;
 
-/// Why a snapshot was not taken. Nothing is then left under its final name.
+/// Why a snapshot was not taken. Nothing is then left under its final name, but for the one
+/// exception that [`Handle::wait`](crate::Handle::wait) names.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotError {

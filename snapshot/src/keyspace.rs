@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::task::Waker;
 
-use dash_table::{Bucket, Cut, DashTable, Observer};
+use dash_table::{Bucket, Cursor, Cut, DashTable, Observer, Traversal};
 
 use crate::key::Key;
-use crate::producer::Producer;
+use crate::producer::{Caller, Producer};
 use crate::value::Value;
 
 /// The table of one database: keys to values, observed by the snapshots under way.
@@ -109,6 +110,23 @@ impl<V: Value> Keyspace<V> {
             .retain(|(open, _)| *open != cut);
     }
 
+    /// Makes room for a bucket of database `number` with every producer that could be given
+    /// it, without waiting. If one has none, `waker` is woken when another try is worth it.
+    pub(crate) fn make_room(&mut self, number: u32, waker: &Waker) -> bool {
+        let hook = self.database(number).observer();
+        let mut producers = hook.producers.iter();
+        producers.all(|(_, producer)| producer.borrow_mut().make_room(waker))
+    }
+
+    /// Delivers the next bucket of database `number` if it is pending.
+    pub(crate) fn traverse(&mut self, number: u32, cut: Cut, cursor: &mut Cursor) -> Traversal {
+        let table = self.database(number);
+        table.observer_mut().caller = Caller::Traversal;
+        let traversal = table.traverse(cut, cursor, 1);
+        table.observer_mut().caller = Caller::Write;
+        traversal
+    }
+
     /// Plants `bug` in the table of database `number`.
     #[cfg(planted)]
     pub fn plant(&mut self, number: u32, bug: dash_table::Bug) {
@@ -126,6 +144,7 @@ impl<V: Value> Default for Keyspace<V> {
 #[derive(Debug)]
 pub struct Hook {
     database: u32,
+    caller: Caller,
     // Oldest cut first, one entry for each cut open in this table; seldom more than one.
     producers: Vec<(Cut, Rc<RefCell<Producer>>)>,
 }
@@ -134,6 +153,7 @@ impl Hook {
     fn new(database: u32) -> Self {
         Self {
             database,
+            caller: Caller::Write,
             producers: Vec::new(),
         }
     }
@@ -141,9 +161,10 @@ impl Hook {
 
 impl<V: Value> Observer<Key, V> for Hook {
     fn deliver(&mut self, cut: Cut, bucket: Bucket<'_, Key, V>) {
-        let Some((_, producer)) = self.producers.iter().find(|(open, _)| *open == cut) else {
-            unreachable!("every open cut has a producer");
-        };
-        producer.borrow_mut().deliver(self.database, bucket);
+        // A cut without a producer is no snapshot's: somebody opened it on the table itself.
+        if let Some((_, producer)) = self.producers.iter().find(|(open, _)| *open == cut) {
+            let mut producer = producer.borrow_mut();
+            producer.deliver(self.caller, self.database, bucket);
+        }
     }
 }

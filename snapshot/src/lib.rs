@@ -50,6 +50,8 @@ pub use crate::keyspace::{Hook, Keyspace, Store, Table};
 pub use crate::load::{LoadReport, load};
 pub use crate::progress::{Phase, Progress};
 pub use crate::rider::RIDER_BYTES;
+#[cfg(planted)]
+pub use crate::snapshot::Bug;
 pub use crate::snapshot::{Handle, Report, Snapshot};
 pub use crate::value::{FromRdb, Frozen, Piece, Value};
 

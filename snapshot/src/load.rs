@@ -148,21 +148,23 @@ impl OpenKey {
         self,
         loader: &mut Loader<'_, impl Store<Value = V>>,
     ) -> Result<(), LoadError> {
-        let unsupported = LoadError::UnsupportedType {
-            database: loader.database,
-            key: self.key.clone(),
+        let unsupported = |key, database| LoadError::UnsupportedType {
+            database,
+            key,
             type_name: self.type_name,
             offset: self.offset,
         };
         match self.value {
             Collected::Sent => Ok(()),
-            Collected::Unknown => Err(unsupported),
+            Collected::Unknown => Err(unsupported(self.key, loader.database)),
             Collected::Elements(_) if self.elements == 0 => {
                 loader.report.empty += 1;
                 Ok(())
             }
             Collected::Elements(owned) => {
-                let value = V::from_rdb(owned, self.expire_at_ms).map_err(|_| unsupported)?;
+                let Ok(value) = V::from_rdb(owned, self.expire_at_ms) else {
+                    return Err(unsupported(self.key, loader.database));
+                };
                 loader.push(Loaded {
                     key: self.key,
                     value,

@@ -16,12 +16,18 @@ use crate::progress::Shared;
 use crate::rider::{RIDER_BYTES, Rider};
 use crate::value::Value;
 
-/// How far a write may fill the blob beyond [`BLOB_BYTES`] before it waits for the sink.
-///
-/// More than the largest bucket (14 entries of at most [`RIDER_BYTES`] and their keys, as
-/// long as keys are short), so that the traversal, which never starts a bucket on a full blob,
-/// never waits here either.
-pub(crate) const OVERFILL_BYTES: usize = 256 << 10;
+/// A write that leaves more than this in a blob which finds no room waits for the sink: encoded
+/// bytes and what riders keep alive, together.
+const OVERFULL_BYTES: usize = BLOB_BYTES + (256 << 10);
+
+/// On whose behalf a bucket is delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// A write is about to change it. It cannot be put off, so it may have to wait.
+    Write,
+    /// The traversal has come to it. It made room before, and never waits.
+    Traversal,
+}
 
 /// What one shard feeds to one snapshot: its own encoder, its own memory sink.
 ///
@@ -35,8 +41,6 @@ pub(crate) struct Producer {
     blob: Blob,
     // The database that an entry appended to `blob.bytes` would fall into.
     selected: Option<u32>,
-    // Wakes the traversal; a write that finds the channel full asks on its behalf.
-    traversal: Waker,
     shared: Arc<Shared>,
 }
 
@@ -54,16 +58,20 @@ impl Producer {
             pool,
             blob,
             selected: None,
-            traversal: Waker::noop().clone(),
             shared,
         }
     }
 
     /// Encodes the entries of `bucket`, and sends the blob when it is large enough.
     ///
-    /// Waits for the sink only when the byte budget of the channel is spent *and* the blob is
-    /// overfull; the traversal never gets there, see [`flush`](Self::flush).
-    pub(crate) fn deliver<V: Value>(&mut self, database: u32, bucket: Bucket<'_, Key, V>) {
+    /// A write waits for the sink when the byte budget of the channel is spent *and* the blob
+    /// is overfull.
+    pub(crate) fn deliver<V: Value>(
+        &mut self,
+        caller: Caller,
+        database: u32,
+        bucket: Bucket<'_, Key, V>,
+    ) {
         if self.sender.is_none() {
             return;
         }
@@ -75,7 +83,10 @@ impl Producer {
                 return;
             }
         }
-        if self.is_full() && !self.flush() && self.blob.bytes.len() >= BLOB_BYTES + OVERFILL_BYTES {
+        if self.make_room(Waker::noop()) || caller == Caller::Traversal {
+            return;
+        }
+        if self.blob.load_bytes() > OVERFULL_BYTES {
             self.send_and_wait();
         }
     }
@@ -108,25 +119,21 @@ impl Producer {
         value.encode(&mut self.encoder, out)
     }
 
-    /// Whether the blob is large enough to be sent; no bucket should be added before.
-    pub(crate) fn is_full(&self) -> bool {
-        self.blob.bytes.len() >= BLOB_BYTES || !self.blob.riders.is_empty()
-    }
-
     /// Whether the snapshot has failed, so that nothing need be delivered any more.
     pub(crate) fn is_over(&self) -> bool {
         self.sender.as_ref().is_none_or(Sender::is_cancelled)
     }
 
-    /// Has `waker` woken when a full channel has room again.
-    pub(crate) fn set_traversal(&mut self, waker: &Waker) {
-        self.traversal.clone_from(waker);
+    /// Sends the blob if it is large enough, without waiting. Returns whether another bucket
+    /// may be added; if not, `waker` is woken when another try is worth it.
+    pub(crate) fn make_room(&mut self, waker: &Waker) -> bool {
+        let is_full = self.blob.bytes.len() >= BLOB_BYTES || !self.blob.riders.is_empty();
+        !is_full || self.flush(waker)
     }
 
-    /// Sends the blob if the channel has room for it, without waiting.
-    ///
-    /// Returns whether the blob is out of the way; if not, the traversal will be woken.
-    pub(crate) fn flush(&mut self) -> bool {
+    /// Sends the blob, without waiting. Returns whether it is out of the way; if not, `waker`
+    /// is woken when another try is worth it.
+    pub(crate) fn flush(&mut self, waker: &Waker) -> bool {
         let Some(sender) = &self.sender else {
             return true;
         };
@@ -134,16 +141,17 @@ impl Producer {
             return true;
         }
         self.blob.seal();
-        let blob = std::mem::replace(&mut self.blob, self.pool.blob());
+        let blob = std::mem::replace(&mut self.blob, Blob::hollow());
         let keys = blob.keys;
-        match sender.try_send(blob, &self.traversal) {
+        match sender.try_send(blob, waker) {
             Ok(()) => {
+                self.blob = self.pool.blob();
                 self.selected = None;
                 self.shared.count_keys(keys);
                 true
             }
             Err(TrySendError::Full(blob)) => {
-                self.pool.recycle(std::mem::replace(&mut self.blob, blob));
+                self.blob = blob;
                 false
             }
             Err(_) => {

@@ -8,12 +8,11 @@ use aligned_io::{Published, WriterOptions};
 use rdb_format::{Compression, Encoder, Target};
 use shard_runtime::{ChannelConfig, Monitor, Receiver, ShardSet, Worker, channel, spawn_named};
 
-use crate::blob::{BLOB_BYTES, Blob, BlobPool};
+use crate::blob::{BUFFER_BYTES, Blob, BlobPool};
 use crate::cut::{self, ProducerParts};
 use crate::destination::{Destination, Stream};
 use crate::error::SnapshotError;
 use crate::keyspace::Store;
-use crate::producer::OVERFILL_BYTES;
 use crate::progress::{Phase, Progress, Shared};
 use crate::rider::PIECE_BYTES;
 use crate::save::{Body, Head, SaveBody};
@@ -39,6 +38,16 @@ pub struct Snapshot {
     cut_deadline: Duration,
     functions: Vec<Vec<u8>>,
     file: WriterOptions,
+    #[cfg(planted)]
+    bug: Option<Bug>,
+}
+
+/// A bug to take a snapshot with, for the tests that must find it.
+#[cfg(planted)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// Each shard is cut when it comes to it, and not all at one moment.
+    CutShardByShard,
 }
 
 impl Snapshot {
@@ -52,7 +61,17 @@ impl Snapshot {
             cut_deadline: Duration::from_secs(5),
             functions: Vec::new(),
             file: WriterOptions::default(),
+            #[cfg(planted)]
+            bug: None,
         }
+    }
+
+    /// Takes the snapshot with `bug`.
+    #[cfg(planted)]
+    #[must_use]
+    pub fn plant(mut self, bug: Bug) -> Self {
+        self.bug = Some(bug);
+        self
     }
 
     /// Which servers are to read the file.
@@ -111,11 +130,11 @@ impl Snapshot {
         path: impl AsRef<Path>,
     ) -> Result<Handle, SnapshotError> {
         let path = path.as_ref();
-        let writer = self.file.create(path)?;
         // What a killed process left of an earlier attempt only takes room.
         if let Err(error) = aligned_io::remove_leftovers(path) {
-            tracing::warn!(path = %path.display(), %error, "leftovers stay");
+            tracing::debug!(path = %path.display(), %error, "leftovers stay");
         }
+        let writer = self.file.create(path)?;
         self.start(shards, Box::new(writer))
     }
 
@@ -153,6 +172,12 @@ impl Snapshot {
             shared: Arc::clone(&shared),
         };
         let started = Instant::now();
+        #[cfg(planted)]
+        let sizes = match self.bug {
+            Some(Bug::CutShardByShard) => cut::open_shard_by_shard(shards, &parts)?,
+            None => cut::open(shards, parts, self.cut_deadline)?,
+        };
+        #[cfg(not(planted))]
         let sizes = cut::open(shards, parts, self.cut_deadline)?;
         let cut_pause = started.elapsed();
         shared.set_keys_total(sizes.total());
@@ -170,7 +195,11 @@ impl Snapshot {
             started,
             cut_pause,
         };
-        let worker = spawn_named("snapshot-sink", move || sink.run());
+        let over = OverOnDrop(Arc::clone(&shared));
+        let worker = spawn_named("snapshot-sink", move || {
+            let _over = over;
+            sink.run()
+        });
         Ok(Handle {
             worker,
             monitor,
@@ -187,7 +216,8 @@ impl Default for Snapshot {
 
 /// What a snapshot takes beside its budget, at most, in bytes.
 fn fixed_bytes(shards: usize, pool: &BlobPool, file: &WriterOptions) -> usize {
-    let producers = shards * (BLOB_BYTES + OVERFILL_BYTES);
+    // A bucket of the largest values that do not ride makes a buffer grow twice.
+    let producers = shards * 4 * BUFFER_BYTES;
     producers + pool.capacity_bytes() + 2 * PIECE_BYTES + file.block_bytes * file.depth
 }
 
@@ -217,7 +247,7 @@ impl Handle {
     /// Gives up: shards stop delivering, the file does not appear.
     ///
     /// [`wait`](Self::wait) then says [`SnapshotError::Cancelled`], unless the snapshot had
-    /// failed or come to its end before.
+    /// failed before, or come to [`Phase::Publishing`]: then it is too late.
     pub fn cancel(&self) {
         self.shared.fail(SnapshotError::Cancelled);
         self.monitor.cancel("the snapshot was cancelled");
@@ -228,7 +258,8 @@ impl Handle {
     /// # Errors
     ///
     /// The first thing that went wrong. Nothing is then left under the file's name but what
-    /// was there before.
+    /// was there before; with one exception: when the file is whole, synced and renamed, and
+    /// the sync of its folder fails, it stays.
     pub fn wait(self) -> Result<Report, SnapshotError> {
         self.worker
             .join()
@@ -262,6 +293,15 @@ pub struct Report {
     pub file: Option<Published>,
 }
 
+/// Says that the snapshot is over, however the sink's thread ends, and if it never starts.
+struct OverOnDrop(Arc<Shared>);
+
+impl Drop for OverOnDrop {
+    fn drop(&mut self) {
+        self.0.set_phase(Phase::Over);
+    }
+}
+
 /// Everything the sink's thread owns.
 struct Sink {
     encoder: Encoder,
@@ -277,15 +317,12 @@ struct Sink {
 
 impl Sink {
     fn run(mut self) -> Result<Report, SnapshotError> {
-        let shared = Arc::clone(&self.shared);
         let written = self.write();
         if written.is_err() {
             // Whatever the shards still want to send is in vain.
             self.receiver.cancel("the sink failed");
         }
-        let outcome = written.and_then(|body| self.publish(&body));
-        shared.set_phase(Phase::Over);
-        outcome
+        written.and_then(|body| self.publish(&body))
     }
 
     fn write(&mut self) -> Result<Body, SnapshotError> {
@@ -298,6 +335,9 @@ impl Sink {
     }
 
     fn publish(self, body: &Body) -> Result<Report, SnapshotError> {
+        if let Some(failure) = self.shared.take_failure() {
+            return Err(failure);
+        }
         self.shared.set_phase(Phase::Publishing);
         let written = Instant::now();
         let file = self.destination.publish()?;

@@ -11,7 +11,7 @@ use crate::error::SnapshotError;
 use crate::keyspace::Store;
 use crate::producer::Producer;
 
-/// Buckets between two looks at the clock: about a microsecond of work.
+/// Buckets between two looks at the clock: about two microseconds of work with small values.
 const BUCKETS_PER_LOOK: usize = 4;
 
 /// Delivers every bucket of a shard that is pending for one snapshot, slice by slice.
@@ -38,6 +38,17 @@ impl Traversal {
         }
     }
 
+    /// Sends what is left, and closes this shard's end of the channel.
+    fn finish(&mut self, waker: &Waker) -> Step {
+        let mut producer = self.producer.borrow_mut();
+        if !producer.flush(waker) {
+            return Step::Wait;
+        }
+        producer.finish();
+        self.finished = true;
+        Step::Done
+    }
+
     fn give_up<S: Store>(&mut self, state: &mut S) -> Step {
         for (number, cut) in self.cuts.drain(..) {
             state.keyspace().close(number, cut);
@@ -50,27 +61,19 @@ impl Traversal {
 impl<S: Store> Task<S> for Traversal {
     fn step(&mut self, shard: &mut Shard<S>, budget: &Budget, waker: &Waker) -> Step {
         let state = shard.state();
-        self.producer.borrow_mut().set_traversal(waker);
         loop {
-            {
-                let mut producer = self.producer.borrow_mut();
-                if producer.is_over() {
-                    drop(producer);
-                    return self.give_up(state);
-                }
-                if (producer.is_full() || self.cuts.is_empty()) && !producer.flush() {
+            if self.producer.borrow().is_over() {
+                return self.give_up(state);
+            }
+            for _ in 0..BUCKETS_PER_LOOK {
+                let Some(&(number, cut)) = self.cuts.last() else {
+                    return self.finish(waker);
+                };
+                let keyspace = state.keyspace();
+                if !keyspace.make_room(number, waker) {
                     return Step::Wait;
                 }
-                if self.cuts.is_empty() {
-                    producer.finish();
-                    self.finished = true;
-                    return Step::Done;
-                }
-            }
-            if let Some(&(number, cut)) = self.cuts.last() {
-                let keyspace = state.keyspace();
-                let table = keyspace.database(number);
-                if table.traverse(cut, &mut self.cursor, BUCKETS_PER_LOOK) == Progress::Done {
+                if keyspace.traverse(number, cut, &mut self.cursor) == Progress::Done {
                     keyspace.close(number, cut);
                     self.cuts.pop();
                     self.cursor = Cursor::start();

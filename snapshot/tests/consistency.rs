@@ -8,7 +8,7 @@ mod tiny_store;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shard_runtime::{ShardSet, ShardSetConfig, Worker, spawn_named};
+use shard_runtime::{Shard, ShardSet, ShardSetConfig, Worker, spawn_named};
 use snapshot::Snapshot;
 
 use crate::tiny_store::{Memory, TinyStore, decode, difference, shard_of, state_at_cut};
@@ -140,6 +140,36 @@ fn run(seed: u64, prepare: impl Fn(&mut TinyStore) + Copy + Send + 'static) -> R
     Ok(())
 }
 
+/// One writer sets numbered keys on all shards in turn, each acknowledged before the next; so
+/// at any one moment the numbers up to some are there, and none above. Says what is torn.
+fn run_in_turns(seed: u64, snapshot: Snapshot) -> Result<(), String> {
+    let random = &mut Random(seed);
+    let shards = start(random);
+    let writer = {
+        let shards = Arc::clone(&shards);
+        spawn_named("writer", move || {
+            for number in 0..300_u32 {
+                let key = number.to_string().into_bytes();
+                let shard = shard_of(&shards, &key);
+                let set = move |shard: &mut Shard<TinyStore>| shard.state().set(0, &key, b"");
+                shards.call(shard, set).unwrap();
+            }
+        })
+    };
+    let memory = Memory::default();
+    std::thread::sleep(Duration::from_micros(random.pick(&[0, 200, 1000])));
+    let handle = snapshot.to_writer(&shards, memory.clone()).unwrap();
+    writer.join().unwrap();
+    handle.wait().map_err(|error| error.to_string())?;
+    let found = decode(&memory.take())?;
+    for number in 0..found.len() {
+        if !found.contains_key(&(0, number.to_string().into_bytes())) {
+            return Err(format!("{} keys, and {number} is missing", found.len()));
+        }
+    }
+    Ok(())
+}
+
 /// Seeds to run: `FORKLESS_SIM_SEEDS` of them from `FORKLESS_SIM_SEED` on, if these are set.
 fn seeds(default: u64) -> std::ops::Range<u64> {
     let number = |name| {
@@ -158,6 +188,16 @@ fn seeds(default: u64) -> std::ops::Range<u64> {
 fn snapshot_equals_the_state_at_the_cut() {
     for seed in seeds(3000) {
         if let Err(error) = run(seed, |_| {}) {
+            panic!("seed {seed}: {error}");
+        }
+    }
+}
+
+#[cfg(not(planted))]
+#[test]
+fn cut_is_one_moment_across_shards() {
+    for seed in seeds(500) {
+        if let Err(error) = run_in_turns(seed, Snapshot::new()) {
             panic!("seed {seed}: {error}");
         }
     }
@@ -191,6 +231,13 @@ mod planted {
     #[test]
     fn delivery_skipped_on_split_is_found() {
         is_found(Bug::SkipDeliveryOnSplit);
+    }
+
+    #[test]
+    fn cut_shard_by_shard_is_found() {
+        let torn = || Snapshot::new().plant(snapshot::Bug::CutShardByShard);
+        let found = seeds(500).find(|&seed| run_in_turns(seed, torn()).is_err());
+        println!("a torn cut is found by seed {:?}", found.unwrap());
     }
 
     #[test]

@@ -105,28 +105,93 @@ fn cancelled_snapshot_says_so_and_leaves_nothing_behind() {
     next_snapshot_is_exact(&shards, 1);
 }
 
-#[test]
-fn writes_go_on_while_the_sink_hangs() {
-    let shards = filled(3000, 1000);
+/// Takes a snapshot into a sink that hangs, overwrites `writes` of the keys, lets the sink go
+/// on, and returns how many bytes of its budget the snapshot used.
+fn used_with_hanging_sink(value_bytes: usize, writes: usize, budget_bytes: usize) -> usize {
+    let shards = filled(1000, value_bytes);
     let (open, gate) = mpsc::channel();
     let handle = Snapshot::new()
-        .budget_bytes(4 << 20)
+        .budget_bytes(budget_bytes)
         .to_writer(&shards, Gate(gate))
         .unwrap();
-    // The traversal may fill a quarter of the budget; the rest has room for all the buckets
-    // that these writes deliver.
-    for number in 0..100 {
+    for number in 0..writes {
         set(&shards, number, 500);
     }
     for shard in 0..2 {
+        // Answered while the sink hangs: nothing on the shard waits for it.
         shards.call(shard, |_| ()).unwrap();
     }
     assert_eq!(handle.progress().phase, Phase::Writing);
-    assert!(handle.progress().budget_bytes_used <= 4 << 20);
     drop(open);
     let report = handle.wait().unwrap();
-    assert_eq!(report.keys, 3000);
-    assert!(report.budget_bytes_used <= 4 << 20, "{report:?}");
+    assert_eq!(report.keys, 1000);
+    assert!(report.budget_bytes_used <= budget_bytes, "{report:?}");
+    report.budget_bytes_used
+}
+
+#[test]
+fn writes_go_on_while_the_sink_hangs() {
+    // The traversal fills a quarter of the budget; the rest has room for what writes deliver.
+    used_with_hanging_sink(1000, 100, 4 << 20);
+}
+
+#[test]
+fn traversal_never_holds_a_shard_and_leaves_writes_their_share() {
+    // The heaviest values that do not ride: few buckets fill the traversal's quarter.
+    for budget_bytes in [1 << 20, 4 << 20] {
+        let used = used_with_hanging_sink(16_000, 0, budget_bytes);
+        // The blob in the sink's hand passes alone when it is the first.
+        assert!(
+            used <= budget_bytes / 4 + (640 << 10),
+            "{used} of {budget_bytes}"
+        );
+    }
+}
+
+#[test]
+fn riders_count_against_the_budget() {
+    let shards = filled(300, 100_000);
+    let (open, gate) = mpsc::channel();
+    let budget_bytes = 4 << 20;
+    let handle = Snapshot::new()
+        .budget_bytes(budget_bytes)
+        .to_writer(&shards, Gate(gate))
+        .unwrap();
+    // More than the budget holds, so these writes wait until the sink goes on.
+    for number in 0..300 {
+        set(&shards, number, 10);
+    }
+    drop(open);
+    let report = handle.wait().unwrap();
+    assert_eq!((report.keys, report.riders), (300, 300));
+    // One bucket of them may pass alone.
+    assert!(
+        report.budget_bytes_used <= budget_bytes + 14 * 101_000,
+        "{report:?}"
+    );
+}
+
+/// Panics when it is written to.
+struct Panicking;
+
+impl Write for Panicking {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        panic!("on purpose")
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn sink_that_panics_is_over_and_says_so() {
+    let shards = filled(100, 10);
+    let handle = Snapshot::new().to_writer(&shards, Panicking).unwrap();
+    while !handle.wait_timeout(Duration::from_secs(1)) {}
+    let error = handle.wait().unwrap_err();
+    assert!(matches!(error, SnapshotError::Sink { .. }), "{error:?}");
+    next_snapshot_is_exact(&shards, 1);
 }
 
 #[test]

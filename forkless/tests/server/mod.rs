@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::{Client, Connection, FromRedisValue};
@@ -20,8 +21,11 @@ impl Server {
     /// Starts a server that loads `folder/file`, if it is there.
     pub(crate) fn start(folder: &Path, file: &str) -> Self {
         // Sockets have short names, and folders of tests may not.
-        let socket =
-            std::env::temp_dir().join(format!("forkless-{}-{file}.socket", std::process::id()));
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        // Relaxed: only the number matters, and that it is another each time.
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("forkless-{}-{number}.socket", std::process::id());
+        let socket = std::env::temp_dir().join(name);
         let child = Command::new("redis-server")
             .args([
                 "--port",
