@@ -13,7 +13,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum WriteError {
     /// The path ends in no file name (`/`, `..`, the empty path).
-    #[error("{} names no file", path.display())]
+    #[error("{}: names no file", path.display())]
     NoFileName {
         /// The final path as it was given.
         path: PathBuf,
@@ -39,7 +39,7 @@ pub enum WriteError {
         alignment: usize,
     },
     /// The file system or the user's quota is full.
-    #[error("no space for {needed} bytes of {}{}", path.display(), Available(*available))]
+    #[error("{}: no space for {needed} bytes{}", path.display(), Available(*available))]
     NoSpace {
         /// The final path.
         path: PathBuf,
@@ -51,7 +51,7 @@ pub enum WriteError {
         source: io::Error,
     },
     /// The operating system refused an operation.
-    #[error("{operation} failed for {}", path.display())]
+    #[error("{}: {operation} failed", path.display())]
     Io {
         /// What was tried, with the offset where it has one.
         operation: Operation,
@@ -61,7 +61,7 @@ pub enum WriteError {
         source: io::Error,
     },
     /// An earlier call on this writer failed; nothing written through it can be published.
-    #[error("an earlier write to {} failed", path.display())]
+    #[error("{}: an earlier write failed", path.display())]
     Poisoned {
         /// The final path.
         path: PathBuf,
@@ -186,7 +186,7 @@ mod tests {
     fn message_names_operation_offset_and_file() {
         assert_eq!(
             interrupted().to_string(),
-            "writing at byte 8192 failed for dump.rdb"
+            "dump.rdb: writing at byte 8192 failed"
         );
     }
 
@@ -210,8 +210,8 @@ mod tests {
         };
         assert_eq!(
             full(Some(3)).to_string(),
-            "no space for 10 bytes of d, 3 available"
+            "d: no space for 10 bytes, 3 available"
         );
-        assert_eq!(full(None).to_string(), "no space for 10 bytes of d");
+        assert_eq!(full(None).to_string(), "d: no space for 10 bytes");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process;
 use std::thread;
@@ -92,6 +93,12 @@ fn remove_if_stale(path: &Path, process: u32) -> io::Result<bool> {
             // taken, or the file gone, takes another name. Or no locks here, and a dead writer.
             Ok(()) | Err(_) => break,
         }
+    }
+    // Between opening and locking its writer may have published it, and another one may have
+    // taken the name.
+    let (locked, named) = (file.metadata()?, fs::symlink_metadata(path)?);
+    if (locked.dev(), locked.ino()) != (named.dev(), named.ino()) {
+        return Ok(false);
     }
     fs::remove_file(path)?;
     Ok(true)

@@ -12,6 +12,9 @@ use rdb_format::{Compression, Family, Target};
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Log to stderr what is done, and what had to be done without.
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Subcommand)]

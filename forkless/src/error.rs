@@ -1,8 +1,9 @@
 //! Why a command failed.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use aligned_io::WriteError;
 use rdb_format::DecodeError;
 use shard_runtime::ShardError;
 use snapshot::{LoadError, SnapshotError};
@@ -18,6 +19,9 @@ pub(crate) enum CommandError {
     Decode { path: PathBuf, source: DecodeError },
     #[error("{}", path.display())]
     Load { path: PathBuf, source: LoadError },
+    /// The file's own errors name it.
+    #[error(transparent)]
+    File(WriteError),
     #[error("{}", path.display())]
     Save {
         path: PathBuf,
@@ -45,4 +49,17 @@ pub(crate) enum CommandError {
     Shards(#[from] ShardError),
     #[error("cannot write the results")]
     Stdout(#[from] io::Error),
+}
+
+impl CommandError {
+    /// What a failed snapshot into `path` means.
+    pub(crate) fn save(path: &Path, error: SnapshotError) -> Self {
+        match error {
+            SnapshotError::File(error) => Self::File(error),
+            source => Self::Save {
+                path: path.to_owned(),
+                source,
+            },
+        }
+    }
 }

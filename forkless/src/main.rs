@@ -13,6 +13,7 @@ mod output;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::arguments::Arguments;
 use crate::output::Output;
@@ -23,7 +24,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // An error is said on one line, by us; what led to it is for those who ask.
+    let level = if arguments.verbose {
+        LevelFilter::DEBUG
+    } else {
+        LevelFilter::ERROR
+    };
     tracing_subscriber::fmt()
+        .with_max_level(level)
         .with_writer(std::io::stderr)
         .without_time()
         .init();

@@ -145,6 +145,14 @@ fn folder_that_is_not_there_is_named() {
 }
 
 #[test]
+fn folder_that_takes_no_files_is_named() {
+    let folder = folder_with(&file(10));
+    // Not even root can make a file there.
+    let line = line_of_failure(folder.path(), &save(folder.path(), "/proc/out.rdb"));
+    assert!(line.starts_with("/proc/out.rdb: "), "{line}");
+}
+
+#[test]
 fn file_of_before_stays_when_the_save_fails() {
     let folder = folder_with(b"no RDB file");
     fs::write(folder.path().join("out.rdb"), b"of before").unwrap();

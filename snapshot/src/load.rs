@@ -36,6 +36,9 @@ pub struct LoadReport {
 
 /// Reads a whole RDB stream into the shards, each key to [`shard_hash`]'s shard.
 ///
+/// What is on its way to a shard is bounded by its mailbox: a message is a batch of up to
+/// 256 KiB, or one larger value.
+///
 /// Keys that have expired are loaded like others: what they were worth is the store's
 /// decision. Checksum and structure are verified on the way; sizes in the file are hints and
 /// never allocations.

@@ -15,7 +15,8 @@ pub trait Value: Sized + Send + 'static {
     /// When the key expires, in milliseconds since 1970; `None` if it never does.
     fn expire_at_ms(&self) -> Option<i64>;
 
-    /// About how many bytes the encoded body takes.
+    /// About how many bytes the encoded body takes, or the value keeps in memory, whichever is
+    /// more: the one bounds the work on the shard, the other what a frozen view holds.
     ///
     /// Must be O(1): it is asked for every entry of a bucket that is delivered.
     fn weight_bytes(&self) -> usize;

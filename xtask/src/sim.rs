@@ -10,7 +10,8 @@ pub(crate) struct Options {
     /// How many seeds to try [default: the test's own number, or 1 with --seed].
     #[arg(long)]
     seeds: Option<u64>,
-    /// The first seed, as a failure printed it [default: 1].
+    /// The first seed [default: 1]. A seed fixes what is written, not how threads take turns: a
+    /// failure may need several runs to come again.
     #[arg(long)]
     seed: Option<u64>,
 }

@@ -1,6 +1,7 @@
 //! `save`: a file into shards, and out again through the whole pipeline.
 
 use std::fs::File;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aligned_io::WriterOptions;
@@ -9,7 +10,7 @@ use serde_json::json;
 use shard_runtime::{ShardSet, ShardSetConfig};
 use snapshot::{Handle, Keyspace, LoadReport, Report, Snapshot};
 
-use crate::arguments::{self, Save};
+use crate::arguments::{self, Compress, Save};
 use crate::error::CommandError;
 use crate::object::Object;
 use crate::output::{self, Output};
@@ -18,11 +19,13 @@ use crate::output::{self, Output};
 const BAR_STEP: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandError> {
-    let shards = ShardSetConfig {
+    let config = ShardSetConfig {
         shards: arguments::shards(arguments.shards),
+        // While loading, a message is a batch of up to 256 KiB: this bounds what waits.
+        mailbox_messages: 32,
         ..ShardSetConfig::default()
     };
-    let shards = ShardSet::start(shards, |_| Keyspace::<Object>::new())?;
+    let shards = ShardSet::start(config, |_| Keyspace::<Object>::new())?;
     let started = Instant::now();
     let (loaded, input_bytes) = load(arguments, &shards)?;
     let load_seconds = started.elapsed().as_secs_f64();
@@ -79,13 +82,9 @@ fn save(
     input_bytes: u64,
 ) -> Result<Report, CommandError> {
     let path = &arguments.output;
-    let save = |source| CommandError::Save {
-        path: path.clone(),
-        source,
-    };
-    // What was read is the best guess there is at what will be written.
+    let save = |error| CommandError::save(path, error);
     let file = WriterOptions {
-        preallocate_bytes: input_bytes,
+        preallocate_bytes: preallocation_bytes(arguments, input_bytes),
         ..WriterOptions::default()
     };
     let handle = Snapshot::new()
@@ -98,6 +97,28 @@ fn save(
         .map_err(save)?;
     let bar = output::bar(loaded.keys, "save");
     wait(handle, &bar).map_err(save)
+}
+
+/// How much room to reserve: as much as was read, which is the best guess there is.
+///
+/// Nothing if the guess may be far too high, or if there is less room: the file may fit yet.
+fn preallocation_bytes(arguments: &Save, input_bytes: u64) -> u64 {
+    if arguments.compress != Compress::None {
+        return 0;
+    }
+    let folder = arguments
+        .output
+        .parent()
+        .filter(|folder| *folder != Path::new(""));
+    let Ok(space) = rustix::fs::statvfs(folder.unwrap_or(Path::new("."))) else {
+        return 0;
+    };
+    let free_bytes = space.f_bavail.saturating_mul(space.f_frsize);
+    if free_bytes < input_bytes {
+        0
+    } else {
+        input_bytes
+    }
 }
 
 /// Waits for a snapshot and moves `bar` meanwhile.

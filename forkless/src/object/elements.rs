@@ -50,7 +50,7 @@ pub(crate) struct Elements<E> {
 
 impl<E: Element> Elements<E> {
     pub(crate) fn new(items: Vec<E>) -> Self {
-        let weight_bytes = 9 + items.iter().map(element_weight_bytes).sum::<usize>();
+        let weight_bytes = items.iter().map(element_weight_bytes).sum();
         Self {
             items,
             weight_bytes,

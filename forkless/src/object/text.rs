@@ -35,10 +35,13 @@ impl Text {
         bytes.first().unwrap_or(&0) ^ bytes.last().unwrap_or(&0)
     }
 
-    /// About the bytes of its encoded form.
+    /// Bytes it keeps in memory, which are more than its encoded form takes.
     pub(crate) fn weight_bytes(&self) -> usize {
-        // The longest length prefix there is, so that the weight is never too small.
-        self.as_bytes().len() + 9
+        match self {
+            Self::Inline { .. } => size_of::<Self>(),
+            Self::Owned(bytes) => size_of::<Self>() + bytes.len(),
+            Self::Shared(bytes) => size_of::<Self>() + bytes.len(),
+        }
     }
 }
 

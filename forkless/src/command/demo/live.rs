@@ -106,10 +106,7 @@ fn take(
     start: Instant,
     memory: &mut Memory,
 ) -> Result<(snapshot::Report, Range<f64>), CommandError> {
-    let save = |source| CommandError::Save {
-        path: path.to_owned(),
-        source,
-    };
+    let save = |error| CommandError::save(path, error);
     let idle = |memory: &mut Memory| {
         let until = Instant::now() + IDLE;
         while Instant::now() < until {
