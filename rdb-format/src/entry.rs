@@ -66,6 +66,11 @@ impl<S: Source> Reader<S> {
                         entry.value.push(element);
                     }
                 }
+                Event::Stream(part) => {
+                    if let Some(entry) = &mut entry {
+                        entry.value.add(part);
+                    }
+                }
                 Event::KeyEnd { .. } => {
                     if let Some(mut entry) = entry {
                         entry.db = self.database();

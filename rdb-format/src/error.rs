@@ -3,7 +3,8 @@
 use std::io;
 
 use crate::compact::Container;
-use crate::target::Target;
+use crate::object::StreamError;
+use crate::target::{Loss, Target};
 use crate::value_type::ValueType;
 
 /// Why a stream could not be decoded. Every `offset` is in bytes from its start, and every
@@ -73,6 +74,14 @@ pub enum DecodeError {
         container: Container,
         /// What is wrong with it, with a position inside the (expanded) container.
         source: CompactError,
+    },
+    /// A stream is damaged.
+    #[error("byte {offset}: stream is damaged")]
+    Stream {
+        /// Where the damaged part starts.
+        offset: u64,
+        /// What is wrong with it.
+        source: StreamError,
     },
     /// A node of a quicklist says it is neither plain (1) nor packed (2).
     #[error("byte {offset}: quicklist node is of unknown kind {kind}")]
@@ -172,6 +181,7 @@ impl DecodeError {
             | Self::TooLong { offset, .. }
             | Self::Compressed { offset, .. }
             | Self::Container { offset, .. }
+            | Self::Stream { offset, .. }
             | Self::QuicklistNode { offset, .. }
             | Self::Score { offset }
             | Self::Database { offset, .. }
@@ -195,6 +205,24 @@ pub enum EncodeError {
     Functions {
         /// The target.
         target: Target,
+    },
+    /// The target cannot hold all of a value, and the encoder may not leave it out.
+    #[error("key \"{}\": {target} cannot hold {loss}", key.escape_ascii())]
+    Loss {
+        /// The key; empty when the value was written without one.
+        key: Vec<u8>,
+        /// What it cannot hold.
+        loss: Loss,
+        /// The target.
+        target: Target,
+    },
+    /// A stream is not one that a server could have.
+    #[error("key \"{}\": stream is malformed", key.escape_ascii())]
+    Stream {
+        /// The key; empty when the value was written without one.
+        key: Vec<u8>,
+        /// What is wrong with it.
+        source: StreamError,
     },
     /// A score is not a number; no server loads such a sorted set.
     #[error("score of member {index} is not a number")]

@@ -1,5 +1,6 @@
 //! What a reader reports, one by one.
 
+use crate::object::{StreamEntry, StreamPart};
 use crate::value_type::{Encoding, ValueType};
 
 /// One step through a stream. Borrowed bytes last until the next step.
@@ -51,6 +52,9 @@ pub enum Event<'a> {
     Key(KeyHead<'a>),
     /// One element of the value of the last key.
     Element(Element<'a>),
+    /// One part of the stream that is the value of the last key, beside its entries, which come
+    /// before.
+    Stream(StreamPart<'a>),
     /// The last key is complete.
     KeyEnd {
         /// Bytes from its type byte to its end, as stored.
@@ -95,6 +99,8 @@ pub enum Element<'a> {
     Field(&'a [u8], &'a [u8]),
     /// A member of a sorted set and its score, which is a number.
     Scored(&'a [u8], f64),
+    /// An entry of a stream.
+    Entry(StreamEntry<'a>),
 }
 
 /// The line of servers a stream comes from; opcodes and types above 21 differ between them.
@@ -143,6 +149,16 @@ pub enum Warning {
     EmptyCollection {
         /// Where its type byte is, in bytes from the start.
         offset: u64,
+    },
+    /// A stream states another number of entries than it has, as some servers write it. The newest
+    /// ones refuse it.
+    StreamLength {
+        /// Where the number is, in bytes from the start.
+        offset: u64,
+        /// The number stated.
+        stated: u64,
+        /// Entries that are not deleted.
+        actual: u64,
     },
     /// A value that this crate cannot take apart was skipped, as the caller asked.
     SkippedValue {

@@ -6,6 +6,7 @@ use crate::decimal::Decimal;
 use crate::error::DecodeError;
 use crate::length::{WIDE_32, WIDE_64};
 use crate::lzf::lzf_decompress;
+use crate::object::StreamId;
 use crate::options::Limits;
 use crate::source::Source;
 use crate::value_type::Encoding;
@@ -301,6 +302,12 @@ impl<S: Source> Input<S> {
             });
         }
         Ok(score)
+    }
+
+    /// The id of a stream entry, as two lengths.
+    pub(crate) fn stream_id(&mut self) -> Result<StreamId, DecodeError> {
+        let (ms, seq) = (self.length()?, self.length()?);
+        Ok(StreamId { ms, seq })
     }
 
     /// Passes `count` bytes: a place for [`Input::text`].

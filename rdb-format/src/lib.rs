@@ -5,6 +5,7 @@
 //! | [`Reader`] | read a stream from a slice or an `io::Read`, event by event or key by key |
 //! | [`Encoder`] | append records to a `Vec<u8>` |
 //! | [`Target`] | choose who must be able to load what is written |
+//! | [`Stream`] | handle a whole stream; [`StreamPart`] one piece of it |
 //! | [`DecodeError`] | see every way a stream can be wrong |
 //! | [`Container`] | walk an intset, ziplist, zipmap or listpack alone |
 //! | [`Crc64`] | compute the checksum, in pieces that join |
@@ -64,10 +65,13 @@ pub use crate::entry::Entry;
 pub use crate::error::{CompactError, DecodeError, EncodeError, LzfError};
 pub use crate::event::{ChecksumState, Dialect, Element, Event, KeyHead, Warning};
 pub use crate::lzf::{LzfEncoder, lzf_decompress};
-pub use crate::object::Value;
-pub use crate::options::{Checksum, Limits, ReadOptions, Unsupported};
+pub use crate::object::{
+    Consumer, ConsumerGroup, EntryFields, Pending, Producer, Producers, Stream, StreamEntry,
+    StreamError, StreamFacts, StreamId, StreamPart, StreamRecord, Value,
+};
+pub use crate::options::{Checksum, Limits, ReadOptions, Tombstones, Unsupported};
 pub use crate::reader::Reader;
 pub use crate::source::{ReadSource, SliceSource, Source};
-pub use crate::target::{Compression, Target};
+pub use crate::target::{Compression, Loss, Losses, Target};
 pub use crate::value_type::{Encoding, Family, UnknownValueType, ValueType};
 pub use crate::writer::Encoder;

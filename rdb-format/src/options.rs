@@ -9,6 +9,8 @@ pub struct ReadOptions {
     pub checksum: Checksum,
     /// What to do with values that this crate cannot take apart.
     pub unsupported: Unsupported,
+    /// What to do with entries of streams that are deleted but still stored.
+    pub tombstones: Tombstones,
 }
 
 /// Bounds on what the input may demand. Nothing is ever reserved before its bytes arrive, so these
@@ -38,7 +40,17 @@ pub enum Checksum {
     Ignore,
 }
 
-/// What to do with streams, values of modules, hashes with expiring fields and arrays, which this
+/// What to do with entries of streams that are deleted but still stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Tombstones {
+    /// Pass over them: no user of the stream sees them.
+    #[default]
+    Drop,
+    /// Report them like others; [`StreamEntry::is_deleted`](crate::StreamEntry::is_deleted) tells.
+    Keep,
+}
+
+/// What to do with values of modules, hashes with expiring fields and arrays, which this
 /// crate cannot take apart but whose end it can find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Unsupported {

@@ -7,7 +7,7 @@ use std::io;
 use crate::error::DecodeError;
 use crate::event::{Dialect, Element, Event, KeyHead, Warning};
 use crate::input::{Input, Text};
-use crate::object::{Part, Walk};
+use crate::object::{Part, StreamStep, StreamWalk, Walk};
 use crate::options::{Checksum, ReadOptions};
 use crate::source::{ReadSource, SliceSource, Source};
 use crate::value_type::{Encoding, ValueType};
@@ -44,6 +44,7 @@ pub struct Reader<S> {
     state: State,
     // The value being read, how many elements it gave, and the head of its key without the key.
     walk: Walk,
+    stream: StreamWalk,
     elements: u64,
     head: KeyHead<'static>,
     // The strings of the last record that is no element, and the record itself if it has none.
@@ -64,6 +65,7 @@ enum State {
     Header,
     Records,
     Value,
+    Stream,
     /// A value that is not taken apart.
     Opaque,
     Done,
@@ -92,6 +94,8 @@ enum Step {
     Key,
     /// An element, in `walk`.
     Element(Part),
+    /// An entry or a part of a stream, in `stream`.
+    Stream(StreamStep),
     /// The end of the key.
     KeyEnd,
     /// Nothing: the end was reported.
@@ -124,6 +128,7 @@ impl<S: Source> Reader<S> {
             input: Input::new(source),
             state: State::Header,
             walk: Walk::new(),
+            stream: StreamWalk::new(),
             elements: 0,
             head: KeyHead {
                 key: b"",
@@ -217,6 +222,10 @@ impl<S: Source> Reader<S> {
                 key: self.input.text(self.first),
                 ..self.head
             }),
+            Step::Stream(StreamStep::Entry) => {
+                Event::Element(Element::Entry(self.stream.entry(&self.input)))
+            }
+            Step::Stream(StreamStep::Part) => Event::Stream(self.stream.part(&self.input)),
             Step::KeyEnd => {
                 let encoded_bytes = self.input.position().wrapping_sub(self.head.offset);
                 Event::KeyEnd { encoded_bytes }
@@ -248,6 +257,13 @@ impl<S: Source> Reader<S> {
                 Ok(Step::KeyEnd)
             }
             State::Records => self.record(),
+            State::Stream => {
+                if let Some(step) = self.stream.next(&mut self.input, &mut self.warnings)? {
+                    return Ok(Step::Stream(step));
+                }
+                self.state = State::Records;
+                Ok(Step::KeyEnd)
+            }
             State::Opaque => self.opaque(),
             State::Header => self.header(),
             State::Done => Ok(Step::Nothing),

@@ -1,6 +1,9 @@
-//! For whom a stream is written, and whether its strings are compressed.
+//! For whom a stream is written, and what may be left out for them.
 
 use std::fmt;
+
+use crate::compact::BackLengths;
+use crate::object::Form;
 
 /// The oldest server that must be able to load a stream.
 ///
@@ -10,6 +13,9 @@ use std::fmt;
 /// | [`Redis70`](Target::Redis70) | `REDIS0010` | Redis from 7.0 on, Valkey |
 /// | [`Redis72`](Target::Redis72) | `REDIS0011` | Redis from 7.2 on, Valkey |
 /// | [`Redis74`](Target::Redis74) | `REDIS0012` | Redis from 7.4 on |
+/// | [`Redis86`](Target::Redis86) | `REDIS0013` | Redis from 8.6 on |
+/// | [`Redis88`](Target::Redis88) | `REDIS0014` | Redis from 8.8 on |
+/// | [`Valkey8`](Target::Valkey8) | `REDIS0011` | as [`Redis72`](Target::Redis72) |
 /// | [`Valkey9`](Target::Valkey9) | `VALKEY080` | Valkey from 9.0 on |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -23,18 +29,38 @@ pub enum Target {
     Redis72,
     /// Redis 7.4 to 8.4: RDB 12.
     Redis74,
+    /// Redis 8.6: RDB 13.
+    Redis86,
+    /// Redis 8.8 and later: RDB 14.
+    Redis88,
+    /// Valkey 7.2 to 8.1: RDB 11.
+    Valkey8,
     /// Valkey 9: RDB 80 of its own line.
     Valkey9,
 }
 
 impl Target {
-    /// The target for the RDB version that a replica asks for: 9, 10, 11, 12 or 80.
+    /// Every target, in the order of the table above.
+    pub const ALL: [Self; 8] = [
+        Self::Redis5,
+        Self::Redis70,
+        Self::Redis72,
+        Self::Redis74,
+        Self::Redis86,
+        Self::Redis88,
+        Self::Valkey8,
+        Self::Valkey9,
+    ];
+
+    /// The target for the RDB version that a replica asks for: 9 to 14, or 80.
     pub const fn from_rdb_version(version: u32) -> Option<Self> {
         match version {
             9 => Some(Self::Redis5),
             10 => Some(Self::Redis70),
             11 => Some(Self::Redis72),
             12 => Some(Self::Redis74),
+            13 => Some(Self::Redis86),
+            14 => Some(Self::Redis88),
             80 => Some(Self::Valkey9),
             _ => None,
         }
@@ -45,8 +71,10 @@ impl Target {
         match self {
             Self::Redis5 => 9,
             Self::Redis70 => 10,
-            Self::Redis72 => 11,
+            Self::Redis72 | Self::Valkey8 => 11,
             Self::Redis74 => 12,
+            Self::Redis86 => 13,
+            Self::Redis88 => 14,
             Self::Valkey9 => 80,
         }
     }
@@ -56,12 +84,33 @@ impl Target {
         !matches!(self, Self::Redis5)
     }
 
+    /// The form in which streams lose least.
+    pub(crate) const fn stream_form(self) -> Form {
+        match self {
+            Self::Redis5 => Form::Plain,
+            Self::Redis70 => Form::Counted,
+            Self::Redis72 | Self::Redis74 | Self::Valkey8 | Self::Valkey9 => Form::Active,
+            Self::Redis86 => Form::Producers,
+            Self::Redis88 => Form::Rejected,
+        }
+    }
+
+    /// How the target reads listpack entries of the lengths that servers disagree about.
+    pub(crate) const fn back_lengths(self) -> BackLengths {
+        match self {
+            Self::Redis88 => BackLengths::Short,
+            _ => BackLengths::Padded,
+        }
+    }
+
     pub(crate) const fn header(self) -> &'static [u8; 9] {
         match self {
             Self::Redis5 => b"REDIS0009",
             Self::Redis70 => b"REDIS0010",
-            Self::Redis72 => b"REDIS0011",
+            Self::Redis72 | Self::Valkey8 => b"REDIS0011",
             Self::Redis74 => b"REDIS0012",
+            Self::Redis86 => b"REDIS0013",
+            Self::Redis88 => b"REDIS0014",
             Self::Valkey9 => b"VALKEY080",
         }
     }
@@ -74,8 +123,67 @@ impl fmt::Display for Target {
             Self::Redis70 => "Redis 7.0",
             Self::Redis72 => "Redis 7.2",
             Self::Redis74 => "Redis 7.4",
+            Self::Redis86 => "Redis 8.6",
+            Self::Redis88 => "Redis 8.8",
+            Self::Valkey8 => "Valkey 8",
             Self::Valkey9 => "Valkey 9",
         })
+    }
+}
+
+/// What a target cannot hold of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Loss {
+    /// Of a stream: how many entries were ever added and read, and the highest deleted id. Servers
+    /// estimate them then.
+    StreamCounters,
+    /// When consumers of a stream were active. Servers take when they were seen.
+    ConsumerActivity,
+    /// What a stream remembers of its producers: repeated requests are then taken for new ones.
+    StreamProducers,
+    /// Entries of a stream that are pending and rejected: they are then pending no more.
+    RejectedEntries,
+}
+
+impl Loss {
+    /// Whether only commands that inspect a key show the loss.
+    pub const fn is_statistics(self) -> bool {
+        matches!(self, Self::StreamCounters | Self::ConsumerActivity)
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::StreamCounters => "the counters of a stream",
+            Self::ConsumerActivity => "when consumers were active",
+            Self::StreamProducers => "the producers of a stream",
+            Self::RejectedEntries => "rejected entries of a stream",
+        })
+    }
+}
+
+/// What an encoder may leave out where its target cannot hold it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Losses {
+    /// Nothing: such a value is an error that names the key.
+    #[default]
+    Refuse,
+    /// What only commands that inspect a key show; see [`Loss::is_statistics`].
+    Statistics,
+    /// Anything. [`Encoder::losses`](crate::Encoder::losses) tells what was left out.
+    Any,
+}
+
+impl Losses {
+    /// Whether this may be left out.
+    pub(crate) const fn allow(self, loss: Loss) -> bool {
+        match self {
+            Self::Refuse => false,
+            Self::Statistics => loss.is_statistics(),
+            Self::Any => true,
+        }
     }
 }
 
@@ -100,14 +208,14 @@ mod tests {
                 Target::from_rdb_version(*version).is_some_and(|t| t.rdb_version() == *version)
             })
             .collect();
-        assert_eq!(known, [9, 10, 11, 12, 80]);
+        assert_eq!(known, [9, 10, 11, 12, 13, 14, 80]);
     }
 
     #[test]
     fn the_header_ends_in_the_version() {
-        for version in [9, 10, 11, 12, 80] {
-            let target = Target::from_rdb_version(version).unwrap();
+        for target in Target::ALL {
             let header = std::str::from_utf8(target.header()).unwrap();
+            let version = target.rdb_version();
             assert!(header.ends_with(&format!("{version:03}")), "{header}");
         }
     }

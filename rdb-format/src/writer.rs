@@ -8,13 +8,15 @@ use crate::length::append_length;
 use crate::lzf::LzfEncoder;
 use crate::object::Value;
 use crate::opcode;
-use crate::target::{Compression, Target};
+use crate::target::{Compression, Loss, Losses, Target};
 use crate::value_type::ValueType;
 
 /// Longest text of an integer that fits 32 bits.
 const INTEGER_TEXT_MAX: usize = 11;
 /// Strings up to this length are never compressed, in bytes.
 const COMPRESS_OVER: usize = 20;
+/// Further losses are counted only: a file full of them must not fill the memory.
+const LOSSES_MAX: usize = 256;
 /// What compression must save to be kept, in bytes.
 const COMPRESS_SAVES: usize = 4;
 
@@ -59,6 +61,9 @@ pub struct Encoder {
     target: Target,
     // What strings are compressed with, if they are.
     lzf: Option<Lzf>,
+    allowed: Losses,
+    losses: Vec<(Vec<u8>, Loss)>,
+    losses_count: u64,
 }
 
 /// An encoder and the place for its output, as its length goes in front of it.
@@ -75,7 +80,20 @@ impl Encoder {
             Compression::None => None,
             Compression::Lzf => Some(Lzf::default()),
         };
-        Self { target, lzf }
+        Self {
+            target,
+            lzf,
+            allowed: Losses::Refuse,
+            losses: Vec::new(),
+            losses_count: 0,
+        }
+    }
+
+    /// Sets what may be left out where the target cannot hold it.
+    #[must_use]
+    pub fn allow(mut self, losses: Losses) -> Self {
+        self.allowed = losses;
+        self
     }
 
     /// For whom it writes.
@@ -192,18 +210,21 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] when no server could load the value; `out` is then left as it was.
+    /// [`EncodeError`] when no server could load the value, or when that type cannot hold it all
+    /// and losses are not allowed; `out` is then left as it was.
     pub fn value(&mut self, out: &mut Vec<u8>, value: &Value) -> Result<(), EncodeError> {
-        value.check()?;
-        value.encode(self, out);
+        let value_type = value.value_type();
+        self.admit(b"", value, value_type)?;
+        value.encode(self, out, value_type);
         Ok(())
     }
 
-    /// Appends a key with its whole value.
+    /// Appends a key with its whole value, in the type that suits the target best.
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] when no server could load the value; `out` is then left as it was.
+    /// [`EncodeError`] when no server could load the value, or when the target cannot hold it all
+    /// and losses are not allowed; `out` is then left as it was.
     pub fn entry(
         &mut self,
         out: &mut Vec<u8>,
@@ -211,10 +232,46 @@ impl Encoder {
         expire_at_ms: Option<i64>,
         value: &Value,
     ) -> Result<(), EncodeError> {
-        value.check()?;
-        self.key(out, key, value.value_type(), expire_at_ms);
-        value.encode(self, out);
+        let value_type = value.type_for(self.target);
+        self.admit(key, value, value_type)?;
+        self.key(out, key, value_type, expire_at_ms);
+        value.encode(self, out, value_type);
         Ok(())
+    }
+
+    /// Fails if the value must not be written as `value_type`; notes what it loses.
+    fn admit(
+        &mut self,
+        key: &[u8],
+        value: &Value,
+        value_type: ValueType,
+    ) -> Result<(), EncodeError> {
+        value.check(key)?;
+        let losses = value.losses(value_type);
+        if let Some(loss) = losses.iter().find(|loss| !self.allowed.allow(**loss)) {
+            return Err(EncodeError::Loss {
+                key: key.to_vec(),
+                loss: *loss,
+                target: self.target,
+            });
+        }
+        for loss in losses {
+            if self.losses.len() < LOSSES_MAX {
+                self.losses.push((key.to_vec(), loss));
+            }
+            self.losses_count = self.losses_count.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// What was left out so far, key by key, as [`allow`](Encoder::allow) let it: the first 256.
+    pub fn losses(&self) -> &[(Vec<u8>, Loss)] {
+        &self.losses
+    }
+
+    /// How often something was left out.
+    pub const fn losses_count(&self) -> u64 {
+        self.losses_count
     }
 
     /// Appends the end mark and the checksum: nine bytes.

@@ -7,8 +7,9 @@ use std::io::{self, Read};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use rdb_format::{
-    Compression, Container, Crc64, DecodeError, Encoder, Entry, ReadOptions, Reader, Source,
-    Target, Unsupported, Value, lzf_decompress,
+    Compression, Consumer, ConsumerGroup, Container, Crc64, DecodeError, Encoder, Entry, Losses,
+    Pending, Producer, Producers, ReadOptions, Reader, Source, Stream, StreamId, StreamRecord,
+    Target, Tombstones, Unsupported, Value, lzf_decompress,
 };
 
 const PLAIN: &[u8] = include_bytes!("fixtures/plain.rdb");
@@ -79,13 +80,109 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 fn target() -> impl Strategy<Value = Target> {
-    prop::sample::select(vec![
-        Target::Redis5,
-        Target::Redis70,
-        Target::Redis72,
-        Target::Redis74,
-        Target::Valkey9,
-    ])
+    prop::sample::select(Target::ALL.to_vec())
+}
+
+fn stream_id() -> impl Strategy<Value = StreamId> {
+    prop_oneof![(0..9_u64, 0..9_u64), any::<(u64, u64)>()]
+        .prop_map(|(ms, seq)| StreamId { ms, seq })
+}
+
+fn group() -> impl Strategy<Value = ConsumerGroup> {
+    // Each pending id and who holds it: one of three consumers, or nobody.
+    let pending = btree_map(stream_id(), (0..4_usize, any::<i64>(), any::<u64>()), 0..9);
+    let times = vec(any::<(i64, i64)>(), 3);
+    let read = proptest::option::of(0..30_u64);
+    (text(), stream_id(), read, pending, times).prop_map(
+        |(name, last_id, entries_read, held, times)| {
+            let held_by = |n: usize| {
+                let ids = held.iter().filter(move |(_, (by, ..))| *by == n);
+                ids.map(|(id, _)| *id).collect::<Vec<_>>()
+            };
+            let consumers = times
+                .iter()
+                .enumerate()
+                .map(|(n, (seen, active))| Consumer {
+                    name: format!("consumer {n}").into_bytes(),
+                    seen_at_ms: *seen,
+                    active_at_ms: Some(*active),
+                    held: held_by(n),
+                });
+            let pending = held.iter().map(|(id, (_, at, count))| Pending {
+                id: *id,
+                delivered_at_ms: *at,
+                deliveries: *count,
+            });
+            ConsumerGroup {
+                name,
+                last_id,
+                entries_read,
+                pending: pending.collect(),
+                consumers: consumers.collect(),
+                rejected: held_by(3),
+            }
+        },
+    )
+}
+
+fn producers() -> impl Strategy<Value = Producers> {
+    let requests = vec((text(), stream_id()), 0..4);
+    let producers = btree_map(text(), requests, 0..4);
+    (any::<[u64; 4]>(), producers).prop_map(|([keep_s, requests_max, added, repeated], all)| {
+        let producers = all
+            .into_iter()
+            .map(|(name, requests)| Producer { name, requests });
+        Producers {
+            keep_s,
+            requests_max,
+            producers: producers.collect(),
+            added,
+            repeated,
+        }
+    })
+}
+
+/// Streams as the newest target gives them back.
+fn stream() -> impl Strategy<Value = Stream> {
+    let fields = prop_oneof![
+        Just(vec![b"f".to_vec(), b"7".to_vec()]),
+        vec(text(), 0..4),
+        vec(text(), 1..2),
+    ];
+    let record = (fields, vec(text(), 4), prop::bool::weighted(0.2));
+    let groups = vec(group(), 0..3);
+    let rest = (stream_id(), 0..9_u64, groups, producers());
+    (btree_map(stream_id(), record, 0..160), rest).prop_map(|(records, rest)| {
+        let (deleted, more, mut groups, producers) = rest;
+        let records: Vec<_> = records
+            .into_iter()
+            .map(|(id, (names, values, deleted))| StreamRecord {
+                id,
+                deleted,
+                fields: names.into_iter().zip(values).collect(),
+            })
+            .collect();
+        let live: Vec<_> = records
+            .iter()
+            .filter(|r| !r.deleted)
+            .map(|r| r.id)
+            .collect();
+        groups.sort_by(|left, right| left.name.cmp(&right.name));
+        groups.dedup_by(|left, right| left.name == right.name);
+        let entries_added = live.len() as u64 + more;
+        for group in &mut groups {
+            group.entries_read = group.entries_read.map(|read| read.min(entries_added));
+        }
+        Stream {
+            last_id: records.last().map_or(StreamId::ZERO, |record| record.id),
+            first_id: Some(live.first().copied().unwrap_or_default()),
+            deleted_id_max: Some(deleted),
+            entries_added: Some(entries_added),
+            records,
+            groups,
+            producers: Some(producers),
+        }
+    })
 }
 
 fn compression() -> impl Strategy<Value = Compression> {
@@ -129,6 +226,46 @@ proptest! {
         let read: Written =
             read.into_iter().map(|e| (e.db, e.key, e.expire_at_ms, e.value)).collect();
         prop_assert_eq!(read, written);
+    }
+
+    #[test]
+    fn streams_come_back_whole_from_the_newest_target(
+        compression in compression(),
+        stream in stream(),
+    ) {
+        let keep = ReadOptions { tombstones: Tombstones::Keep, ..ReadOptions::default() };
+        let value = Value::Stream(Box::new(stream));
+        let written = vec![(0, b"s".to_vec(), None, value)];
+        let bytes = encode(Target::Redis88, compression, &written);
+        let read = entries(Reader::from_slice(&bytes).with_options(keep)).unwrap();
+        prop_assert_eq!(&read[0].value, &written[0].3);
+        prop_assert_eq!(transcript(Reader::from_slice(&bytes)), transcript(one_byte(&bytes)));
+    }
+
+    #[test]
+    fn streams_lose_what_a_target_cannot_hold_once(target in target(), stream in stream()) {
+        let keep = ReadOptions { tombstones: Tombstones::Keep, ..ReadOptions::default() };
+        let mut value = Value::Stream(Box::new(stream));
+        let mut losses = Vec::new();
+        for _ in 0..2 {
+            let mut encoder = Encoder::new(target, Compression::None).allow(Losses::Any);
+            let mut bytes = b"REDIS0003".to_vec();
+            encoder.entry(&mut bytes, b"s", None, &value).unwrap();
+            bytes.push(0xff);
+            let mut read = entries(Reader::from_slice(&bytes).with_options(keep)).unwrap();
+            let again = read.remove(0).value;
+            losses.push(encoder.losses_count());
+            if losses.len() == 2 {
+                prop_assert_eq!(&again, &value);
+            }
+            let (Value::Stream(before), Value::Stream(after)) = (&value, &again) else {
+                panic!("a stream");
+            };
+            prop_assert_eq!(&after.records, &before.records);
+            prop_assert_eq!(after.last_id, before.last_id);
+            value = again;
+        }
+        prop_assert_eq!(losses[1], 0, "nothing more is lost");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The entries of a container, as an iterator over borrowed bytes.
 
 use super::container::{Container, Cursor, Span};
+use crate::decimal::Decimal;
 use crate::error::CompactError;
 
 /// One entry of a container.
@@ -18,6 +19,21 @@ impl<'a> CompactEntry<'a> {
             Span::Bytes { start, end } => Self::Bytes(bytes.get(start..end).unwrap_or_default()),
             Span::Integer(value) => Self::Integer(value),
         }
+    }
+
+    /// Appends the text that the entry stands for.
+    pub fn append_to(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Bytes(bytes) => out.extend_from_slice(bytes),
+            Self::Integer(value) => out.extend_from_slice(Decimal::new(value).as_bytes()),
+        }
+    }
+
+    /// The text that the entry stands for.
+    pub fn to_vec(self) -> Vec<u8> {
+        let mut text = Vec::new();
+        self.append_to(&mut text);
+        text
     }
 }
 

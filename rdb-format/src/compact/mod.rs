@@ -5,6 +5,7 @@ mod container;
 mod entries;
 mod intset;
 mod listpack;
+mod listpack_writer;
 mod ziplist;
 mod zipmap;
 
@@ -12,3 +13,4 @@ pub(crate) use self::check::{check, score};
 pub use self::container::Container;
 pub(crate) use self::container::{Cursor, Span};
 pub use self::entries::{CompactEntries, CompactEntry};
+pub(crate) use self::listpack_writer::{BackLengths, ListpackWriter};

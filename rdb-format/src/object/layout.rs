@@ -1,6 +1,7 @@
 //! How a value type is stored.
 
 use super::shape::Shape;
+use super::stream::Form;
 use super::{hash, list, set, sorted_set, string};
 use crate::compact::Container;
 use crate::value_type::{Family, ValueType};
@@ -18,6 +19,8 @@ pub(crate) enum Layout {
     Quicklist,
     /// A count, then so many nodes, each with its kind: one element, or a listpack.
     Quicklist2,
+    /// Nodes of entries, then consumer groups.
+    Stream(Form),
 }
 
 /// The form of one element that is stored by itself.
@@ -42,7 +45,8 @@ impl Layout {
             Family::Set => set::layout(value_type),
             Family::Hash => hash::layout(value_type),
             Family::SortedSet => sorted_set::layout(value_type),
-            Family::Stream | Family::Module | Family::Array => None,
+            Family::Stream => Form::of(value_type).map(Self::Stream),
+            Family::Module | Family::Array => None,
         }
     }
 }

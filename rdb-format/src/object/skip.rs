@@ -1,6 +1,6 @@
 //! Passes values that this crate cannot take apart, but whose end it can find.
 
-use super::{array, hash_expiry, module, stream};
+use super::{array, hash_expiry, module};
 use crate::error::DecodeError;
 use crate::event::Dialect;
 use crate::input::Input;
@@ -11,12 +11,7 @@ use crate::value_type::ValueType;
 pub(crate) const fn skippable(value_type: ValueType) -> bool {
     matches!(
         value_type,
-        ValueType::Stream
-            | ValueType::Stream2
-            | ValueType::Stream3
-            | ValueType::Stream4
-            | ValueType::Stream5
-            | ValueType::Module
+        ValueType::Module
             | ValueType::HashExpiryPreview
             | ValueType::HashListpackExpiryPreview
             | ValueType::HashExpiry
@@ -31,8 +26,7 @@ pub(crate) fn skip<S: Source>(
     dialect: Dialect,
     input: &mut Input<S>,
 ) -> Result<(), DecodeError> {
-    let passed = stream::skip(value_type, input)?
-        || module::skip(value_type, input)?
+    let passed = module::skip(value_type, input)?
         || hash_expiry::skip(value_type, dialect, input)?
         || array::skip(value_type, input)?;
     assert!(

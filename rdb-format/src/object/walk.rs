@@ -104,6 +104,7 @@ impl Walk {
                 left: input.length()?,
                 layout,
             },
+            Layout::Stream(_) => unreachable!("streams have a walk of their own"),
         };
         Ok(())
     }

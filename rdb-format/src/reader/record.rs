@@ -93,6 +93,12 @@ impl<S: Source> Reader<S> {
         self.first = self.input.string(Slot::First)?;
         let layout = Layout::of(value_type);
         let encoding = match layout {
+            Some(Layout::Stream(form)) => {
+                let tombstones = self.options.tombstones;
+                self.stream.start(form, tombstones, &mut self.input)?;
+                self.state = State::Stream;
+                value_type.encoding()
+            }
             Some(layout) => {
                 self.walk.start(layout, &mut self.input)?;
                 self.state = State::Value;
@@ -121,7 +127,10 @@ impl<S: Source> Reader<S> {
             idle_s,
             freq,
         } = std::mem::take(&mut self.ahead);
-        let elements = layout.and_then(|_| self.walk.elements());
+        let elements = match self.state {
+            State::Value => self.walk.elements(),
+            _ => None,
+        };
         let key = b"";
         self.head = KeyHead {
             key,

@@ -1,0 +1,217 @@
+//! A node of a stream: a listpack with records that share their fields.
+//!
+//! Every number is an entry of the listpack:
+//!
+//! | part | entries |
+//! |---|---|
+//! | head | live records, deleted records, number of fields, fields, 0 |
+//! | record with the fields of the head | flags, ms, seq, values, number of entries before this |
+//! | record with its own | flags, ms, seq, number of fields, fields and values, number as above |
+//!
+//! `ms` and `seq` are signed differences to the key of the node.
+
+use super::entry::StreamEntry;
+use super::fault::StreamError;
+use super::id::StreamId;
+use crate::compact::{CompactEntry, Container, Cursor};
+use crate::decimal::parse_canonical;
+
+/// Flag of a record that is deleted.
+pub(super) const DELETED: i64 = 1;
+/// Flag of a record that has the fields of the head.
+pub(super) const SAME_FIELDS: i64 = 2;
+
+/// A place between two records of a node whose bytes are kept elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NodeCursor {
+    node: StreamId,
+    // At the next entry of the listpack, and at the first field of the head.
+    cursor: Cursor,
+    fields: Cursor,
+    fields_len: u64,
+    left: u64,
+    deleted: i64,
+}
+
+/// A record: where its fields start and how many there are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Record {
+    id: StreamId,
+    deleted: bool,
+    shared: Option<Cursor>,
+    own: Cursor,
+    fields: u64,
+}
+
+impl Record {
+    pub(super) const fn is_deleted(&self) -> bool {
+        self.deleted
+    }
+
+    pub(super) const fn entry<'a>(&self, node: &'a [u8]) -> StreamEntry<'a> {
+        let Self {
+            id,
+            deleted,
+            shared,
+            own,
+            fields,
+        } = *self;
+        StreamEntry {
+            id,
+            deleted,
+            node,
+            shared,
+            own,
+            fields,
+        }
+    }
+}
+
+impl NodeCursor {
+    /// Reads the head of the node with key `node`.
+    pub(super) fn new(node: StreamId, bytes: &[u8]) -> Result<Self, StreamError> {
+        let listpack = |source| StreamError::Listpack { node, source };
+        let cursor = Cursor::new(Container::Listpack, bytes).map_err(listpack)?;
+        let mut head = Self {
+            node,
+            cursor,
+            fields: cursor,
+            fields_len: 0,
+            left: 0,
+            deleted: 0,
+        };
+        let at = cursor.at();
+        let live = head.integer(bytes)?;
+        head.deleted = head.integer(bytes)?;
+        let fields_len = head.integer(bytes)?;
+        let records = live.checked_add(head.deleted);
+        let counts = [Some(live), Some(head.deleted), records, Some(fields_len)]
+            .map(|n| n.and_then(|n| u64::try_from(n).ok()));
+        let [Some(_), Some(_), Some(records), Some(fields_len)] = counts else {
+            return Err(StreamError::Record { node, at });
+        };
+        if records == 0 {
+            return Err(StreamError::EmptyNode { node });
+        }
+        head.left = records;
+        head.fields_len = fields_len;
+        head.fields = head.cursor;
+        for _ in 0..fields_len {
+            head.any(bytes)?;
+        }
+        let at = head.cursor.at();
+        if head.integer(bytes)? != 0 {
+            return Err(StreamError::Record { node, at });
+        }
+        Ok(head)
+    }
+
+    /// Walks all records, which must ascend from `last`; gives the last id.
+    pub(super) fn check(
+        mut self,
+        bytes: &[u8],
+        mut last: Option<StreamId>,
+    ) -> Result<Checked, StreamError> {
+        let node = self.node;
+        let stated = self.deleted;
+        let (mut actual, mut live) = (0_i64, 0_u64);
+        while let Some(record) = self.next(bytes)? {
+            let id = record.id;
+            if let Some(last) = last.filter(|last| *last >= id) {
+                return Err(StreamError::Order { id, last });
+            }
+            last = Some(id);
+            actual = actual.wrapping_add(i64::from(record.deleted));
+            live = live.wrapping_add(u64::from(!record.deleted));
+        }
+        let at = self.cursor.at();
+        match self.cursor.next(bytes) {
+            Ok(None) => {}
+            Ok(Some(_)) => return Err(StreamError::Record { node, at }),
+            Err(source) => return Err(StreamError::Listpack { node, source }),
+        }
+        if stated != actual {
+            return Err(StreamError::Deleted {
+                node,
+                stated,
+                actual,
+            });
+        }
+        Ok(Checked {
+            last,
+            live,
+            padded: self.cursor.padded(),
+        })
+    }
+
+    /// The next record.
+    pub(super) fn next(&mut self, bytes: &[u8]) -> Result<Option<Record>, StreamError> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Ok(None);
+        };
+        self.left = left;
+        let node = self.node;
+        let at = self.cursor.at();
+        let flags = self.integer(bytes)?;
+        let (ms, seq) = (self.integer(bytes)?, self.integer(bytes)?);
+        let same = flags & SAME_FIELDS != 0;
+        let fields = if same {
+            self.fields_len
+        } else {
+            let count = self.integer(bytes)?;
+            u64::try_from(count).map_err(|_| StreamError::Record { node, at })?
+        };
+        let record = Record {
+            id: node.plus(ms, seq),
+            deleted: flags & DELETED != 0,
+            shared: same.then_some(self.fields),
+            own: self.cursor,
+            fields,
+        };
+        // A hostile number of fields ends with the listpack, as each takes an entry of it.
+        let (texts, around) = if same {
+            (fields, 3)
+        } else {
+            (fields.saturating_mul(2), 4_u64)
+        };
+        for _ in 0..texts {
+            self.any(bytes)?;
+        }
+        let at = self.cursor.at();
+        if u64::try_from(self.integer(bytes)?) != Ok(texts.saturating_add(around)) {
+            return Err(StreamError::Record { node, at });
+        }
+        Ok(Some(record))
+    }
+
+    fn any<'a>(&mut self, bytes: &'a [u8]) -> Result<CompactEntry<'a>, StreamError> {
+        let node = self.node;
+        let at = self.cursor.at();
+        match self.cursor.next(bytes) {
+            Ok(Some(span)) => Ok(CompactEntry::new(span, bytes)),
+            Ok(None) => Err(StreamError::Record { node, at }),
+            Err(source) => Err(StreamError::Listpack { node, source }),
+        }
+    }
+
+    fn integer(&mut self, bytes: &[u8]) -> Result<i64, StreamError> {
+        let node = self.node;
+        let at = self.cursor.at();
+        let value = match self.any(bytes)? {
+            CompactEntry::Integer(value) => Some(value),
+            CompactEntry::Bytes(text) => parse_canonical(text),
+        };
+        value.ok_or(StreamError::Record { node, at })
+    }
+}
+
+/// What a sound node was found to hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Checked {
+    /// The last id in it.
+    pub(super) last: Option<StreamId>,
+    /// Records that are not deleted.
+    pub(super) live: u64,
+    /// Whether an entry carries one byte of backward length too many.
+    pub(super) padded: bool,
+}
