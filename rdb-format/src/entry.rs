@@ -3,6 +3,7 @@
 use crate::error::DecodeError;
 use crate::event::Event;
 use crate::object::Value;
+use crate::options::Values;
 use crate::reader::Reader;
 use crate::source::Source;
 
@@ -20,6 +21,8 @@ pub struct Entry {
     pub idle_s: Option<u64>,
     /// Access frequency, logarithmic.
     pub freq: Option<u8>,
+    /// Metadata that modules keep with the key, as stored (Redis 8.6).
+    pub meta: Option<Vec<u8>>,
     /// The value.
     pub value: Value,
 }
@@ -45,9 +48,18 @@ impl<S: Source> Reader<S> {
     ///
     /// As [`next_event`](Reader::next_event).
     pub fn next_entry(&mut self) -> Result<Option<Entry>, DecodeError> {
+        let values = self.set_values(Values::Decoded);
+        let entry = self.whole_entry();
+        self.set_values(values);
+        entry
+    }
+
+    fn whole_entry(&mut self) -> Result<Option<Entry>, DecodeError> {
         let mut entry = None;
+        let mut meta = None;
         while let Some(event) = self.next_event()? {
             match event {
+                Event::KeyMeta(bytes) => meta = Some(bytes.to_vec()),
                 Event::Key(head) => {
                     let Some(value) = Value::empty(head.value_type) else {
                         continue;
@@ -58,12 +70,18 @@ impl<S: Source> Reader<S> {
                         expire_at_ms: head.expire_at_ms,
                         idle_s: head.idle_s,
                         freq: head.freq,
+                        meta: meta.take(),
                         value,
                     });
                 }
                 Event::Element(element) => {
                     if let Some(entry) = &mut entry {
                         entry.value.push(element);
+                    }
+                }
+                Event::InsertIndex(index) => {
+                    if let Some(entry) = &mut entry {
+                        entry.value.set_insert_index(index);
                     }
                 }
                 Event::Stream(part) => {

@@ -1,11 +1,17 @@
 //! Every way reading, writing or expanding can fail, with the place where it did.
 
+mod compact;
+mod encode;
+
 use std::io;
 
 use crate::compact::Container;
+use crate::event::Warning;
 use crate::object::StreamError;
-use crate::target::{Loss, Target};
 use crate::value_type::ValueType;
+
+pub use self::compact::{CompactError, LzfError};
+pub use self::encode::EncodeError;
 
 /// Why a stream could not be decoded. Every `offset` is in bytes from its start, and every
 /// message begins with it: `byte 812: …`.
@@ -97,6 +103,34 @@ pub enum DecodeError {
         /// Where the score starts.
         offset: u64,
     },
+    /// When a field expires is no time.
+    #[error("byte {offset}: time of expiry is out of range")]
+    FieldExpiry {
+        /// Where the time starts.
+        offset: u64,
+    },
+    /// The index of an array element is the one number that is none.
+    #[error("byte {offset}: array index is out of range")]
+    ArrayIndex {
+        /// Where the index starts.
+        offset: u64,
+    },
+    /// A hash names a template that is not known, or one is defined twice or without fields.
+    #[error("byte {offset}: hash template {id} is unknown, empty or defined twice")]
+    Template {
+        /// Where the number of the template is.
+        offset: u64,
+        /// The number.
+        id: u64,
+    },
+    /// The name of a slot import does not have 40 bytes.
+    #[error("byte {offset}: name of a slot import has {length} bytes instead of 40")]
+    SlotImport {
+        /// Where the name starts.
+        offset: u64,
+        /// Its length, in bytes.
+        length: usize,
+    },
     /// A database number does not fit 32 bits.
     #[error("byte {offset}: database number {number} is out of range")]
     Database {
@@ -151,6 +185,36 @@ pub enum DecodeError {
         /// Its opcode.
         opcode: u64,
     },
+    /// Bytes follow a value that should be all there is.
+    #[error("byte {offset}: {bytes} bytes follow the value")]
+    Trailing {
+        /// Where the value ends.
+        offset: u64,
+        /// How many bytes follow.
+        bytes: u64,
+    },
+    /// A limit set for this reader is exceeded.
+    #[error("byte {offset}: more {what} than the limit of {limit}")]
+    Limit {
+        /// Where that was noticed.
+        offset: u64,
+        /// What there is too much of.
+        what: &'static str,
+        /// The limit.
+        limit: u64,
+    },
+    /// A member or field occurs twice in a value; found in strict reading only.
+    #[error("byte {offset}: member or field occurs twice")]
+    Duplicate {
+        /// Where the later one, or the container that holds it, starts.
+        offset: u64,
+    },
+    /// Something is odd, and the reader was told to be strict.
+    #[error("byte {}: odd in strict reading: {warning:?}", warning.offset())]
+    Strict {
+        /// What is odd.
+        warning: Warning,
+    },
     /// The checksum at the end is not that of the bytes before it.
     #[error("byte {offset}: checksum is {stored:016x}, the bytes before it have {computed:016x}")]
     Checksum {
@@ -174,6 +238,7 @@ impl DecodeError {
     pub const fn offset(&self) -> u64 {
         match self {
             Self::Magic => 0,
+            Self::Strict { warning } => warning.offset(),
             Self::Truncated { offset, .. }
             | Self::Read { offset, .. }
             | Self::Length { offset, .. }
@@ -184,6 +249,13 @@ impl DecodeError {
             | Self::Stream { offset, .. }
             | Self::QuicklistNode { offset, .. }
             | Self::Score { offset }
+            | Self::Trailing { offset, .. }
+            | Self::Limit { offset, .. }
+            | Self::Duplicate { offset }
+            | Self::SlotImport { offset, .. }
+            | Self::Template { offset, .. }
+            | Self::FieldExpiry { offset }
+            | Self::ArrayIndex { offset }
             | Self::Database { offset, .. }
             | Self::UnknownType { offset, .. }
             | Self::UnsupportedOpcode { offset, .. }
@@ -194,173 +266,4 @@ impl DecodeError {
             | Self::Stopped { offset } => *offset,
         }
     }
-}
-
-/// Why a value could not be encoded.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum EncodeError {
-    /// The target cannot hold function libraries.
-    #[error("{target} cannot hold function libraries")]
-    Functions {
-        /// The target.
-        target: Target,
-    },
-    /// The target cannot hold all of a value, and the encoder may not leave it out.
-    #[error("key \"{}\": {target} cannot hold {loss}", key.escape_ascii())]
-    Loss {
-        /// The key; empty when the value was written without one.
-        key: Vec<u8>,
-        /// What it cannot hold.
-        loss: Loss,
-        /// The target.
-        target: Target,
-    },
-    /// A stream is not one that a server could have.
-    #[error("key \"{}\": stream is malformed", key.escape_ascii())]
-    Stream {
-        /// The key; empty when the value was written without one.
-        key: Vec<u8>,
-        /// What is wrong with it.
-        source: StreamError,
-    },
-    /// A score is not a number; no server loads such a sorted set.
-    #[error("score of member {index} is not a number")]
-    Score {
-        /// Position of the member in the value, from 0.
-        index: usize,
-    },
-}
-
-/// Why a compressed string could not be expanded. Positions are bytes from its start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LzfError {
-    /// The input stops inside a token.
-    #[error("compressed bytes end inside the token at {at}")]
-    Truncated {
-        /// Where the token starts.
-        at: usize,
-    },
-    /// A token copies from before the start of the output.
-    #[error("token at {at} copies from {distance} bytes back, where only {written} are")]
-    Distance {
-        /// Where the token starts.
-        at: usize,
-        /// How far back it points, in bytes.
-        distance: usize,
-        /// Bytes written so far.
-        written: usize,
-    },
-    /// The tokens give more bytes than promised.
-    #[error("token at {at} exceeds the promised {expanded} bytes")]
-    TooLong {
-        /// Where the token starts.
-        at: usize,
-        /// The promised length, in bytes.
-        expanded: usize,
-    },
-    /// The tokens give fewer bytes than promised, or can never give that many.
-    #[error("{compressed} compressed bytes do not give the promised {expanded}")]
-    TooShort {
-        /// Length of the input, in bytes.
-        compressed: usize,
-        /// The promised length, in bytes.
-        expanded: usize,
-    },
-}
-
-/// What is wrong with a compact container. Positions are bytes from its start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CompactError {
-    /// The container ends inside its header or an entry.
-    #[error("entry at {at} reaches past the end of the container")]
-    Truncated {
-        /// Where the entry starts.
-        at: usize,
-    },
-    /// The header states another size than the container has.
-    #[error("header states {stated} bytes, the container has {actual}")]
-    Size {
-        /// Size in the header, in bytes.
-        stated: u64,
-        /// Size of the container, in bytes.
-        actual: usize,
-    },
-    /// The header states another number of entries than there are.
-    #[error("header states {stated} entries, the container has {actual}")]
-    Count {
-        /// Count in the header.
-        stated: u64,
-        /// Entries walked.
-        actual: u64,
-    },
-    /// The header of a ziplist states another place for its last entry.
-    #[error("header puts the last entry at {stated}, it is at {actual}")]
-    Tail {
-        /// Place in the header.
-        stated: u64,
-        /// Where the last entry is.
-        actual: usize,
-    },
-    /// A byte starts no entry.
-    #[error("byte {byte:#04x} at {at} starts no entry")]
-    Entry {
-        /// Where the byte is.
-        at: usize,
-        /// The byte.
-        byte: u8,
-    },
-    /// The length by which an entry is found from behind is not the length it has.
-    #[error("backward length at {at} is wrong")]
-    BackLength {
-        /// Where the length is.
-        at: usize,
-    },
-    /// A length is written in more bytes than it needs where readers would disagree about it.
-    #[error("length at {at} is written too wide")]
-    WideLength {
-        /// Where the length is.
-        at: usize,
-    },
-    /// The width of the integers of an intset is not 2, 4 or 8.
-    #[error("integers are {width} bytes wide")]
-    Width {
-        /// The width in the header, in bytes.
-        width: u32,
-    },
-    /// The end mark is missing, or bytes follow it.
-    #[error("end mark at {at} is missing or not the last byte")]
-    EndMark {
-        /// Where the container should end.
-        at: usize,
-    },
-    /// The integers of an intset do not ascend.
-    #[error("integer at {at} is not above the one before it")]
-    Order {
-        /// Where the integer is.
-        at: usize,
-    },
-    /// The last field or member has no value or score.
-    #[error("entry at {at} has no partner")]
-    Odd {
-        /// Where the lonely entry is.
-        at: usize,
-    },
-    /// A field or member occurs twice.
-    #[error("entry at {at} repeats an earlier one")]
-    Duplicate {
-        /// Where the later one is.
-        at: usize,
-    },
-    /// A score is not a number.
-    #[error("score at {at} is not a number")]
-    Score {
-        /// Where the score is.
-        at: usize,
-    },
-    /// A container that must not be empty is.
-    #[error("container is empty")]
-    Empty,
 }

@@ -41,12 +41,30 @@ pub enum Event<'a> {
         /// Keys in the slot that expire.
         expiring: u64,
     },
-    /// Data of a module that belongs to no key was skipped.
+    /// Data of a module that belongs to no key.
     ModuleAux {
         /// Module id: nine characters of six bits, ten bits of version.
         module: u64,
         /// When the module wants it: 1 before the keys, 2 after them.
         when: u64,
+        /// What the module wrote: its items with their end mark, as stored.
+        items: &'a [u8],
+    },
+    /// Metadata of the next key, as stored: classes and what modules wrote for each (Redis 8.6).
+    KeyMeta(&'a [u8]),
+    /// A slot import was going on (Valkey 9). Its ranges follow.
+    SlotImport {
+        /// Its name, 40 bytes.
+        job: &'a [u8],
+        /// How many ranges follow.
+        ranges: u64,
+    },
+    /// A range of slots of the last slot import.
+    SlotRange {
+        /// First slot.
+        first: u64,
+        /// Last slot.
+        last: u64,
     },
     /// A key begins. Its elements follow, then [`Event::KeyEnd`].
     Key(KeyHead<'a>),
@@ -55,6 +73,8 @@ pub enum Event<'a> {
     /// One part of the stream that is the value of the last key, beside its entries, which come
     /// before.
     Stream(StreamPart<'a>),
+    /// Where the array that is the value of the last key inserts next. Comes before its elements.
+    InsertIndex(u64),
     /// The last key is complete.
     KeyEnd {
         /// Bytes from its type byte to its end, as stored.
@@ -99,6 +119,14 @@ pub enum Element<'a> {
     Field(&'a [u8], &'a [u8]),
     /// A member of a sorted set and its score, which is a number.
     Scored(&'a [u8], f64),
+    /// A field of a hash, its value, and when it expires, in milliseconds since 1970. Fields of
+    /// the same hash that do not expire come as [`Field`](Self::Field).
+    ExpiringField(&'a [u8], &'a [u8], i64),
+    /// An element of an array and its index.
+    Indexed(u64, &'a [u8]),
+    /// A piece of a value as stored, be it that the caller asked for values so or that only a
+    /// module can read it. The pieces of a value make up all that follows its key.
+    Raw(&'a [u8]),
     /// An entry of a stream.
     Entry(StreamEntry<'a>),
 }
@@ -115,6 +143,8 @@ pub enum Dialect {
     Dragonfly,
     /// `KeyDB`, known by its aux fields.
     KeyDb,
+    /// Redis Enterprise, known by records that only it writes.
+    Enterprise,
 }
 
 /// What is known of the checksum at the end.
@@ -180,6 +210,18 @@ pub enum Warning {
 const WARNINGS_MAX: usize = 256;
 
 impl Warning {
+    /// Where it was met, in bytes from the start of the stream.
+    pub const fn offset(&self) -> u64 {
+        match self {
+            Self::UnknownVersion { .. } => 0,
+            Self::PaddedBackLength { offset }
+            | Self::EmptyCollection { offset }
+            | Self::StreamLength { offset, .. }
+            | Self::SkippedValue { offset, .. }
+            | Self::SkippedOpcode { offset, .. } => *offset,
+        }
+    }
+
     /// Keeps the warning unless there are too many.
     pub(crate) fn note(self, warnings: &mut Vec<Self>) {
         if warnings.len() < WARNINGS_MAX {

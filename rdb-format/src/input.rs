@@ -1,12 +1,12 @@
 //! Lengths, numbers and strings off the front of a source.
 
-mod skip;
+mod frame;
+mod number;
 
 use crate::decimal::Decimal;
 use crate::error::DecodeError;
 use crate::length::{WIDE_32, WIDE_64};
 use crate::lzf::lzf_decompress;
-use crate::object::StreamId;
 use crate::options::Limits;
 use crate::source::Source;
 use crate::value_type::Encoding;
@@ -277,6 +277,25 @@ impl<S: Source> Input<S> {
         }
     }
 
+    /// The place up to which the input is parsed, for [`since`](Self::since).
+    pub(crate) fn mark(&self) -> usize {
+        self.at
+    }
+
+    /// All that is parsed since a mark; nothing may be committed between.
+    pub(crate) fn since(&self, start: usize) -> Text {
+        Text::Window {
+            start,
+            end: self.at,
+        }
+    }
+
+    /// Puts text into `slot`.
+    pub(crate) fn written(&mut self, slot: Slot, text: Vec<u8>) -> Text {
+        *self.slot_mut(slot) = text;
+        Text::Slot(slot)
+    }
+
     /// Writes `integer` to `slot`.
     pub(crate) fn decimal(&mut self, slot: Slot, integer: i64) -> Text {
         let place = self.slot_mut(slot);
@@ -290,24 +309,6 @@ impl<S: Source> Input<S> {
             Slot::First => &mut self.first,
             Slot::Second => &mut self.second,
         }
-    }
-
-    /// A score stored as eight bytes, which must be a number.
-    #[inline]
-    pub(crate) fn binary_score(&mut self) -> Result<f64, DecodeError> {
-        let score = f64::from_le_bytes(self.array()?);
-        if score.is_nan() {
-            return Err(DecodeError::Score {
-                offset: self.position().wrapping_sub(8),
-            });
-        }
-        Ok(score)
-    }
-
-    /// The id of a stream entry, as two lengths.
-    pub(crate) fn stream_id(&mut self) -> Result<StreamId, DecodeError> {
-        let (ms, seq) = (self.length()?, self.length()?);
-        Ok(StreamId { ms, seq })
     }
 
     /// Passes `count` bytes: a place for [`Input::text`].

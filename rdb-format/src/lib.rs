@@ -44,6 +44,7 @@ mod decimal;
 mod length;
 mod lzf;
 
+mod encodings;
 mod opcode;
 mod target;
 mod value_type;
@@ -55,21 +56,28 @@ mod event;
 mod input;
 mod source;
 
+mod dump;
 mod entry;
+mod raw_entry;
 mod reader;
 mod writer;
 
 pub use crate::compact::{CompactEntries, CompactEntry, Container};
 pub use crate::crc64::Crc64;
+pub use crate::dump::{Dump, parse_function_dump};
+pub use crate::encodings::Encodings;
 pub use crate::entry::Entry;
 pub use crate::error::{CompactError, DecodeError, EncodeError, LzfError};
 pub use crate::event::{ChecksumState, Dialect, Element, Event, KeyHead, Warning};
 pub use crate::lzf::{LzfEncoder, lzf_decompress};
 pub use crate::object::{
-    Consumer, ConsumerGroup, EntryFields, Pending, Producer, Producers, Stream, StreamEntry,
+    Array, Consumer, ConsumerGroup, EntryFields, Pending, Producer, Producers, Stream, StreamEntry,
     StreamError, StreamFacts, StreamId, StreamPart, StreamRecord, Value,
 };
-pub use crate::options::{Checksum, Limits, ReadOptions, Tombstones, Unsupported};
+pub use crate::options::{
+    Checksum, Limits, ReadOptions, Strictness, Tombstones, Unsupported, Values,
+};
+pub use crate::raw_entry::RawEntry;
 pub use crate::reader::Reader;
 pub use crate::source::{ReadSource, SliceSource, Source};
 pub use crate::target::{Compression, Loss, Losses, Target};

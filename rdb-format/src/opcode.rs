@@ -4,10 +4,22 @@
 pub(crate) const ENTERPRISE_RAM_LRU: u8 = 107;
 /// `[len]` slot number of Redis Enterprise; nothing a reader needs.
 pub(crate) const ENTERPRISE_SLOT: u8 = 121;
+/// Eight bytes, after a full synchronisation with Dragonfly.
+pub(crate) const DRAGONFLY_FULL_SYNC_END: u8 = 200;
+/// `[len]` count, `[str]` journal of Dragonfly.
+pub(crate) const DRAGONFLY_JOURNAL: u8 = 210;
+/// `u64` place in a journal of Dragonfly.
+pub(crate) const DRAGONFLY_JOURNAL_OFFSET: u8 = 211;
+/// `u32` flags of the next key in Dragonfly, and with one of them `u32` more.
+pub(crate) const DRAGONFLY_MASK: u8 = 220;
+/// The last opcode that Dragonfly has for itself.
+pub(crate) const DRAGONFLY_LAST: u8 = 224;
 /// Hash template (Redis 8.10) or update (Valkey 9.2).
 pub(crate) const HASH_TEMPLATE: u8 = 242;
-/// Metadata of the next key (Redis 8.6) or slot import (Valkey 9).
+/// Metadata of the next key (Redis 8.6).
 pub(crate) const KEY_META: u8 = 243;
+/// Slot import (Valkey 9).
+pub(crate) const SLOT_IMPORT: u8 = 243;
 /// `[len]` slot, `[len]` keys, `[len]` keys that expire.
 pub(crate) const SLOT_INFO: u8 = 244;
 /// `[str]` source of a function library.

@@ -1,5 +1,7 @@
 //! What a reader checks, and how much it accepts.
 
+use crate::event::Dialect;
+
 /// How a [`Reader`](crate::Reader) reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReadOptions {
@@ -7,27 +9,65 @@ pub struct ReadOptions {
     pub limits: Limits,
     /// What to do with the checksum at the end.
     pub checksum: Checksum,
-    /// What to do with values that this crate cannot take apart.
+    /// What to do with records that this crate does not read.
     pub unsupported: Unsupported,
     /// What to do with entries of streams that are deleted but still stored.
     pub tombstones: Tombstones,
+    /// What is an error.
+    pub strictness: Strictness,
+    /// In which form values are reported.
+    pub values: Values,
+    /// Who wrote the stream, where the caller knows better than the stream shows.
+    pub dialect: Option<Dialect>,
 }
 
 /// Bounds on what the input may demand. Nothing is ever reserved before its bytes arrive, so these
 /// bound what a well-formed stream may cost, not what a lie in it does.
+///
+/// ```
+/// use rdb_format::{Limits, ReadOptions, Reader};
+///
+/// let limits = Limits { key_bytes_max: 2, ..Limits::default() };
+/// let options = ReadOptions { limits, ..ReadOptions::default() };
+/// let mut reader = Reader::from_slice(b"REDIS0003\0\x03key\x01v\xff").with_options(options);
+/// assert!(reader.next_entry().is_err());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Longest string or container, in bytes as stored and as expanded. 4 GiB by default; servers
     /// refuse strings over 512 MiB unless told otherwise.
     pub string_bytes_max: u64,
+    /// Longest key, in bytes. As strings by default.
+    pub key_bytes_max: u64,
+    /// Most elements of one value; of a stream, entries and all other parts. None by default.
+    pub elements_max: u64,
+    /// Longest value, in bytes as stored, from its type on. None by default.
+    pub value_bytes_max: u64,
+    /// Longest stream, in bytes. None by default.
+    pub total_bytes_max: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             string_bytes_max: 4 << 30,
+            key_bytes_max: 4 << 30,
+            elements_max: u64::MAX,
+            value_bytes_max: u64::MAX,
+            total_bytes_max: u64::MAX,
         }
     }
+}
+
+/// What a reader takes for an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Strictness {
+    /// Only what cannot be read rightly. The rest is a [`Warning`](crate::Warning).
+    #[default]
+    Lenient,
+    /// Every warning as well, and members and fields that occur twice in a value that is stored
+    /// one by one. For that all names of one value are held in memory.
+    Strict,
 }
 
 /// What to do with the checksum at the end.
@@ -50,15 +90,26 @@ pub enum Tombstones {
     Keep,
 }
 
-/// What to do with values of modules, hashes with expiring fields and arrays, which this
-/// crate cannot take apart but whose end it can find.
+/// What to do with private records of Dragonfly, such as its journal. Values are always reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Unsupported {
-    /// Fail with [`DecodeError::UnsupportedType`](crate::DecodeError::UnsupportedType).
+    /// Fail.
     #[default]
     Refuse,
-    /// Report the key and its end, but no elements, and keep a
-    /// [`Warning::SkippedValue`](crate::Warning::SkippedValue). Whoever writes a stream from what
-    /// was read this way loses these keys. Metadata of keys and slot imports are passed, too.
+    /// Pass over them with a [`Warning::SkippedOpcode`](crate::Warning::SkippedOpcode) where their
+    /// end can be found, and fail where it cannot.
     Skip,
+}
+
+/// In which form values are reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Values {
+    /// Taken apart and checked, element by element. Values of modules come as
+    /// [`Element::Raw`](crate::Element::Raw).
+    #[default]
+    Decoded,
+    /// As stored, in pieces of about 64 KiB: [`Element::Raw`](crate::Element::Raw). Only their
+    /// outer lengths are read, so what is wrong inside is passed on. Hashes with templates, which
+    /// only the stream they are in can tell, are decoded all the same.
+    Raw,
 }

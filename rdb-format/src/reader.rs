@@ -1,14 +1,18 @@
 //! Bytes to records.
 
+mod judge;
+mod part;
 mod record;
+mod value;
 
+use std::collections::HashSet;
 use std::io;
 
 use crate::error::DecodeError;
 use crate::event::{Dialect, Element, Event, KeyHead, Warning};
 use crate::input::{Input, Text};
-use crate::object::{Part, StreamStep, StreamWalk, Walk};
-use crate::options::{Checksum, ReadOptions};
+use crate::object::{Frame, Part, StreamStep, StreamWalk, Templates, Walk};
+use crate::options::{Checksum, Limits, ReadOptions, Strictness, Values};
 use crate::source::{ReadSource, SliceSource, Source};
 use crate::value_type::{Encoding, ValueType};
 
@@ -45,6 +49,8 @@ pub struct Reader<S> {
     // The value being read, how many elements it gave, and the head of its key without the key.
     walk: Walk,
     stream: StreamWalk,
+    templates: Templates,
+    frame: Frame,
     elements: u64,
     head: KeyHead<'static>,
     // The strings of the last record that is no element, and the record itself if it has none.
@@ -57,7 +63,12 @@ pub struct Reader<S> {
     dialect: Dialect,
     database: u32,
     options: ReadOptions,
+    values: Values,
     warnings: Vec<Warning>,
+    // Whether limits or strictness may forbid something; then elements and names of the value.
+    judges: bool,
+    judged: u64,
+    names: HashSet<Vec<u8>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,8 +77,13 @@ enum State {
     Records,
     Value,
     Stream,
-    /// A value that is not taken apart.
-    Opaque,
+    /// A hash with a template, of which nothing is read yet, or something is.
+    TemplateStart,
+    Template,
+    /// A value that passes as it is; its next piece.
+    Raw,
+    /// So many ranges of slots.
+    SlotRanges(u64),
     Done,
     Failed,
 }
@@ -92,6 +108,14 @@ enum Step {
     Function,
     /// A key, in `first`, with the rest of its head in `head`.
     Key,
+    /// The metadata of the next key, in `first`.
+    KeyMeta,
+    /// The start of a slot import, with its name in `first` and its number of ranges.
+    SlotImport(u64),
+    /// Data of a module, in `first`.
+    ModuleAux { module: u64, when: u64 },
+    /// A piece of a value, in `first`.
+    Raw,
     /// An element, in `walk`.
     Element(Part),
     /// An entry or a part of a stream, in `stream`.
@@ -129,6 +153,8 @@ impl<S: Source> Reader<S> {
             state: State::Header,
             walk: Walk::new(),
             stream: StreamWalk::new(),
+            templates: Templates::default(),
+            frame: Frame::default(),
             elements: 0,
             head: KeyHead {
                 key: b"",
@@ -148,7 +174,11 @@ impl<S: Source> Reader<S> {
             dialect: Dialect::Redis,
             database: 0,
             options: ReadOptions::default(),
+            values: Values::Decoded,
             warnings: Vec::new(),
+            judges: false,
+            judged: 0,
+            names: HashSet::new(),
         }
     }
 
@@ -157,6 +187,12 @@ impl<S: Source> Reader<S> {
     pub fn with_options(mut self, options: ReadOptions) -> Self {
         self.input.set_limits(options.limits);
         self.options = options;
+        self.values = options.values;
+        let unlimited = Limits {
+            string_bytes_max: options.limits.string_bytes_max,
+            ..Limits::default()
+        };
+        self.judges = options.limits != unlimited || options.strictness == Strictness::Strict;
         if options.checksum == Checksum::Ignore {
             self.input.ignore_checksum();
         }
@@ -171,7 +207,7 @@ impl<S: Source> Reader<S> {
     /// error the reader only gives [`DecodeError::Stopped`].
     #[inline]
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, DecodeError> {
-        match self.advance() {
+        match self.advance().and_then(|step| self.judge(step)) {
             Ok(step) => Ok(self.event(step)),
             Err(error) => {
                 self.state = State::Failed;
@@ -201,9 +237,23 @@ impl<S: Source> Reader<S> {
         self.version
     }
 
+    /// Sets the form of the values to come; gives the one before.
+    pub(crate) fn set_values(&mut self, values: Values) -> Values {
+        std::mem::replace(&mut self.values, values)
+    }
+
     /// Who wrote the stream, as far as seen.
     pub const fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// Passes a step on unless a limit or strictness forbids it.
+    #[inline]
+    fn judge(&mut self, step: Step) -> Result<Step, DecodeError> {
+        if self.judges {
+            self.forbid(step)?;
+        }
+        Ok(step)
     }
 
     #[inline]
@@ -216,6 +266,11 @@ impl<S: Source> Reader<S> {
                     Part::Item => Element::Item(first),
                     Part::Field => Element::Field(first, self.input.text(parts.second)),
                     Part::Scored => Element::Scored(first, parts.score),
+                    Part::Indexed => Element::Indexed(parts.index, first),
+                    Part::Expiring => {
+                        let second = self.input.text(parts.second);
+                        Element::ExpiringField(first, second, parts.expire_at_ms)
+                    }
                 })
             }
             Step::Key => Event::Key(KeyHead {
@@ -235,6 +290,17 @@ impl<S: Source> Reader<S> {
                 let (name, value) = (self.input.text(self.first), self.input.text(self.second));
                 Event::Aux { name, value }
             }
+            Step::Raw => Event::Element(Element::Raw(self.input.text(self.first))),
+            Step::KeyMeta => Event::KeyMeta(self.input.text(self.first)),
+            Step::SlotImport(ranges) => Event::SlotImport {
+                job: self.input.text(self.first),
+                ranges,
+            },
+            Step::ModuleAux { module, when } => Event::ModuleAux {
+                module,
+                when,
+                items: self.input.text(self.first),
+            },
             Step::Function => Event::Function(self.input.text(self.first)),
             Step::Nothing => return None,
         })
@@ -245,6 +311,9 @@ impl<S: Source> Reader<S> {
         self.input.commit();
         match self.state {
             State::Value => {
+                if let Some(index) = self.walk.take_insert_index() {
+                    return Ok(self.plain(Event::InsertIndex(index)));
+                }
                 if let Some(part) = self.walk.next(&mut self.input, &mut self.warnings)? {
                     self.elements = self.elements.wrapping_add(1);
                     return Ok(Step::Element(part));
@@ -264,7 +333,9 @@ impl<S: Source> Reader<S> {
                 self.state = State::Records;
                 Ok(Step::KeyEnd)
             }
-            State::Opaque => self.opaque(),
+            State::Raw => self.raw_piece(),
+            State::TemplateStart | State::Template => self.template_field(),
+            State::SlotRanges(left) => self.slot_range(left),
             State::Header => self.header(),
             State::Done => Ok(Step::Nothing),
             State::Failed => Err(DecodeError::Stopped {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::compact::BackLengths;
 use crate::object::Form;
+use crate::value_type::ValueType;
 
 /// The oldest server that must be able to load a stream.
 ///
@@ -84,6 +85,34 @@ impl Target {
         !matches!(self, Self::Redis5)
     }
 
+    /// Whether the target knows this type, as Redis numbers it. Number 22, which Redis and Valkey
+    /// use differently, is that of Valkey here; types of release candidates are never held.
+    pub const fn holds(self, value_type: ValueType) -> bool {
+        let redis = match self {
+            Self::Redis5 => 9,
+            Self::Redis70 => 10,
+            Self::Redis72 | Self::Valkey8 | Self::Valkey9 => 11,
+            Self::Redis74 => 12,
+            Self::Redis86 => 13,
+            Self::Redis88 => 14,
+        };
+        match value_type.number() {
+            6 | 23 | 29..=32 => false,
+            22 => matches!(self, Self::Valkey9),
+            0..=15 => true,
+            16..=19 => redis >= 10,
+            20 | 21 => redis >= 11,
+            24 | 25 => redis >= 12,
+            26 => redis >= 13,
+            _ => redis >= 14,
+        }
+    }
+
+    /// Whether the target knows metadata of keys.
+    pub const fn holds_key_meta(self) -> bool {
+        matches!(self, Self::Redis86 | Self::Redis88)
+    }
+
     /// The form in which streams lose least.
     pub(crate) const fn stream_form(self) -> Form {
         match self {
@@ -135,6 +164,10 @@ impl fmt::Display for Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Loss {
+    /// When fields of a hash expire: they then stay until the key goes.
+    FieldExpiry,
+    /// Metadata that modules keep with a key.
+    KeyMeta,
     /// Of a stream: how many entries were ever added and read, and the highest deleted id. Servers
     /// estimate them then.
     StreamCounters,
@@ -156,6 +189,8 @@ impl Loss {
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::FieldExpiry => "fields that expire",
+            Self::KeyMeta => "metadata of keys",
             Self::StreamCounters => "the counters of a stream",
             Self::ConsumerActivity => "when consumers were active",
             Self::StreamProducers => "the producers of a stream",

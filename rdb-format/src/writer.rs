@@ -1,7 +1,11 @@
 //! Records to bytes.
 
+mod whole;
+
+use crate::compact::ListpackWriter;
 use crate::crc64::Crc64;
 use crate::decimal::parse_canonical;
+use crate::encodings::Encodings;
 use crate::error::EncodeError;
 use crate::input::{COMPRESSED, INTEGER_8, INTEGER_16, INTEGER_32};
 use crate::length::append_length;
@@ -61,6 +65,9 @@ pub struct Encoder {
     target: Target,
     // What strings are compressed with, if they are.
     lzf: Option<Lzf>,
+    encodings: Encodings,
+    // Where containers are packed.
+    pack: Option<ListpackWriter>,
     allowed: Losses,
     losses: Vec<(Vec<u8>, Loss)>,
     losses_count: u64,
@@ -83,10 +90,37 @@ impl Encoder {
         Self {
             target,
             lzf,
+            encodings: Encodings::PLAIN,
+            pack: None,
             allowed: Losses::Refuse,
             losses: Vec::new(),
             losses_count: 0,
         }
+    }
+
+    /// Sets which collections [`entry`](Encoder::entry) writes in one container: none at first.
+    #[must_use]
+    pub fn with_encodings(mut self, encodings: Encodings) -> Self {
+        self.encodings = encodings;
+        self
+    }
+
+    /// Which collections [`entry`](Encoder::entry) writes in one container.
+    pub const fn encodings(&self) -> Encodings {
+        self.encodings
+    }
+
+    /// Appends a listpack that `fill` fills.
+    pub(crate) fn pack(&mut self, out: &mut Vec<u8>, fill: impl FnOnce(&mut ListpackWriter)) {
+        let form = self.target.back_lengths();
+        let mut listpack = self
+            .pack
+            .take()
+            .unwrap_or_else(|| ListpackWriter::new(form));
+        listpack.clear();
+        fill(&mut listpack);
+        self.string(out, listpack.finish());
+        self.pack = Some(listpack);
     }
 
     /// Sets what may be left out where the target cannot hold it.
@@ -232,11 +266,17 @@ impl Encoder {
         expire_at_ms: Option<i64>,
         value: &Value,
     ) -> Result<(), EncodeError> {
-        let value_type = value.type_for(self.target);
-        self.admit(key, value, value_type)?;
+        let value_type = self.choose(key, value)?;
         self.key(out, key, value_type, expire_at_ms);
         value.encode(self, out, value_type);
         Ok(())
+    }
+
+    /// The type in which [`entry`](Encoder::entry) writes a value.
+    pub(crate) fn choose(&mut self, key: &[u8], value: &Value) -> Result<ValueType, EncodeError> {
+        let value_type = value.type_for(self.target, &self.encodings);
+        self.admit(key, value, value_type)?;
+        Ok(value_type)
     }
 
     /// Fails if the value must not be written as `value_type`; notes what it loses.
@@ -246,8 +286,19 @@ impl Encoder {
         value: &Value,
         value_type: ValueType,
     ) -> Result<(), EncodeError> {
-        value.check(key)?;
-        let losses = value.losses(value_type);
+        value.check(key, value_type)?;
+        if !self.target.holds(value_type) {
+            return Err(EncodeError::Type {
+                key: key.to_vec(),
+                value_type,
+                target: self.target,
+            });
+        }
+        self.lose(key, &value.losses(value_type))
+    }
+
+    /// Fails if something is lost that must not be; notes it otherwise.
+    fn lose(&mut self, key: &[u8], losses: &[Loss]) -> Result<(), EncodeError> {
         if let Some(loss) = losses.iter().find(|loss| !self.allowed.allow(**loss)) {
             return Err(EncodeError::Loss {
                 key: key.to_vec(),
@@ -257,7 +308,7 @@ impl Encoder {
         }
         for loss in losses {
             if self.losses.len() < LOSSES_MAX {
-                self.losses.push((key.to_vec(), loss));
+                self.losses.push((key.to_vec(), *loss));
             }
             self.losses_count = self.losses_count.saturating_add(1);
         }

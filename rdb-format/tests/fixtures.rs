@@ -361,14 +361,18 @@ fn a_function_of_a_release_candidate_gets_its_first_line() {
 }
 
 #[test]
-fn data_of_modules_is_skipped() {
+fn data_of_modules_is_kept() {
     let bytes = b"REDIS0009\xf7\x81\0\0\0\0\0\0\0\x09\x02\x01\x01\x05\x02\x06\x03abcd\x04abcdefgh\
         \x05\x01x\x00\xff\0\0\0\0\0\0\0\0";
     let mut reader = Reader::from_slice(bytes);
     reader.next_event().unwrap();
     assert_eq!(
         reader.next_event().unwrap(),
-        Some(Event::ModuleAux { module: 9, when: 1 })
+        Some(Event::ModuleAux {
+            module: 9,
+            when: 1,
+            items: b"\x01\x05\x02\x06\x03abcd\x04abcdefgh\x05\x01x\x00",
+        })
     );
     let checksum = ChecksumState::Off;
     assert_eq!(reader.next_event().unwrap(), Some(Event::End { checksum }));
@@ -423,12 +427,12 @@ fn failures_say_what_is_wrong_and_where() {
         "byte 9: 8 is neither an opcode nor a value type"
     );
     assert_eq!(
-        failure(&stream(24, b"")),
-        "byte 9: key \"k\" has type 24 (hashtable hash), which is not supported"
+        failure(&stream(6, b"")),
+        "byte 9: key \"k\" has type 6 (module), which is not supported"
     );
     assert_eq!(
-        failure(b"REDIS0013\xf3\x01"),
-        "byte 9: opcode 243 is not supported"
+        failure(b"VALKEY081\xf2\x01"),
+        "byte 9: opcode 242 is not supported"
     );
     assert_eq!(
         failure(&stream(18, b"\x01\x03\x01a")),
@@ -518,6 +522,7 @@ fn limits_are_kept() {
     let options = ReadOptions {
         limits: Limits {
             string_bytes_max: 4,
+            ..Limits::default()
         },
         ..ReadOptions::default()
     };

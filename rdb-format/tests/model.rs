@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use rdb_format::{
     Compression, Consumer, ConsumerGroup, Container, Crc64, DecodeError, Encoder, Entry, Losses,
     Pending, Producer, Producers, ReadOptions, Reader, Source, Stream, StreamId, StreamRecord,
-    Target, Tombstones, Unsupported, Value, lzf_decompress,
+    Target, Tombstones, Value, Values, lzf_decompress,
 };
 
 const PLAIN: &[u8] = include_bytes!("fixtures/plain.rdb");
@@ -290,11 +290,13 @@ proptest! {
     #[test]
     fn noise_after_a_type_is_harmless(
         value_type in prop::sample::select(vec![
-            0_u8, 1, 2, 3, 4, 5, 7, 15, 18, 19, 21, 22, 23, 24, 25, 26, 27, 28, 243, 247,
+            0_u8, 1, 2, 3, 4, 5, 7, 15, 18, 19, 21, 22, 23, 24, 25, 26, 27, 28, 29, 31, 242, 243,
+            247,
         ]),
+        values in prop::sample::select(vec![Values::Decoded, Values::Raw]),
         noise in vec(prop_oneof![any::<u8>(), 0..6_u8], 0..200),
     ) {
-        let options = ReadOptions { unsupported: Unsupported::Skip, ..ReadOptions::default() };
+        let options = ReadOptions { values, ..ReadOptions::default() };
         let bytes = [b"REDIS0012", &[value_type][..], b"\x01k", &noise].concat();
         prop_assert_eq!(
             transcript(Reader::from_slice(&bytes).with_options(options)),

@@ -45,8 +45,17 @@ pub(crate) fn check(
         let Some(span) = cursor.next(bytes)? else {
             return Err(CompactError::Odd { at });
         };
-        if shape == Shape::Scores && score(span, bytes).is_none() {
-            return Err(CompactError::Score { at: partner });
+        match shape {
+            Shape::Scores if score(span, bytes).is_none() => {
+                return Err(CompactError::Score { at: partner });
+            }
+            Shape::ExpiringFields => {
+                let at = cursor.at();
+                let Some(Span::Integer(0..)) = cursor.next(bytes)? else {
+                    return Err(CompactError::FieldExpiry { at });
+                };
+            }
+            _ => {}
         }
     }
     if names.len() <= UNIQUE_MAX {

@@ -1,37 +1,33 @@
-//! Arrays: elements with their indexes. Their frame only; nothing is looked into.
+//! Arrays: elements with their indexes.
 
-use crate::error::DecodeError;
-use crate::input::Input;
-use crate::source::Source;
-use crate::value_type::ValueType;
+use crate::writer::Encoder;
 
-/// Kinds of elements: a string, an integer, a double, a short string.
+/// An array in memory: strings at indexes, with gaps.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Array {
+    /// Indexes, each at most 2^64 - 2, and what is there. Of one index that occurs twice servers
+    /// take the later element.
+    pub elements: Vec<(u64, Vec<u8>)>,
+    /// Where the next element is inserted, if that was ever set.
+    pub insert_index: Option<u64>,
+}
+
+/// Kind of an element that is a string. Servers turn it into what suits it.
 const STRING: u64 = 0;
-const INTEGER: u64 = 1;
-const DOUBLE: u64 = 2;
-const SHORT_STRING: u64 = 3;
 
-/// Passes the body of an array; `false` when the type is none.
-pub(crate) fn skip<S: Source>(
-    value_type: ValueType,
-    input: &mut Input<S>,
-) -> Result<bool, DecodeError> {
-    if value_type != ValueType::Array {
-        return Ok(false);
-    }
-    let count = input.length()?;
-    // Whether there is an insertion index, and the index.
-    if input.length()? != 0 {
-        input.skip_lengths(1)?;
-    }
-    for _ in 0..count {
-        input.skip_lengths(1)?;
-        let offset = input.position();
-        match input.length()? {
-            STRING | SHORT_STRING => input.skip_string()?,
-            INTEGER | DOUBLE => input.skip_bytes(8)?,
-            kind => return Err(DecodeError::ArrayElement { offset, kind }),
+/// Appends the body of an array, as type 28.
+pub(crate) fn encode(encoder: &mut Encoder, out: &mut Vec<u8>, array: &Array) {
+    encoder.length(out, array.elements.len() as u64);
+    match array.insert_index {
+        None => encoder.length(out, 0),
+        Some(index) => {
+            encoder.length(out, 1);
+            encoder.length(out, index);
         }
     }
-    Ok(true)
+    for (index, element) in &array.elements {
+        encoder.length(out, *index);
+        encoder.length(out, STRING);
+        encoder.string(out, element);
+    }
 }

@@ -11,4 +11,6 @@ pub(crate) enum Shape {
     Fields,
     /// Member and score by turns; no member repeats.
     Scores,
+    /// Field, value and when the field expires by turns; no field repeats.
+    ExpiringFields,
 }

@@ -3,6 +3,7 @@
 use super::layout::{ElementForm, Layout};
 use super::shape::Shape;
 use super::sorted_set::parse_score;
+use super::uncommon::uncommon_element;
 use crate::compact::{self, Container, Cursor, Span};
 use crate::error::{CompactError, DecodeError};
 use crate::event::Warning;
@@ -27,6 +28,10 @@ pub(crate) enum Part {
     Field,
     /// The first string and the score.
     Scored,
+    /// Both strings and the time.
+    Expiring,
+    /// The first string and the index.
+    Indexed,
 }
 
 /// The strings and the score of the last element. They stay in one place: moving them from
@@ -36,6 +41,8 @@ pub(crate) struct Parts {
     pub(crate) first: Text,
     pub(crate) second: Text,
     pub(crate) score: f64,
+    pub(crate) expire_at_ms: i64,
+    pub(crate) index: u64,
 }
 
 /// A container that is being delivered.
@@ -53,6 +60,9 @@ pub(crate) struct Walk {
     stage: Stage,
     // The container that is being delivered.
     packed: Option<Packed>,
+    // From where times of expiry count.
+    lowest_ms: i64,
+    insert_index: Option<u64>,
     parts: Parts,
 }
 
@@ -78,10 +88,14 @@ impl Walk {
             first: Text::NOWHERE,
             second: Text::NOWHERE,
             score: 0.0,
+            expire_at_ms: 0,
+            index: 0,
         };
         Self {
             stage: Stage::Done,
             packed: None,
+            lowest_ms: 0,
+            insert_index: None,
             parts,
         }
     }
@@ -93,6 +107,7 @@ impl Walk {
         layout: Layout,
         input: &mut Input<S>,
     ) -> Result<(), DecodeError> {
+        self.insert_index = None;
         self.stage = match layout {
             Layout::String => Stage::String,
             Layout::Elements(form) => Stage::Elements {
@@ -100,13 +115,38 @@ impl Walk {
                 form,
             },
             Layout::Packed(container, shape) => Stage::Container(container, shape),
+            Layout::TimedFields => {
+                self.lowest_ms = i64::from_le_bytes(input.array()?);
+                let form = ElementForm::RelativeExpiry;
+                let left = input.length()?;
+                Stage::Elements { left, form }
+            }
+            Layout::TimedListpack => {
+                input.array::<8>()?;
+                Stage::Container(Container::Listpack, Shape::ExpiringFields)
+            }
+            Layout::Array => {
+                let left = input.length()?;
+                if input.length()? != 0 {
+                    self.insert_index = Some(input.length()?);
+                }
+                let form = ElementForm::Indexed;
+                Stage::Elements { left, form }
+            }
             Layout::Quicklist | Layout::Quicklist2 => Stage::Nodes {
                 left: input.length()?,
                 layout,
             },
-            Layout::Stream(_) => unreachable!("streams have a walk of their own"),
+            Layout::Stream(_) | Layout::Template | Layout::Module => {
+                unreachable!("these have a walk of their own")
+            }
         };
         Ok(())
+    }
+
+    /// Where an array inserts next, once.
+    pub(crate) fn take_insert_index(&mut self) -> Option<u64> {
+        self.insert_index.take()
     }
 
     /// How many elements come, if the stream has said so.
@@ -117,6 +157,11 @@ impl Walk {
             Stage::Elements { left, .. } => Some(left),
             Stage::Done | Stage::Container(..) | Stage::Nodes { .. } => None,
         }
+    }
+
+    /// Where an element that is found elsewhere goes.
+    pub(crate) fn parts_mut(&mut self) -> &mut Parts {
+        &mut self.parts
     }
 
     /// The strings and the score of the last element.
@@ -143,7 +188,7 @@ impl Walk {
                     return Ok(None);
                 };
                 *left = rest;
-                element(*form, input, &mut self.parts).map(Some)
+                element(*form, self.lowest_ms, input, &mut self.parts).map(Some)
             }
             Stage::Done if self.packed.is_none() => Ok(None),
             Stage::Done | Stage::Container(..) | Stage::Nodes { .. } => {
@@ -206,9 +251,13 @@ fn plain_node<S: Source>(input: &mut Input<S>) -> Result<bool, DecodeError> {
 #[inline]
 fn element<S: Source>(
     form: ElementForm,
+    lowest_ms: i64,
     input: &mut Input<S>,
     parts: &mut Parts,
 ) -> Result<Part, DecodeError> {
+    if form >= ElementForm::RelativeExpiry {
+        return uncommon_element(form, lowest_ms, input, parts);
+    }
     parts.first = input.string(Slot::First)?;
     Ok(match form {
         ElementForm::Item => Part::Item,
@@ -224,6 +273,7 @@ fn element<S: Source>(
             parts.score = text_score(input)?;
             Part::Scored
         }
+        _ => unreachable!("the other forms are uncommon"),
     })
 }
 
@@ -291,6 +341,19 @@ impl Packed {
         if self.shape == Shape::Fields {
             parts.second = self.text(second, Slot::Second, input);
             return Ok(Some(Part::Field));
+        }
+        if self.shape == Shape::ExpiringFields {
+            parts.second = self.text(second, Slot::Second, input);
+            let at = self.cursor.at();
+            let Some(Span::Integer(expire_at_ms)) = self.entry(input)? else {
+                return Err(self.damaged(CompactError::FieldExpiry { at }));
+            };
+            parts.expire_at_ms = expire_at_ms;
+            return Ok(Some(if expire_at_ms == 0 {
+                Part::Field
+            } else {
+                Part::Expiring
+            }));
         }
         parts.score = compact::score(second, input.blob_bytes(self.blob))
             .ok_or_else(|| self.damaged(CompactError::Score { at }))?;

@@ -1,10 +1,9 @@
 //! The records of a stream: what each opcode brings.
 
-use super::{Ahead, Reader, State, Step};
+use super::{Reader, State, Step};
 use crate::error::DecodeError;
-use crate::event::{ChecksumState, Dialect, Event, KeyHead, Warning};
+use crate::event::{ChecksumState, Dialect, Event, Warning};
 use crate::input::{Slot, Text};
-use crate::object::{Layout, skip, skip_items, skippable};
 use crate::opcode;
 use crate::options::{Checksum, Unsupported};
 use crate::source::Source;
@@ -17,6 +16,10 @@ const VALKEY_VERSION_MAX: u32 = 80;
 const CHECKSUM_VERSION_MIN: u32 = 5;
 /// An expiry, in milliseconds, that servers take for none.
 const EXPIRE_NEVER_MS: i64 = -1;
+/// Length of the name of a slot import.
+const SLOT_IMPORT_JOB_BYTES: usize = 40;
+/// Flag in a mask of Dragonfly: more flags follow.
+const DRAGONFLY_MASK_HAS_MORE: u32 = 2;
 
 impl<S: Source> Reader<S> {
     pub(super) fn header(&mut self) -> Result<Step, DecodeError> {
@@ -41,7 +44,8 @@ impl<S: Source> Reader<S> {
             Warning::UnknownVersion { version }.note(&mut self.warnings);
         }
         self.version = version;
-        self.dialect = dialect;
+        self.found(dialect);
+        let dialect = self.dialect;
         self.state = State::Records;
         Ok(self.plain(Event::Header { version, dialect }))
     }
@@ -67,19 +71,21 @@ impl<S: Source> Reader<S> {
                 opcode::FREQ => self.ahead.freq = Some(self.input.byte()?),
                 opcode::ENTERPRISE_RAM_LRU | opcode::ENTERPRISE_SLOT => {
                     self.input.length()?;
-                    Warning::SkippedOpcode {
-                        offset,
-                        opcode: byte,
-                    }
-                    .note(&mut self.warnings);
+                    self.found(Dialect::Enterprise);
+                    self.passed(offset, byte);
                 }
-                opcode::KEY_META if self.skips() => {
-                    self.skip_key_meta()?;
-                    Warning::SkippedOpcode {
-                        offset,
-                        opcode: byte,
+                opcode::DRAGONFLY_FULL_SYNC_END..=opcode::DRAGONFLY_LAST
+                    if self.dialect == Dialect::Dragonfly =>
+                {
+                    if self.options.unsupported == Unsupported::Refuse {
+                        let opcode = byte;
+                        return Err(DecodeError::UnsupportedOpcode { offset, opcode });
                     }
-                    .note(&mut self.warnings);
+                    self.dragonfly(offset, byte)?;
+                    self.passed(offset, byte);
+                }
+                opcode::HASH_TEMPLATE if self.dialect == Dialect::Redis => {
+                    self.templates.define(&mut self.input)?;
                 }
                 _ => return self.plain_record(offset, byte),
             }
@@ -91,87 +97,76 @@ impl<S: Source> Reader<S> {
     #[inline]
     fn key(&mut self, offset: u64, value_type: ValueType) -> Result<Step, DecodeError> {
         self.first = self.input.string(Slot::First)?;
-        let layout = Layout::of(value_type);
-        let encoding = match layout {
-            Some(Layout::Stream(form)) => {
-                let tombstones = self.options.tombstones;
-                self.stream.start(form, tombstones, &mut self.input)?;
-                self.state = State::Stream;
-                value_type.encoding()
-            }
-            Some(layout) => {
-                self.walk.start(layout, &mut self.input)?;
-                self.state = State::Value;
-                if layout == Layout::String {
-                    self.input.string_encoding()?
-                } else {
-                    value_type.encoding()
-                }
-            }
-            None if self.skips() && skippable(value_type) => {
-                self.state = State::Opaque;
-                value_type.encoding()
-            }
-            None => {
-                let key = self.input.text(self.first).to_vec();
-                return Err(DecodeError::UnsupportedType {
+        self.begin(offset, value_type)
+    }
+
+    pub(super) fn slot_range(&mut self, left: u64) -> Result<Step, DecodeError> {
+        let Some(rest) = left.checked_sub(1) else {
+            self.state = State::Records;
+            return self.record();
+        };
+        self.state = State::SlotRanges(rest);
+        let (first, last) = (self.input.length()?, self.input.length()?);
+        Ok(self.plain(Event::SlotRange { first, last }))
+    }
+
+    /// Metadata of the next key.
+    pub(super) fn key_meta(&mut self) -> Result<Step, DecodeError> {
+        let (offset, start) = (self.input.position(), self.input.mark());
+        for _ in 0..self.input.length()? {
+            self.input.bytes(4)?;
+            self.items(offset)?;
+        }
+        self.first = self.input.since(start);
+        Ok(Step::KeyMeta)
+    }
+
+    /// Passes items of a module up to and with their end mark.
+    fn items(&mut self, offset: u64) -> Result<(), DecodeError> {
+        self.frame.start_items();
+        let limit = self.options.limits.string_bytes_max;
+        while self.frame.next(&mut self.input)?.is_some() {
+            let length = self.input.position().wrapping_sub(offset);
+            if length > limit {
+                return Err(DecodeError::TooLong {
                     offset,
-                    value_type,
-                    key,
+                    length,
+                    limit,
                 });
             }
-        };
-        self.elements = 0;
-        let Ahead {
-            expire_at_ms,
-            idle_s,
-            freq,
-        } = std::mem::take(&mut self.ahead);
-        let elements = match self.state {
-            State::Value => self.walk.elements(),
-            _ => None,
-        };
-        let key = b"";
-        self.head = KeyHead {
-            key,
-            value_type,
-            encoding,
-            expire_at_ms,
-            idle_s,
-            freq,
-            offset,
-            elements,
-        };
-        Ok(Step::Key)
-    }
-
-    fn skips(&self) -> bool {
-        self.options.unsupported == Unsupported::Skip
-    }
-
-    /// Passes a value that is not taken apart.
-    pub(super) fn opaque(&mut self) -> Result<Step, DecodeError> {
-        let KeyHead {
-            offset, value_type, ..
-        } = self.head;
-        skip(value_type, self.dialect, &mut self.input)?;
-        Warning::SkippedValue { offset, value_type }.note(&mut self.warnings);
-        self.state = State::Records;
-        Ok(Step::KeyEnd)
-    }
-
-    /// Passes metadata of the next key, or in Valkey a slot import.
-    fn skip_key_meta(&mut self) -> Result<(), DecodeError> {
-        if self.dialect == Dialect::Valkey {
-            self.input.skip_string()?;
-            for _ in 0..self.input.length()? {
-                self.input.skip_lengths(2)?;
-            }
-            return Ok(());
         }
-        for _ in 0..self.input.length()? {
-            self.input.skip_bytes(4)?;
-            skip_items(&mut self.input)?;
+        Ok(())
+    }
+
+    fn slot_import(&mut self) -> Result<Step, DecodeError> {
+        let offset = self.input.position();
+        self.first = self.input.string(Slot::First)?;
+        let length = self.input.text(self.first).len();
+        if length != SLOT_IMPORT_JOB_BYTES {
+            return Err(DecodeError::SlotImport { offset, length });
+        }
+        let ranges = self.input.length()?;
+        self.state = State::SlotRanges(ranges);
+        Ok(Step::SlotImport(ranges))
+    }
+
+    /// Passes a private record of Dragonfly that says nothing about keys.
+    fn dragonfly(&mut self, offset: u64, byte: u8) -> Result<(), DecodeError> {
+        match byte {
+            opcode::DRAGONFLY_FULL_SYNC_END | opcode::DRAGONFLY_JOURNAL_OFFSET => {
+                self.input.bytes(8)?;
+            }
+            opcode::DRAGONFLY_JOURNAL => {
+                self.input.length()?;
+                self.input.string(Slot::First)?;
+            }
+            opcode::DRAGONFLY_MASK => {
+                let flags = u32::from_le_bytes(self.input.array()?);
+                if flags & DRAGONFLY_MASK_HAS_MORE != 0 {
+                    self.input.bytes(4)?;
+                }
+            }
+            opcode => return Err(DecodeError::UnsupportedOpcode { offset, opcode }),
         }
         Ok(())
     }
@@ -207,6 +202,8 @@ impl<S: Source> Reader<S> {
             opcode::FUNCTION_PREVIEW => self.function_preview()?,
             opcode::MODULE_AUX => self.module_aux()?,
             opcode::END => self.end()?,
+            opcode::KEY_META if self.dialect == Dialect::Redis => self.key_meta()?,
+            opcode::SLOT_IMPORT if self.dialect == Dialect::Valkey => self.slot_import()?,
             opcode::KEY_META | opcode::HASH_TEMPLATE => {
                 return Err(DecodeError::UnsupportedOpcode {
                     offset,
@@ -222,11 +219,20 @@ impl<S: Source> Reader<S> {
         self.second = self.input.string(Slot::Second)?;
         let text = self.input.text(self.first);
         if text.eq_ignore_ascii_case(b"df-ver") {
-            self.dialect = Dialect::Dragonfly;
+            self.found(Dialect::Dragonfly);
         } else if text.eq_ignore_ascii_case(b"mvcc-tstamp") || text.starts_with(b"keydb-") {
-            self.dialect = Dialect::KeyDb;
+            self.found(Dialect::KeyDb);
         }
         Ok(Step::Aux)
+    }
+
+    /// The stream shows who wrote it, which counts unless the caller knows better.
+    fn found(&mut self, dialect: Dialect) {
+        self.dialect = self.options.dialect.unwrap_or(dialect);
+    }
+
+    fn passed(&mut self, offset: u64, opcode: u8) {
+        Warning::SkippedOpcode { offset, opcode }.note(&mut self.warnings);
     }
 
     /// A library as release candidates of Redis 7.0 wrote it, in the form of today.
@@ -261,8 +267,10 @@ impl<S: Source> Reader<S> {
             });
         }
         let when = self.input.length()?;
-        skip_items(&mut self.input)?;
-        Ok(self.plain(Event::ModuleAux { module, when }))
+        let (offset, start) = (self.input.position(), self.input.mark());
+        self.items(offset)?;
+        self.first = self.input.since(start);
+        Ok(Step::ModuleAux { module, when })
     }
 
     fn end(&mut self) -> Result<Step, DecodeError> {

@@ -1,5 +1,7 @@
 //! One stream, entry by entry and then part by part.
 
+mod group;
+
 use std::collections::BTreeSet;
 
 use super::entry::StreamEntry;
@@ -7,16 +9,13 @@ use super::fault::StreamError;
 use super::form::Form;
 use super::id::StreamId;
 use super::node::{NodeCursor, Record};
-use super::part::{Pending, StreamFacts, StreamPart};
+use super::part::{StreamFacts, StreamPart};
 use super::pending::Ownership;
 use crate::error::DecodeError;
 use crate::event::Warning;
 use crate::input::{Blob, Input, Slot, Text};
 use crate::options::Tombstones;
 use crate::source::Source;
-
-/// Number of entries read that stands for none known.
-const READ_UNKNOWN: u64 = u64::MAX;
 
 /// What the walk stands at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -281,127 +280,6 @@ impl StreamWalk {
         self.left.groups = input.length()?;
         self.stage = Stage::Groups;
         Ok(StreamPart::Facts(facts))
-    }
-
-    fn group<S: Source>(
-        &mut self,
-        input: &mut Input<S>,
-    ) -> Result<Option<StreamPart<'static>>, DecodeError> {
-        if !take(&mut self.left.groups) {
-            self.names.clear();
-            self.stage = if self.form >= Form::Producers {
-                Stage::Memory
-            } else {
-                Stage::Done
-            };
-            return Ok(None);
-        }
-        self.named(input)?;
-        let last_id = input.stream_id()?;
-        let entries_read = if self.form >= Form::Counted {
-            Some(input.length()?).filter(|read| *read != READ_UNKNOWN)
-        } else {
-            None
-        };
-        self.ownership.clear();
-        self.left.pending = input.length()?;
-        self.stage = Stage::Pending;
-        Ok(Some(StreamPart::Group {
-            name: b"",
-            last_id,
-            entries_read,
-        }))
-    }
-
-    fn pending<S: Source>(
-        &mut self,
-        input: &mut Input<S>,
-    ) -> Result<Option<StreamPart<'static>>, DecodeError> {
-        let offset = input.position();
-        if !take(&mut self.left.pending) {
-            self.ownership
-                .seal()
-                .map_err(|source| DecodeError::Stream { offset, source })?;
-            self.left.consumers = input.length()?;
-            self.stage = Stage::Consumers;
-            return Ok(None);
-        }
-        let id = StreamId::from_bytes(input.array()?);
-        let delivered_at_ms = i64::from_le_bytes(input.array()?);
-        let deliveries = input.length()?;
-        self.ownership.add(id);
-        Ok(Some(StreamPart::Pending(Pending {
-            id,
-            delivered_at_ms,
-            deliveries,
-        })))
-    }
-
-    fn consumer<S: Source>(
-        &mut self,
-        input: &mut Input<S>,
-    ) -> Result<Option<StreamPart<'static>>, DecodeError> {
-        if !take(&mut self.left.consumers) {
-            if self.form >= Form::Rejected {
-                self.left.rejected = input.length()?;
-            }
-            self.stage = Stage::Rejected;
-            return Ok(None);
-        }
-        let offset = input.position();
-        self.text = input.string(Slot::First)?;
-        let name = input.text(self.text);
-        self.ownership
-            .consumer(name)
-            .map_err(|source| DecodeError::Stream { offset, source })?;
-        let seen_at_ms = i64::from_le_bytes(input.array()?);
-        let active_at_ms = if self.form >= Form::Active {
-            Some(i64::from_le_bytes(input.array()?))
-        } else {
-            None
-        };
-        self.left.held = input.length()?;
-        self.stage = Stage::Held;
-        Ok(Some(StreamPart::Consumer {
-            name: b"",
-            seen_at_ms,
-            active_at_ms,
-        }))
-    }
-
-    fn held<S: Source>(
-        &mut self,
-        input: &mut Input<S>,
-    ) -> Result<Option<StreamPart<'static>>, DecodeError> {
-        if !take(&mut self.left.held) {
-            self.stage = Stage::Consumers;
-            return Ok(None);
-        }
-        Ok(Some(StreamPart::Held(self.hold(input)?)))
-    }
-
-    fn rejected<S: Source>(
-        &mut self,
-        input: &mut Input<S>,
-    ) -> Result<Option<StreamPart<'static>>, DecodeError> {
-        if !take(&mut self.left.rejected) {
-            let offset = input.position();
-            self.ownership
-                .finish()
-                .map_err(|source| DecodeError::Stream { offset, source })?;
-            self.stage = Stage::Groups;
-            return Ok(None);
-        }
-        Ok(Some(StreamPart::Rejected(self.hold(input)?)))
-    }
-
-    fn hold<S: Source>(&mut self, input: &mut Input<S>) -> Result<StreamId, DecodeError> {
-        let offset = input.position();
-        let id = StreamId::from_bytes(input.array()?);
-        self.ownership
-            .hold(id)
-            .map_err(|source| DecodeError::Stream { offset, source })?;
-        Ok(id)
     }
 
     fn memory<S: Source>(

@@ -1,0 +1,55 @@
+//! What limits and strictness forbid.
+
+use super::{Reader, Step};
+use crate::error::DecodeError;
+use crate::options::Strictness;
+use crate::source::Source;
+use crate::value_type::Family;
+
+impl<S: Source> Reader<S> {
+    /// Fails if a limit or strictness forbids a step.
+    #[cold]
+    pub(super) fn forbid(&mut self, step: Step) -> Result<(), DecodeError> {
+        let offset = self.input.position();
+        let limits = self.options.limits;
+        let within = |what, amount: u64, limit: u64| {
+            if amount > limit {
+                return Err(DecodeError::Limit {
+                    offset,
+                    what,
+                    limit,
+                });
+            }
+            Ok(())
+        };
+        within("bytes in all", offset, limits.total_bytes_max)?;
+        match step {
+            Step::Key => {
+                let key_bytes = self.input.text(self.first).len() as u64;
+                within("bytes in a key", key_bytes, limits.key_bytes_max)?;
+                self.judged = 0;
+                self.names.clear();
+            }
+            Step::Element(_) | Step::Stream(_) | Step::Raw => {
+                self.judged = self.judged.saturating_add(1);
+                within("elements in a value", self.judged, limits.elements_max)?;
+                let value_bytes = offset.saturating_sub(self.head.offset);
+                within("bytes in a value", value_bytes, limits.value_bytes_max)?;
+            }
+            _ => {}
+        }
+        if self.options.strictness == Strictness::Strict {
+            if let Some(warning) = self.warnings.first() {
+                return Err(DecodeError::Strict { warning: *warning });
+            }
+            let named = self.head.value_type.family() != Family::List;
+            if let (Step::Element(_), true) = (step, named) {
+                let name = self.input.text(self.walk.parts().first);
+                if !self.names.insert(name.to_vec()) {
+                    return Err(DecodeError::Duplicate { offset });
+                }
+            }
+        }
+        Ok(())
+    }
+}
