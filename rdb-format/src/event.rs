@@ -229,3 +229,13 @@ impl Warning {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Event;
+
+    #[test]
+    fn an_event_is_small_as_each_is_moved() {
+        assert!(size_of::<Event<'_>>() <= 80, "{}", size_of::<Event<'_>>());
+    }
+}

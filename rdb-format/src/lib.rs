@@ -72,7 +72,7 @@ pub use crate::event::{ChecksumState, Dialect, Element, Event, KeyHead, Warning}
 pub use crate::lzf::{LzfEncoder, lzf_decompress};
 pub use crate::object::{
     Array, Consumer, ConsumerGroup, EntryFields, Pending, Producer, Producers, Stream, StreamEntry,
-    StreamError, StreamFacts, StreamId, StreamPart, StreamRecord, Value,
+    StreamError, StreamFacts, StreamHistory, StreamId, StreamPart, StreamRecord, Value,
 };
 pub use crate::options::{
     Checksum, Limits, ReadOptions, Strictness, Tombstones, Unsupported, Values,

@@ -57,6 +57,8 @@ pub struct Reader<S> {
     first: Text,
     second: Text,
     plain: Event<'static>,
+    left: u64,
+    module: (u64, u64),
     // What was said about the next key.
     ahead: Ahead,
     version: u32,
@@ -77,13 +79,15 @@ enum State {
     Records,
     Value,
     Stream,
+    /// An array, before its elements.
+    Array,
     /// A hash with a template, of which nothing is read yet, or something is.
     TemplateStart,
     Template,
     /// A value that passes as it is; its next piece.
     Raw,
-    /// So many ranges of slots.
-    SlotRanges(u64),
+    /// Ranges of slots, as many as `left` says.
+    SlotRanges,
     Done,
     Failed,
 }
@@ -110,10 +114,10 @@ enum Step {
     Key,
     /// The metadata of the next key, in `first`.
     KeyMeta,
-    /// The start of a slot import, with its name in `first` and its number of ranges.
-    SlotImport(u64),
-    /// Data of a module, in `first`.
-    ModuleAux { module: u64, when: u64 },
+    /// The start of a slot import, with its name in `first` and its number of ranges in `left`.
+    SlotImport,
+    /// Data of a module, in `first`; its id and when it wants it, in `module`.
+    ModuleAux,
     /// A piece of a value, in `first`.
     Raw,
     /// An element, in `walk`.
@@ -169,6 +173,8 @@ impl<S: Source> Reader<S> {
             first: Text::NOWHERE,
             second: Text::NOWHERE,
             plain: Event::SelectDb(0),
+            left: 0,
+            module: (0, 0),
             ahead: Ahead::default(),
             version: 0,
             dialect: Dialect::Redis,
@@ -207,13 +213,16 @@ impl<S: Source> Reader<S> {
     /// error the reader only gives [`DecodeError::Stopped`].
     #[inline]
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, DecodeError> {
-        match self.advance().and_then(|step| self.judge(step)) {
-            Ok(step) => Ok(self.event(step)),
-            Err(error) => {
-                self.state = State::Failed;
-                Err(error)
-            }
-        }
+        let failed = match self.advance() {
+            Ok(step) if !self.judges => return Ok(self.event(step)),
+            Ok(step) => match self.forbid(step) {
+                Ok(()) => return Ok(self.event(step)),
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        self.state = State::Failed;
+        Err(failed)
     }
 
     /// Bytes consumed so far. After [`Event::End`] exactly the length of the stream, whatever
@@ -245,15 +254,6 @@ impl<S: Source> Reader<S> {
     /// Who wrote the stream, as far as seen.
     pub const fn dialect(&self) -> Dialect {
         self.dialect
-    }
-
-    /// Passes a step on unless a limit or strictness forbids it.
-    #[inline]
-    fn judge(&mut self, step: Step) -> Result<Step, DecodeError> {
-        if self.judges {
-            self.forbid(step)?;
-        }
-        Ok(step)
     }
 
     #[inline]
@@ -292,13 +292,13 @@ impl<S: Source> Reader<S> {
             }
             Step::Raw => Event::Element(Element::Raw(self.input.text(self.first))),
             Step::KeyMeta => Event::KeyMeta(self.input.text(self.first)),
-            Step::SlotImport(ranges) => Event::SlotImport {
+            Step::SlotImport => Event::SlotImport {
                 job: self.input.text(self.first),
-                ranges,
+                ranges: self.left,
             },
-            Step::ModuleAux { module, when } => Event::ModuleAux {
-                module,
-                when,
+            Step::ModuleAux => Event::ModuleAux {
+                module: self.module.0,
+                when: self.module.1,
                 items: self.input.text(self.first),
             },
             Step::Function => Event::Function(self.input.text(self.first)),
@@ -311,9 +311,6 @@ impl<S: Source> Reader<S> {
         self.input.commit();
         match self.state {
             State::Value => {
-                if let Some(index) = self.walk.take_insert_index() {
-                    return Ok(self.plain(Event::InsertIndex(index)));
-                }
                 if let Some(part) = self.walk.next(&mut self.input, &mut self.warnings)? {
                     self.elements = self.elements.wrapping_add(1);
                     return Ok(Step::Element(part));
@@ -333,9 +330,16 @@ impl<S: Source> Reader<S> {
                 self.state = State::Records;
                 Ok(Step::KeyEnd)
             }
+            State::Array => {
+                self.state = State::Value;
+                match self.walk.take_insert_index() {
+                    Some(index) => Ok(self.plain(Event::InsertIndex(index))),
+                    None => self.advance(),
+                }
+            }
             State::Raw => self.raw_piece(),
             State::TemplateStart | State::Template => self.template_field(),
-            State::SlotRanges(left) => self.slot_range(left),
+            State::SlotRanges => self.slot_range(),
             State::Header => self.header(),
             State::Done => Ok(Step::Nothing),
             State::Failed => Err(DecodeError::Stopped {

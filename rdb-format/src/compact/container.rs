@@ -20,7 +20,7 @@ use crate::error::CompactError;
 /// assert_eq!(entries?, [CompactEntry::Bytes(b"a"), CompactEntry::Integer(5)]);
 /// # Ok::<(), rdb_format::CompactError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Container {
     /// Ascending integers of one width.

@@ -63,6 +63,17 @@ impl ListpackCursor {
         })
     }
 
+    /// A cursor before the entry at a place of a listpack that was checked.
+    pub(crate) fn at_place(bytes: &[u8], at: usize) -> Self {
+        Self {
+            at,
+            end: bytes.len().saturating_sub(1),
+            stated: COUNT_UNKNOWN,
+            count: 0,
+            padded: false,
+        }
+    }
+
     #[inline]
     pub(crate) fn next(&mut self, bytes: &[u8]) -> Result<Option<Span>, CompactError> {
         let at = self.at;

@@ -13,4 +13,5 @@ pub(crate) use self::check::{check, score};
 pub use self::container::Container;
 pub(crate) use self::container::{Cursor, Span};
 pub use self::entries::{CompactEntries, CompactEntry};
+pub(crate) use self::listpack::ListpackCursor;
 pub(crate) use self::listpack_writer::{BackLengths, ListpackWriter};

@@ -7,8 +7,8 @@ use crate::compact::Container;
 use crate::event::Dialect;
 use crate::value_type::{Family, ValueType};
 
-/// The form of a value after its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The form of a value after its key. Those up to [`Quicklist2`](Self::Quicklist2) are common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Layout {
     /// One string.
     String,
@@ -16,6 +16,10 @@ pub(crate) enum Layout {
     Elements(ElementForm),
     /// One container.
     Packed(Container, Shape),
+    /// A count, then so many nodes, each a ziplist.
+    Quicklist,
+    /// A count, then so many nodes, each with its kind: one element, or a listpack.
+    Quicklist2,
     /// The lowest time, then as [`Elements`](Self::Elements), with times that count from it.
     TimedFields,
     /// A time that says nothing more, then one listpack of fields that may expire.
@@ -26,10 +30,6 @@ pub(crate) enum Layout {
     Template,
     /// Bytes that only their module understands.
     Module,
-    /// A count, then so many nodes, each a ziplist.
-    Quicklist,
-    /// A count, then so many nodes, each with its kind: one element, or a listpack.
-    Quicklist2,
     /// Nodes of entries, then consumer groups.
     Stream(Form),
 }

@@ -24,7 +24,7 @@ pub(crate) use self::shape::Shape;
 pub(crate) use self::sorted_set::parse_score;
 pub use self::stream::{
     Consumer, ConsumerGroup, EntryFields, Pending, Producer, Producers, Stream, StreamEntry,
-    StreamError, StreamFacts, StreamId, StreamPart, StreamRecord,
+    StreamError, StreamFacts, StreamHistory, StreamId, StreamPart, StreamRecord,
 };
 pub(crate) use self::stream::{Form, StreamStep, StreamWalk};
 pub(crate) use self::template::Templates;

@@ -1,7 +1,7 @@
 //! What the entries of a container make up.
 
 /// How entries form elements, and whether they may repeat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Shape {
     /// Each entry is an element; they may repeat.
     Items,

@@ -107,7 +107,6 @@ impl Walk {
         layout: Layout,
         input: &mut Input<S>,
     ) -> Result<(), DecodeError> {
-        self.insert_index = None;
         self.stage = match layout {
             Layout::String => Stage::String,
             Layout::Elements(form) => Stage::Elements {
@@ -127,6 +126,7 @@ impl Walk {
             }
             Layout::Array => {
                 let left = input.length()?;
+                self.insert_index = None;
                 if input.length()? != 0 {
                     self.insert_index = Some(input.length()?);
                 }

@@ -100,12 +100,12 @@ impl<S: Source> Reader<S> {
         self.begin(offset, value_type)
     }
 
-    pub(super) fn slot_range(&mut self, left: u64) -> Result<Step, DecodeError> {
-        let Some(rest) = left.checked_sub(1) else {
+    pub(super) fn slot_range(&mut self) -> Result<Step, DecodeError> {
+        let Some(rest) = self.left.checked_sub(1) else {
             self.state = State::Records;
             return self.record();
         };
-        self.state = State::SlotRanges(rest);
+        self.left = rest;
         let (first, last) = (self.input.length()?, self.input.length()?);
         Ok(self.plain(Event::SlotRange { first, last }))
     }
@@ -145,9 +145,9 @@ impl<S: Source> Reader<S> {
         if length != SLOT_IMPORT_JOB_BYTES {
             return Err(DecodeError::SlotImport { offset, length });
         }
-        let ranges = self.input.length()?;
-        self.state = State::SlotRanges(ranges);
-        Ok(Step::SlotImport(ranges))
+        self.left = self.input.length()?;
+        self.state = State::SlotRanges;
+        Ok(Step::SlotImport)
     }
 
     /// Passes a private record of Dragonfly that says nothing about keys.
@@ -270,7 +270,8 @@ impl<S: Source> Reader<S> {
         let (offset, start) = (self.input.position(), self.input.mark());
         self.items(offset)?;
         self.first = self.input.since(start);
-        Ok(Step::ModuleAux { module, when })
+        self.module = (module, when);
+        Ok(Step::ModuleAux)
     }
 
     fn end(&mut self) -> Result<Step, DecodeError> {

@@ -17,18 +17,17 @@ impl<S: Source> Reader<S> {
         value_type: ValueType,
     ) -> Result<Step, DecodeError> {
         let encoding = match Layout::of(value_type, self.dialect) {
-            Some(layout) if self.values == Values::Decoded => {
-                self.begin_walk(layout, value_type)?
+            Some(layout) if layout <= Layout::Quicklist2 && self.values == Values::Decoded => {
+                self.walk.start(layout, &mut self.input)?;
+                self.state = State::Value;
+                if layout == Layout::String {
+                    self.input.string_encoding()?
+                } else {
+                    value_type.encoding()
+                }
             }
-            Some(layout) => self.begin_raw(layout, value_type)?,
-            None => {
-                let key = self.input.text(self.first).to_vec();
-                return Err(DecodeError::UnsupportedType {
-                    offset,
-                    value_type,
-                    key,
-                });
-            }
+            Some(layout) => self.begin_uncommon(layout, value_type)?,
+            None => return Err(self.unsupported(offset, value_type)),
         };
         self.elements = 0;
         let Ahead {
@@ -37,7 +36,7 @@ impl<S: Source> Reader<S> {
             freq,
         } = std::mem::take(&mut self.ahead);
         let elements = match self.state {
-            State::Value => self.walk.elements(),
+            State::Value | State::Array => self.walk.elements(),
             _ => None,
         };
         let key = b"";
@@ -54,12 +53,30 @@ impl<S: Source> Reader<S> {
         Ok(Step::Key)
     }
 
-    #[inline]
-    fn begin_walk(
+    #[cold]
+    fn unsupported(&self, offset: u64, value_type: ValueType) -> DecodeError {
+        DecodeError::UnsupportedType {
+            offset,
+            value_type,
+            key: self.input.text(self.first).to_vec(),
+        }
+    }
+
+    /// Begins on a value that is not one of the most common, or that passes as it is.
+    #[inline(never)]
+    fn begin_uncommon(
         &mut self,
         layout: Layout,
         value_type: ValueType,
     ) -> Result<Encoding, DecodeError> {
+        let raw = self.values == Values::Raw || layout == Layout::Module;
+        if raw && self.frame.start(value_type, self.dialect) {
+            self.state = State::Raw;
+            if layout == Layout::String {
+                return self.input.string_encoding();
+            }
+            return Ok(value_type.encoding());
+        }
         match layout {
             Layout::Stream(form) => {
                 let tombstones = self.options.tombstones;
@@ -67,29 +84,13 @@ impl<S: Source> Reader<S> {
                 self.state = State::Stream;
             }
             Layout::Template => self.state = State::TemplateStart,
-            Layout::Module => return self.begin_raw(layout, value_type),
             layout => {
                 self.walk.start(layout, &mut self.input)?;
-                self.state = State::Value;
-                if layout == Layout::String {
-                    return self.input.string_encoding();
-                }
+                self.state = match layout {
+                    Layout::Array => State::Array,
+                    _ => State::Value,
+                };
             }
-        }
-        Ok(value_type.encoding())
-    }
-
-    fn begin_raw(
-        &mut self,
-        layout: Layout,
-        value_type: ValueType,
-    ) -> Result<Encoding, DecodeError> {
-        if !self.frame.start(value_type, self.dialect) {
-            return self.begin_walk(layout, value_type);
-        }
-        self.state = State::Raw;
-        if layout == Layout::String {
-            return self.input.string_encoding();
         }
         Ok(value_type.encoding())
     }

@@ -3,19 +3,20 @@
 use std::fmt;
 
 use super::id::StreamId;
-use crate::compact::{CompactEntry, Cursor};
+use crate::compact::{CompactEntry, ListpackCursor};
 
 /// One entry of a stream, borrowed from its node.
 #[derive(Clone, Copy)]
 pub struct StreamEntry<'a> {
     pub(super) id: StreamId,
     pub(super) deleted: bool,
-    // A node that was checked: the cursors find so many fields and values in it.
+    // A node that was checked: so many fields and values are found in it. Places fit 32 bits, as
+    // the size of a listpack does; every event is as large as this, so it is kept small.
     pub(super) node: &'a [u8],
-    // The fields of the node, if the entry has the same.
-    pub(super) shared: Option<Cursor>,
-    pub(super) own: Cursor,
-    pub(super) fields: u64,
+    // Where the fields of the node are, if the entry has the same; 0 if not.
+    pub(super) shared: u32,
+    pub(super) own: u32,
+    pub(super) fields: u32,
 }
 
 impl<'a> StreamEntry<'a> {
@@ -30,11 +31,12 @@ impl<'a> StreamEntry<'a> {
     }
 
     /// Its fields and values, in order. Fields may repeat.
-    pub const fn fields(&self) -> EntryFields<'a> {
+    pub fn fields(&self) -> EntryFields<'a> {
+        let at = |place: u32| ListpackCursor::at_place(self.node, place as usize);
         EntryFields {
             node: self.node,
-            shared: self.shared,
-            own: self.own,
+            shared: (self.shared != 0).then(|| at(self.shared)),
+            own: at(self.own),
             left: self.fields,
         }
     }
@@ -60,9 +62,9 @@ impl fmt::Debug for StreamEntry<'_> {
 #[derive(Clone)]
 pub struct EntryFields<'a> {
     node: &'a [u8],
-    shared: Option<Cursor>,
-    own: Cursor,
-    left: u64,
+    shared: Option<ListpackCursor>,
+    own: ListpackCursor,
+    left: u32,
 }
 
 impl<'a> Iterator for EntryFields<'a> {
@@ -71,7 +73,7 @@ impl<'a> Iterator for EntryFields<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         let node = self.node;
-        let text = |cursor: &mut Cursor| match cursor.next(node) {
+        let text = |cursor: &mut ListpackCursor| match cursor.next(node) {
             Ok(Some(span)) => Some(CompactEntry::new(span, node)),
             Ok(None) | Err(_) => None,
         };
@@ -80,8 +82,7 @@ impl<'a> Iterator for EntryFields<'a> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        // At least two bytes of the node per value, so this many can be there.
-        let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+        let left = self.left as usize;
         (left, Some(left))
     }
 }

@@ -17,5 +17,5 @@ pub use self::fault::StreamError;
 pub(crate) use self::form::Form;
 pub use self::id::StreamId;
 pub use self::owned::{Consumer, ConsumerGroup, Producer, Producers, Stream, StreamRecord};
-pub use self::part::{Pending, StreamFacts, StreamPart};
+pub use self::part::{Pending, StreamFacts, StreamHistory, StreamPart};
 pub(crate) use self::walk::{StreamStep, StreamWalk};

@@ -48,7 +48,9 @@ impl Record {
         self.deleted
     }
 
-    pub(super) const fn entry<'a>(&self, node: &'a [u8]) -> StreamEntry<'a> {
+    pub(super) fn entry<'a>(&self, node: &'a [u8]) -> StreamEntry<'a> {
+        // A listpack states its size in 32 bits, and it was checked.
+        let place = |cursor: Cursor| u32::try_from(cursor.at()).unwrap_or(u32::MAX);
         let Self {
             id,
             deleted,
@@ -60,9 +62,9 @@ impl Record {
             id,
             deleted,
             node,
-            shared,
-            own,
-            fields,
+            shared: shared.map_or(0, place),
+            own: place(own),
+            fields: u32::try_from(fields).unwrap_or(u32::MAX),
         }
     }
 }

@@ -133,9 +133,9 @@ impl Stream {
         match (part, group) {
             (StreamPart::Facts(facts), _) => {
                 self.last_id = facts.last_id;
-                self.first_id = facts.first_id;
-                self.deleted_id_max = facts.deleted_id_max;
-                self.entries_added = facts.entries_added;
+                self.first_id = facts.history.map(|history| history.first_id);
+                self.deleted_id_max = facts.history.map(|history| history.deleted_id_max);
+                self.entries_added = facts.history.map(|history| history.entries_added);
             }
             (
                 StreamPart::Group {

@@ -60,7 +60,7 @@ pub enum StreamPart<'a> {
     },
 }
 
-/// The numbers of a stream. What its form does not hold is `None`.
+/// The numbers of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamFacts {
@@ -68,12 +68,20 @@ pub struct StreamFacts {
     pub length: u64,
     /// The highest id ever given.
     pub last_id: StreamId,
+    /// What streams hold from Redis 7.0 on.
+    pub history: Option<StreamHistory>,
+}
+
+/// What a stream knows of entries that it had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StreamHistory {
     /// The lowest id that is not deleted.
-    pub first_id: Option<StreamId>,
+    pub first_id: StreamId,
     /// The highest id that was deleted.
-    pub deleted_id_max: Option<StreamId>,
+    pub deleted_id_max: StreamId,
     /// Entries ever added.
-    pub entries_added: Option<u64>,
+    pub entries_added: u64,
 }
 
 /// An entry that was delivered and not acknowledged.

@@ -9,7 +9,7 @@ use super::fault::StreamError;
 use super::form::Form;
 use super::id::StreamId;
 use super::node::{NodeCursor, Record};
-use super::part::{StreamFacts, StreamPart};
+use super::part::{StreamFacts, StreamHistory, StreamPart};
 use super::pending::Ownership;
 use crate::error::DecodeError;
 use crate::event::Warning;
@@ -268,14 +268,14 @@ impl StreamWalk {
         let mut facts = StreamFacts {
             length,
             last_id,
-            first_id: None,
-            deleted_id_max: None,
-            entries_added: None,
+            history: None,
         };
         if self.form >= Form::Counted {
-            facts.first_id = Some(input.stream_id()?);
-            facts.deleted_id_max = Some(input.stream_id()?);
-            facts.entries_added = Some(input.length()?);
+            facts.history = Some(StreamHistory {
+                first_id: input.stream_id()?,
+                deleted_id_max: input.stream_id()?,
+                entries_added: input.length()?,
+            });
         }
         self.left.groups = input.length()?;
         self.stage = Stage::Groups;
