@@ -3,7 +3,7 @@
 use rdb_format::{
     Array, Compression, DecodeError, Dialect, Dump, Element, EncodeError, Encoder, Encodings,
     Event, Limits, Loss, Losses, ReadOptions, Reader, Stream, Strictness, Target, Unsupported,
-    Value, ValueType, Values, Warning,
+    Value, ValueType, Values, Warning, parse_function_dump,
 };
 
 fn read(bytes: &[u8], options: ReadOptions) -> Result<Vec<Value>, DecodeError> {
@@ -325,4 +325,25 @@ fn containers_are_those_of_a_real_server() {
         encode(&Value::SortedSet(scores.to_vec())),
         b"\x11\x1c\x1c\0\0\0\x06\0\x81a\x02\x831.5\x04\x81b\x02\x02\x01\x81c\x02\x83inf\x04\xff"
     );
+}
+
+#[test]
+fn a_function_dump_holds_functions_only() {
+    let payload = |records: &[u8]| [records, &[10, 0, 0, 0, 0, 0, 0, 0, 0, 0]].concat();
+    let sound = payload(b"\xf5\x03abc\xf5\x01d");
+    assert_eq!(parse_function_dump(&sound).unwrap(), strings(&["abc", "d"]));
+    for (records, opcode) in [
+        (&b"\xf5\x01a\xff\0\0\0\0\0\0\0\0\xf5"[..], 0xff),
+        (b"\xf5\x01a\xfe\0", 0xfe),
+    ] {
+        let error = parse_function_dump(&payload(records)).unwrap_err();
+        let DecodeError::UnsupportedOpcode {
+            offset: 3,
+            opcode: found,
+        } = error
+        else {
+            panic!("{error}");
+        };
+        assert_eq!(found, opcode);
+    }
 }

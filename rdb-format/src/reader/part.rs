@@ -33,9 +33,13 @@ impl<'a> Reader<SliceSource<'a>> {
         let mut reader = Self::without_header(records, Dialect::Redis, ReadOptions::default());
         let mut functions = Vec::new();
         while reader.position() < records.len() as u64 {
-            if let Some(Event::Function(source)) = reader.next_event()? {
-                functions.push(source.to_vec());
-            }
+            let offset = reader.position();
+            let Some(Event::Function(source)) = reader.next_event()? else {
+                let opcode = usize::try_from(offset).ok().and_then(|at| records.get(at));
+                let opcode = opcode.copied().unwrap_or_default();
+                return Err(DecodeError::UnsupportedOpcode { offset, opcode });
+            };
+            functions.push(source.to_vec());
         }
         Ok(functions)
     }
