@@ -186,7 +186,8 @@ fn hashes_with_templates_are_resolved() {
 
 #[test]
 fn values_of_modules_pass_unchanged() {
-    let body = b"\x81\0\0\0\0\0\0\0\x09\x05\x03abc\x02\x07\x04abcdefgh\x03abcd\x01\x81\xff\xff\xff\xff\xff\xff\xff\xff\x00";
+    let body = b"\x81\0\0\0\0\0\0\0\x09\x05\x03abc\x02\x07\x04abcdefgh\x03abcd\
+        \x01\x81\xff\xff\xff\xff\xff\xff\xff\xff\x00";
     let bytes = [b"REDIS0009\x07\x01m", &body[..], b"\xff\0\0\0\0\0\0\0\0"].concat();
     let values = read(&bytes, ReadOptions::default()).unwrap();
     assert_eq!(values, [Value::Module(body.to_vec())]);

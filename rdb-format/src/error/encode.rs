@@ -33,7 +33,11 @@ pub enum EncodeError {
         target: Target,
     },
     /// The target does not know the type of a value.
-    #[error("key \"{}\": {target} does not know type {} ({value_type})", key.escape_ascii(), value_type.number())]
+    #[error(
+        "key \"{}\": {target} does not know type {} ({value_type})",
+        key.escape_ascii(),
+        value_type.number()
+    )]
     Type {
         /// The key; empty when the value was written without one.
         key: Vec<u8>,
