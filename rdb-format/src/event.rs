@@ -190,7 +190,7 @@ pub enum Warning {
         /// Entries that are not deleted.
         actual: u64,
     },
-    /// A value that this crate cannot take apart was skipped, as the caller asked.
+    /// A value was skipped. Not given any more: every value whose end can be found is reported.
     SkippedValue {
         /// Where its type byte is, in bytes from the start.
         offset: u64,

@@ -4,7 +4,10 @@
 //! |---|---|
 //! | [`Reader`] | read a stream from a slice or an `io::Read`, event by event or key by key |
 //! | [`Encoder`] | append records to a `Vec<u8>` |
-//! | [`Target`] | choose who must be able to load what is written |
+//! | [`Target`], [`Encodings`], [`Losses`] | choose who must load what is written, and how |
+//! | [`ReadOptions`], [`Limits`] | choose how deep and how strictly to read, and how much |
+//! | [`RawEntry`] | copy keys without decoding them |
+//! | [`Dump`] | read what `DUMP` gives; [`Encoder::dump`] writes what `RESTORE` takes |
 //! | [`Stream`] | handle a whole stream; [`StreamPart`] one piece of it |
 //! | [`DecodeError`] | see every way a stream can be wrong |
 //! | [`Container`] | walk an intset, ziplist, zipmap or listpack alone |

@@ -25,8 +25,8 @@ use crate::value_type::{Encoding, ValueType};
 /// What the stream says of itself is not believed: every length is checked against what is there,
 /// containers are walked whole before their first element is reported, and the checksum is
 /// verified at [`Event::End`]. Until then a caller must not trust what it has seen. Not checked is
-/// what would need memory for a whole value: that members, fields and keys stored one by one are
-/// unique, and that sorted sets ascend.
+/// what would need memory for a whole value: that members and fields stored one by one are unique,
+/// unless reading is [strict](crate::Strictness), that keys are, and that sorted sets ascend.
 ///
 /// ```
 /// use rdb_format::{Element, Event, Reader};
