@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use rdb_format::{Compression, Family, Target};
+use rdb_format::{Compression, Family, Losses, Target};
 
 /// Point-in-time snapshots of a live sharded store, without fork.
 #[derive(Debug, Parser)]
@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Show what an RDB file holds.
     Inspect(Inspect),
+    /// Rewrite an RDB file for another server version, whole or in part.
+    Convert(Convert),
 }
 
 #[derive(Debug, Args)]
@@ -68,7 +70,7 @@ pub(crate) struct Save {
     /// Shards, each a thread of its own [default: the number of cores].
     #[arg(long)]
     pub(crate) shards: Option<NonZeroUsize>,
-    /// RDB version to write: 9, 10, 11, 12, or 80 for Valkey 9.
+    /// RDB version to write: 9 to 14, or 80 for Valkey 9.
     #[arg(long, default_value = "9", value_parser = target)]
     pub(crate) rdb_version: Target,
     /// Compression of strings.
@@ -116,6 +118,61 @@ pub(crate) struct Inspect {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Convert {
+    /// The RDB file to read.
+    #[arg(value_name = "IN")]
+    pub(crate) input: PathBuf,
+    /// The file to write; it appears when it is whole and durable.
+    #[arg(value_name = "OUT")]
+    pub(crate) output: PathBuf,
+    /// RDB version to write: 9 to 14, or 80 for Valkey 9.
+    #[arg(long, value_name = "V", value_parser = target)]
+    pub(crate) rdb_version: Target,
+    /// Only keys that match this pattern, as Redis matches them.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) key: Option<String>,
+    /// Only keys of this database.
+    #[arg(long, value_name = "N")]
+    pub(crate) db: Option<u32>,
+    /// Only keys of this type.
+    #[arg(long = "type", value_name = "T", value_parser = family)]
+    pub(crate) family: Option<Family>,
+    /// Leave out what the target cannot hold, and say so, instead of failing.
+    #[arg(long)]
+    pub(crate) skip_unsupported: bool,
+    /// What a key may lose where the target cannot hold all of it.
+    #[arg(long, value_enum, default_value_t = AllowLoss::None)]
+    pub(crate) allow_loss: AllowLoss,
+    /// Write every value anew, its strings compressed or not [default: values stay as stored].
+    #[arg(long, value_enum)]
+    pub(crate) compress: Option<Compress>,
+    /// Print one JSON object as the last line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a key may lose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AllowLoss {
+    /// Nothing.
+    None,
+    /// Counters and times that only commands like XINFO show.
+    Statistics,
+    /// Anything, such as the expiry of fields.
+    Any,
+}
+
+impl From<AllowLoss> for Losses {
+    fn from(allow: AllowLoss) -> Self {
+        match allow {
+            AllowLoss::None => Self::Refuse,
+            AllowLoss::Statistics => Self::Statistics,
+            AllowLoss::Any => Self::Any,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     Table,
@@ -139,7 +196,7 @@ impl From<Compress> for Compression {
 
 fn target(text: &str) -> Result<Target, String> {
     let known = text.parse().ok().and_then(Target::from_rdb_version);
-    known.ok_or_else(|| "known versions are 9, 10, 11, 12 and 80".to_owned())
+    known.ok_or_else(|| "known versions are 9 to 14 and 80".to_owned())
 }
 
 /// The types a key can have.

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use aligned_io::WriteError;
-use rdb_format::DecodeError;
+use rdb_format::{DecodeError, EncodeError};
 use shard_runtime::ShardError;
 use snapshot::{LoadError, SnapshotError};
 
@@ -37,6 +37,21 @@ pub(crate) enum CommandError {
         offset: u64,
         type_name: &'static str,
     },
+    #[error("{}: byte {offset}: key \"{key}\": value is damaged", path.display())]
+    Value {
+        path: PathBuf,
+        offset: u64,
+        key: String,
+        source: DecodeError,
+    },
+    #[error("{}: byte {offset}", path.display())]
+    Convert {
+        path: PathBuf,
+        offset: u64,
+        source: EncodeError,
+    },
+    #[error("{}", path.display())]
+    ConvertHead { path: PathBuf, source: EncodeError },
     #[error("{damaged} of {files} files are damaged or unreadable")]
     Damaged { damaged: usize, files: usize },
     #[error("{}", path.display())]

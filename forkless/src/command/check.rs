@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use rdb_format::Event;
+use rdb_format::{Event, ReadOptions};
 use serde_json::{Value, json};
 
 use crate::arguments::Check;
@@ -68,7 +68,7 @@ struct Sound {
 
 /// Reads the file at `path` from start to end; warnings go to stderr at once.
 fn verify(path: &Path) -> Result<Sound, CommandError> {
-    let mut input = Input::open(path, output::bar(0, "check"))?;
+    let mut input = Input::open(path, ReadOptions::default(), output::bar(0, "check"))?;
     let counted = count(&mut input);
     let (bytes, version) = (input.bytes(), input.version());
     let warnings = input.close();

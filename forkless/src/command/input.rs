@@ -1,13 +1,13 @@
 //! An RDB file on its way through the reader, and what is said about it by name.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressBarIter};
 use rdb_format::{
-    ChecksumState, DecodeError, Event, ReadOptions, ReadSource, Reader, Unsupported, Warning,
+    ChecksumState, DecodeError, Dialect, Event, ReadOptions, ReadSource, Reader, Unsupported,
+    Warning,
 };
 
 use crate::error::CommandError;
@@ -20,13 +20,20 @@ pub(crate) struct Input<'a> {
     path: &'a Path,
     reader: Reader<ReadSource<ProgressBarIter<File>>>,
     bar: ProgressBar,
+    expected_bytes: u64,
     // Known once the end of the stream is read.
     checksum: Option<ChecksumState>,
 }
 
 impl<'a> Input<'a> {
     /// Opens the file at `path`; `bar` moves while it is read.
-    pub(crate) fn open(path: &'a Path, bar: ProgressBar) -> Result<Self, CommandError> {
+    ///
+    /// Private records of vendors are passed over with a warning, whatever `options` say.
+    pub(crate) fn open(
+        path: &'a Path,
+        options: ReadOptions,
+        bar: ProgressBar,
+    ) -> Result<Self, CommandError> {
         let failed = |source| CommandError::Read {
             path: path.to_path_buf(),
             source,
@@ -39,16 +46,16 @@ impl<'a> Input<'a> {
             });
         }
         bar.set_length(about.len());
-        // What cannot be taken apart can still be stepped over.
         let options = ReadOptions {
             unsupported: Unsupported::Skip,
-            ..ReadOptions::default()
+            ..options
         };
         let reader = Reader::new(bar.wrap_read(file)).with_options(options);
         Ok(Self {
             path,
             reader,
             bar,
+            expected_bytes: about.len(),
             checksum: None,
         })
     }
@@ -71,6 +78,16 @@ impl<'a> Input<'a> {
         self.reader.position()
     }
 
+    /// Length of the file when it was opened; 0 for a pipe.
+    pub(crate) fn expected_bytes(&self) -> u64 {
+        self.expected_bytes
+    }
+
+    /// Who wrote the stream, as far as seen.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.reader.dialect()
+    }
+
     /// The RDB version in the header.
     pub(crate) fn version(&self) -> u32 {
         self.reader.version()
@@ -85,8 +102,7 @@ impl<'a> Input<'a> {
         let end = self.reader.position();
         let version = self.reader.version();
         let warnings = self.reader.warnings();
-        let mut oddities: Vec<String> = warnings.iter().filter_map(describe).collect();
-        oddities.extend(describe_skipped(warnings));
+        let mut oddities: Vec<String> = warnings.iter().map(describe).collect();
         if warnings.len() == WARNINGS_KEPT {
             oddities.push("more may follow, which is not listed".to_owned());
         }
@@ -133,26 +149,8 @@ fn damage(path: &Path, source: DecodeError) -> CommandError {
     }
 }
 
-/// Values that were stepped over, all in one line.
-fn describe_skipped(warnings: &[Warning]) -> Option<String> {
-    let mut values = 0;
-    let mut types = BTreeSet::new();
-    for warning in warnings {
-        if let Warning::SkippedValue { value_type, .. } = warning {
-            values += 1;
-            types.insert(value_type.family().name());
-        }
-    }
-    let types: Vec<&str> = types.into_iter().collect();
-    (values > 0).then(|| {
-        let types = types.join(", ");
-        format!("{values} values ({types}) are of kinds whose inside is not verified yet")
-    })
-}
-
-fn describe(warning: &Warning) -> Option<String> {
-    Some(match warning {
-        Warning::SkippedValue { .. } => return None,
+fn describe(warning: &Warning) -> String {
+    match warning {
         Warning::UnknownVersion { version } => {
             format!("RDB version {version} is newer than any known here")
         }
@@ -166,6 +164,11 @@ fn describe(warning: &Warning) -> Option<String> {
         Warning::SkippedOpcode { offset, opcode } => {
             format!("byte {offset}: a vendor's record (opcode {opcode}) is skipped")
         }
+        Warning::StreamLength {
+            offset,
+            stated,
+            actual,
+        } => format!("byte {offset}: a stream of {actual} entries says that it has {stated}"),
         other => format!("{other:?}"),
-    })
+    }
 }

@@ -1,6 +1,7 @@
 //! One file, or folder, per command.
 
 mod check;
+mod convert;
 mod demo;
 mod input;
 mod inspect;

@@ -1,7 +1,7 @@
 //! Which command is meant.
 
 use crate::arguments::Command;
-use crate::command::{check, demo, inspect, save};
+use crate::command::{check, convert, demo, inspect, save};
 use crate::error::CommandError;
 use crate::output::Output;
 
@@ -10,6 +10,7 @@ pub(crate) fn run(command: &Command, output: &mut Output) -> Result<(), CommandE
     match command {
         Command::Demo(arguments) => demo::run(arguments, output),
         Command::Save(arguments) => save::run(arguments, output),
+        Command::Convert(arguments) => convert::run(arguments, output),
         Command::Check(arguments) => check::run(arguments, output),
         Command::Inspect(arguments) => inspect::run(arguments, output),
     }

@@ -113,6 +113,11 @@ pub(crate) enum Content {
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
     /// Members with their scores as the server prints them.
     SortedSet(Vec<(Vec<u8>, Vec<u8>)>),
+    /// Entries, and all that XINFO knows, as the client library shows them.
+    Stream {
+        entries: String,
+        info: String,
+    },
 }
 
 impl Content {
@@ -135,6 +140,15 @@ impl Content {
                         .map(|pair| (pair[0].clone(), pair[1].clone()))
                         .collect(),
                 )
+            }
+            "stream" => {
+                let entries: redis::Value = ask(connection, "XRANGE", &[key, b"-", b"+"]);
+                let words: [&[u8]; 5] = [b"STREAM", key, b"FULL", b"COUNT", b"0"];
+                let info: redis::Value = ask(connection, "XINFO", &words);
+                Self::Stream {
+                    entries: format!("{entries:?}"),
+                    info: format!("{info:?}"),
+                }
             }
             other => panic!("no test writes a {other}"),
         }

@@ -2,7 +2,6 @@
 
 use rdb_format::{Family, KeyHead};
 
-use crate::arguments::Inspect;
 use crate::command::inspect::glob::Glob;
 
 /// What a key must be to be shown. A criterion that was not given lets every key pass.
@@ -13,15 +12,17 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    pub(crate) fn new(arguments: &Inspect) -> Self {
+    pub(crate) fn new(database: Option<u32>, name: Option<&str>, family: Option<Family>) -> Self {
         Self {
-            database: arguments.db,
-            name: arguments
-                .key
-                .as_ref()
-                .map(|pattern| Glob::new(pattern.as_bytes())),
-            family: arguments.family,
+            database,
+            name: name.map(|pattern| Glob::new(pattern.as_bytes())),
+            family,
         }
+    }
+
+    /// Whether there is no criterion.
+    pub(crate) fn passes_all(&self) -> bool {
+        self.database.is_none() && self.name.is_none() && self.family.is_none()
     }
 
     /// Whether a key passes all criteria.

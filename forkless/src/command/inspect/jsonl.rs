@@ -2,9 +2,10 @@
 
 use std::cmp::Ordering;
 
-use rdb_format::{Element, Family, KeyHead};
+use rdb_format::{Element, Family, KeyHead, StreamPart};
 
-use crate::command::inspect::json_bytes;
+use crate::command::inspect::stream_text::StreamText;
+use crate::command::inspect::{json_bytes, module};
 
 /// The line of one key, put together element by element. Its memory is used again and again.
 ///
@@ -13,8 +14,11 @@ use crate::command::inspect::json_bytes;
 /// | string | its bytes |
 /// | list | `[S...]`, in order |
 /// | set | `[S...]`, sorted by bytes |
-/// | hash | `[[field,value]...]`, sorted by field |
+/// | hash | `[[field,value]...]`, sorted by field; `[field,value,expire_at_ms]` if it expires |
 /// | sorted set | `[[member,"score"]...]`, by score, then member |
+/// | stream | as [`StreamText`] has it |
+/// | module | `{"module":name,"bytes":S}`, the bytes as stored, from the module's id on |
+/// | array | `{"insert_index":N,"elements":[[index,S]...]}`, the index only if it was set |
 ///
 /// Bytes are as [`json_bytes`] shows them. Elements that must be sorted are held until the end;
 /// the others are written as they come.
@@ -22,10 +26,14 @@ use crate::command::inspect::json_bytes;
 pub(crate) struct Line {
     text: String,
     family: Option<Family>,
+    stream: StreamText,
     // What waits to be sorted: places in `bytes`.
     members: Vec<Member>,
+    // Also the pieces of a module's value.
     bytes: Vec<u8>,
     separator: &'static str,
+    // Whether the list of an array's elements is open.
+    elements_begun: bool,
 }
 
 /// There is no form for a value in a line.
@@ -39,6 +47,7 @@ struct Member {
     name_len: usize,
     value_len: usize,
     score: f64,
+    expire_at_ms: Option<i64>,
 }
 
 impl Line {
@@ -49,15 +58,11 @@ impl Line {
     /// [`NoForm`] for a value of another family than those above.
     pub(crate) fn begin(&mut self, database: u32, head: &KeyHead<'_>) -> Result<(), NoForm> {
         let family = head.value_type.family();
-        let (Family::String | Family::List | Family::Set | Family::Hash | Family::SortedSet) =
-            family
-        else {
-            return Err(NoForm);
-        };
         self.text.clear();
         self.members.clear();
         self.bytes.clear();
         self.family = Some(family);
+        self.elements_begun = false;
         self.separator = "";
         self.text.push_str("{\"db\":");
         self.text.push_str(&database.to_string());
@@ -72,8 +77,12 @@ impl Line {
         self.number("idle_s", head.idle_s);
         self.number("freq", head.freq);
         self.text.push_str(",\"value\":");
-        if family != Family::String {
-            self.text.push('[');
+        match family {
+            Family::String | Family::Module => {}
+            Family::List | Family::Set | Family::Hash | Family::SortedSet => self.text.push('['),
+            Family::Stream => self.stream.begin(&mut self.text),
+            Family::Array => self.text.push('{'),
+            _ => return Err(NoForm),
         }
         Ok(())
     }
@@ -85,17 +94,46 @@ impl Line {
     /// [`NoForm`] for an element of a kind that lines do not know.
     pub(crate) fn element(&mut self, element: Element<'_>) -> Result<(), NoForm> {
         match element {
-            Element::Item(item) if self.family == Some(Family::Set) => self.hold(item, b"", 0.0),
+            Element::Item(item) if self.family == Some(Family::Set) => {
+                self.hold(item, b"", 0.0, None);
+            }
             Element::Item(item) => {
                 self.text.push_str(self.separator);
                 self.separator = ",";
                 json_bytes::push(&mut self.text, item);
             }
-            Element::Field(field, value) => self.hold(field, value, 0.0),
-            Element::Scored(member, score) => self.hold(member, b"", score),
+            Element::Field(field, value) => self.hold(field, value, 0.0, None),
+            Element::ExpiringField(field, value, at_ms) => {
+                self.hold(field, value, 0.0, Some(at_ms));
+            }
+            Element::Scored(member, score) => self.hold(member, b"", score, None),
+            Element::Entry(entry) => self.stream.entry(&mut self.text, entry),
+            Element::Raw(piece) => self.bytes.extend_from_slice(piece),
+            Element::Indexed(index, item) => {
+                self.begin_elements();
+                self.text.push_str(self.separator);
+                self.separator = ",";
+                self.text.push('[');
+                self.text.push_str(&index.to_string());
+                self.text.push(',');
+                json_bytes::push(&mut self.text, item);
+                self.text.push(']');
+            }
             _ => return Err(NoForm),
         }
         Ok(())
+    }
+
+    /// Adds a part of a stream that is no entry.
+    pub(crate) fn stream_part(&mut self, part: StreamPart<'_>) {
+        self.stream.part(&mut self.text, part);
+    }
+
+    /// Adds where an array inserts next, which comes before its elements.
+    pub(crate) fn insert_index(&mut self, index: u64) {
+        self.text.push_str("\"insert_index\":");
+        self.text.push_str(&index.to_string());
+        self.text.push(',');
     }
 
     /// The finished line, without its end.
@@ -112,6 +150,10 @@ impl Line {
                     json_bytes::push(text, name);
                     text.push(',');
                     json_bytes::push(text, value);
+                    if let Some(at_ms) = member.expire_at_ms {
+                        text.push(',');
+                        text.push_str(&at_ms.to_string());
+                    }
                     text.push(']');
                 }
                 Some(Family::SortedSet) => {
@@ -124,12 +166,35 @@ impl Line {
                 _ => json_bytes::push(text, name),
             }
         }
-        self.text.push_str(if self.family == Some(Family::String) {
-            "}"
-        } else {
-            "]}"
-        });
+        match self.family {
+            Some(Family::String) => {}
+            Some(Family::Stream) => self.stream.end(&mut self.text),
+            Some(Family::Module) => self.push_module(),
+            Some(Family::Array) => {
+                self.begin_elements();
+                self.text.push_str("]}");
+            }
+            _ => self.text.push(']'),
+        }
+        self.text.push('}');
         &self.text
+    }
+
+    fn push_module(&mut self) {
+        self.text.push_str("{\"module\":");
+        let name = module::name(&self.bytes).unwrap_or_default();
+        json_bytes::push(&mut self.text, name.as_bytes());
+        self.text.push_str(",\"bytes\":");
+        json_bytes::push(&mut self.text, &self.bytes);
+        self.text.push('}');
+    }
+
+    /// Opens the list of an array's elements, unless it is open.
+    fn begin_elements(&mut self) {
+        if !self.elements_begun {
+            self.elements_begun = true;
+            self.text.push_str("\"elements\":[");
+        }
     }
 
     fn number(&mut self, name: &str, number: Option<impl ToString>) {
@@ -141,13 +206,14 @@ impl Line {
         }
     }
 
-    fn hold(&mut self, name: &[u8], value: &[u8], score: f64) {
+    fn hold(&mut self, name: &[u8], value: &[u8], score: f64, expire_at_ms: Option<i64>) {
         let (name_len, value_len) = (name.len(), value.len());
         self.members.push(Member {
             start: self.bytes.len(),
             name_len,
             value_len,
             score,
+            expire_at_ms,
         });
         self.bytes.extend_from_slice(name);
         self.bytes.extend_from_slice(value);
@@ -187,7 +253,7 @@ fn score_text(score: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use rdb_format::{Event, ReadOptions, Reader, Unsupported, ValueType};
+    use rdb_format::{Event, ReadOptions, Reader, ValueType, Values};
 
     use super::*;
 
@@ -199,14 +265,14 @@ mod tests {
         key: &[u8],
         value_type: ValueType,
     ) -> Result<(), NoForm> {
-        let mut file = b"REDIS0012".to_vec();
+        let mut file = b"REDIS0014".to_vec();
         file.extend_from_slice(attributes);
         file.push(value_type.number());
         file.push(u8::try_from(key.len()).unwrap());
         file.extend_from_slice(key);
         file.extend_from_slice(&[0; 16]);
         let options = ReadOptions {
-            unsupported: Unsupported::Skip,
+            values: Values::Raw,
             ..ReadOptions::default()
         };
         let mut reader = Reader::from_slice(&file).with_options(options);
@@ -255,10 +321,41 @@ mod tests {
     }
 
     #[test]
-    fn values_of_other_families_have_no_line() {
-        for value_type in [ValueType::Stream3, ValueType::Module, ValueType::Array] {
-            assert!(begin(&mut Line::default(), 0, b"", b"k", value_type).is_err());
-        }
+    fn fields_that_expire_say_when() {
+        let fields = [
+            Element::Field(b"b", b"1"),
+            Element::ExpiringField(b"a", b"2", 1_700_000_000_000),
+        ];
+        assert_eq!(
+            value(ValueType::HashExpiry, &fields),
+            r#"[["a","2",1700000000000],["b","1"]]"#
+        );
+    }
+
+    #[test]
+    fn pieces_of_a_module_become_one() {
+        let pieces = [Element::Raw(b"\x44\0\x02"), Element::Raw(b"\x2a\0")];
+        assert_eq!(
+            value(ValueType::Module, &pieces),
+            r#"{"module":"AAAAAAAAB","bytes":"D\u0000\u0002*\u0000"}"#
+        );
+    }
+
+    #[test]
+    fn arrays_show_indexes() {
+        let elements = [Element::Indexed(0, b"a"), Element::Indexed(7, b"\xff")];
+        assert_eq!(
+            value(ValueType::Array, &elements),
+            r#"{"elements":[[0,"a"],[7,{"base64":"/w=="}]]}"#
+        );
+        assert_eq!(value(ValueType::Array, &[]), r#"{"elements":[]}"#);
+        let mut line = Line::default();
+        begin(&mut line, 0, b"", b"k", ValueType::Array).unwrap();
+        line.insert_index(3);
+        assert!(
+            line.end()
+                .ends_with(r#":{"insert_index":3,"elements":[]}}"#)
+        );
     }
 
     #[test]

@@ -6,6 +6,9 @@ mod json_bytes;
 mod filter;
 mod key;
 
+mod module;
+mod stream_text;
+
 mod biggest;
 mod jsonl;
 mod summary;
@@ -13,4 +16,5 @@ mod table;
 
 mod run;
 
+pub(crate) use crate::command::inspect::filter::Filter;
 pub(crate) use crate::command::inspect::run::run;

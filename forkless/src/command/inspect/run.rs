@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
-use rdb_format::Event;
+use rdb_format::{Event, Family, ReadOptions};
 
 use crate::arguments::{Format, Inspect};
 use crate::command::input::Input;
@@ -16,7 +16,11 @@ use crate::error::CommandError;
 use crate::output::{self, Output};
 
 pub(crate) fn run(arguments: &Inspect, output: &mut Output) -> Result<(), CommandError> {
-    let mut input = Input::open(&arguments.path, bar(arguments.format))?;
+    let mut input = Input::open(
+        &arguments.path,
+        ReadOptions::default(),
+        bar(arguments.format),
+    )?;
     let walked = walk(arguments, &mut input, output);
     let (bytes, version) = (input.bytes(), input.version());
     // What was shown before a damage stands before the word about it, and so do warnings.
@@ -54,7 +58,7 @@ fn walk(
     input: &mut Input<'_>,
     output: &mut Output,
 ) -> Result<Summary, CommandError> {
-    let filter = Filter::new(arguments);
+    let filter = Filter::new(arguments.db, arguments.key.as_deref(), arguments.family);
     let mut summary = Summary::new(arguments.top);
     let mut line = (arguments.format == Format::Jsonl).then(Line::default);
     let mut database = 0;
@@ -73,10 +77,23 @@ fn walk(
             }
             Event::Element(element) => {
                 let Some(key) = &mut shown else { continue };
-                key.elements += 1;
+                // A module's value comes in pieces, which are no elements.
+                if key.family != Family::Module || key.elements == 0 {
+                    key.elements += 1;
+                }
                 if let Some(line) = &mut line {
                     line.element(element)
                         .map_err(|NoForm| no_form(arguments, key))?;
+                }
+            }
+            Event::Stream(part) => {
+                if let (Some(_), Some(line)) = (&shown, &mut line) {
+                    line.stream_part(part);
+                }
+            }
+            Event::InsertIndex(index) => {
+                if let (Some(_), Some(line)) = (&shown, &mut line) {
+                    line.insert_index(index);
                 }
             }
             Event::KeyEnd { encoded_bytes } => {
