@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     Missing { what: String, remedy: String },
     /// Another program answered with something else than was asked for.
     Unexpected { from: String, said: String },
+    /// A fuzz target found an input that it must not; it is kept in a file.
+    Crash { target: String, artifact: PathBuf },
     /// Rules of tidiness are broken.
     Untidy { findings: Vec<Finding> },
     /// Checks failed; each was told when it ran and the totals stand on the last line.
@@ -57,6 +59,9 @@ impl fmt::Display for Failure {
             Self::File { path, source } => write!(out, "{}: {source}", path.display()),
             Self::Missing { what, remedy } => write!(out, "{what}; to get it: {remedy}"),
             Self::Unexpected { from, said } => write!(out, "unexpected from {from}: {said}"),
+            Self::Crash { target, artifact } => {
+                write!(out, "{target} fails on {}", artifact.display())
+            }
             Self::Untidy { findings } => {
                 for finding in findings {
                     writeln!(out, "{finding}")?;

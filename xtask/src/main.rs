@@ -13,7 +13,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod compat;
 mod failure;
+mod fuzz;
 mod loom;
 mod program;
 mod server;
@@ -43,6 +45,8 @@ enum Command {
     Test(test::Options),
     Loom(loom::Options),
     Sim(sim::Options),
+    Fuzz(fuzz::Options),
+    Compat(compat::Options),
     Tidy(tidy::Options),
     Bench(bench::Options),
 }
@@ -67,6 +71,8 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::Test(options) => test::run(&workspace, options),
         Command::Loom(options) => loom::run(&workspace, options),
         Command::Sim(options) => sim::run(&workspace, options),
+        Command::Fuzz(options) => fuzz::run(&workspace, options),
+        Command::Compat(options) => compat::run(&workspace, options),
         Command::Tidy(options) => tidy::run(&workspace, options),
         Command::Bench(options) => bench::run(&workspace, options),
     }

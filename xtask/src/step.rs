@@ -14,7 +14,7 @@ const TAIL_LINES: usize = 40;
 
 /// One named step of a run.
 pub(crate) struct Step<'a> {
-    pub(crate) name: &'static str,
+    pub(crate) name: &'a str,
     pub(crate) needs: Needs,
     pub(crate) work: Work<'a>,
 }
@@ -40,8 +40,8 @@ pub(crate) enum Work<'a> {
 
 /// What became of a step.
 #[derive(Debug)]
-struct Outcome {
-    name: &'static str,
+struct Outcome<'a> {
+    name: &'a str,
     verdict: Verdict,
     elapsed: Duration,
     /// The names of failed tests, then the last lines: empty unless the step failed.
@@ -96,8 +96,8 @@ pub(crate) fn run_all(steps: Vec<Step<'_>>) -> Result<(), Failure> {
     conclude(&outcomes)
 }
 
-impl Step<'_> {
-    fn run(self) -> Outcome {
+impl<'a> Step<'a> {
+    fn run(self) -> Outcome<'a> {
         let started = Instant::now();
         println!("\n=== {}", self.name);
         let (verdict, last_words) = match self.work {
@@ -221,7 +221,7 @@ fn echo(mut command: Command) -> Result<Heard, Failure> {
 }
 
 /// Repeats the failures, lists every step, and ends with the totals.
-fn conclude(outcomes: &[Outcome]) -> Result<(), Failure> {
+fn conclude(outcomes: &[Outcome<'_>]) -> Result<(), Failure> {
     let mut total = Tally::default();
     for outcome in outcomes
         .iter()

@@ -1,12 +1,20 @@
-//! A real redis-server on a Unix socket, and what it holds.
+//! A real server on a Unix socket, and what it holds.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+pub(crate) mod content;
+pub(crate) mod fill;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::{Client, Connection, FromRedisValue};
+use tempfile::TempDir;
+
+use crate::server::content::{Content, Contents};
 
 /// Databases of a server that nobody configured.
 const DATABASES: u32 = 16;
@@ -14,55 +22,48 @@ const DATABASES: u32 = 16;
 /// A server in a folder of its own; killed when dropped.
 pub(crate) struct Server {
     child: Child,
-    socket: PathBuf,
+    /// Holds the socket, whose path must be short, and folders of tests may not be.
+    sockets: TempDir,
 }
 
 impl Server {
-    /// Starts a server that loads `folder/file`, if it is there.
-    pub(crate) fn start(folder: &Path, file: &str) -> Self {
-        // Sockets have short names, and folders of tests may not.
-        static STARTED: AtomicU32 = AtomicU32::new(0);
-        // Relaxed: only the number matters, and that it is another each time.
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let name = format!("forkless-{}-{number}.socket", std::process::id());
-        let socket = std::env::temp_dir().join(name);
-        let child = Command::new("redis-server")
-            .args([
-                "--port",
-                "0",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--loglevel",
-                "warning",
-            ])
-            .args(["--enable-debug-command", "yes", "--dbfilename", file])
+    /// Starts `program` and lets it load `folder/file`, if it is there. What it says goes to
+    /// `folder/file.log`, and is the error when it refuses the file.
+    pub(crate) fn start(program: &Path, folder: &Path, file: &str) -> Result<Self, String> {
+        let sockets = tempfile::tempdir().unwrap();
+        let log = folder.join(format!("{file}.log"));
+        let child = Command::new(program)
+            .args(["--port", "0", "--save", "", "--appendonly", "no"])
+            .args(["--loglevel", "warning", "--dbfilename", file])
             .arg("--unixsocket")
-            .arg(&socket)
+            .arg(sockets.path().join("socket"))
             .arg("--dir")
             .arg(folder)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is not installed: run `cargo xtask setup`");
-        let mut server = Self { child, socket };
-        server.wait_until_loaded();
-        server
+            .stdout(File::create(&log).unwrap())
+            .spawn();
+        let child = child.map_err(|error| {
+            let program = program.display();
+            format!("{program} does not start: {error}: run `cargo xtask setup`")
+        })?;
+        let mut server = Self { child, sockets };
+        server.wait_until_loaded(&log)?;
+        Ok(server)
     }
 
-    fn wait_until_loaded(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+    fn wait_until_loaded(&mut self, log: &Path) -> Result<(), String> {
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("the server refused the file and ended with {status}");
+                let said = std::fs::read_to_string(log).unwrap();
+                return Err(format!("the server ended with {status}: {said}"));
             }
             let client = self.client(0);
             let pong = client
                 .get_connection()
                 .and_then(|mut connection| redis::cmd("PING").query::<String>(&mut connection));
             match pong {
-                Ok(_) => return,
+                Ok(_) => return Ok(()),
                 Err(error) => assert!(Instant::now() < deadline, "no answer: {error}"),
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -70,7 +71,8 @@ impl Server {
     }
 
     fn client(&self, database: u32) -> Client {
-        Client::open(format!("unix://{}?db={database}", self.socket.display())).unwrap()
+        let socket: PathBuf = self.sockets.path().join("socket");
+        Client::open(format!("unix://{}?db={database}", socket.display())).unwrap()
     }
 
     pub(crate) fn connect(&self, database: u32) -> Connection {
@@ -79,13 +81,12 @@ impl Server {
 
     /// Everything in all databases.
     pub(crate) fn contents(&self) -> Contents {
-        let mut contents = Contents::new();
+        let mut contents = BTreeMap::new();
         for database in 0..DATABASES {
             let connection = &mut self.connect(database);
             for key in ask::<Vec<Vec<u8>>>(connection, "KEYS", &[b"*"]) {
-                let kind: String = ask(connection, "TYPE", &[&key]);
-                let content = Content::read(connection, &kind, &key);
-                let expire_at_ms: i64 = ask(connection, "PEXPIRETIME", &[&key]);
+                let content = Content::read(connection, &key);
+                let expire_at_ms = content::expire_at_ms(connection, &key);
                 contents.insert((database, key), (content, expire_at_ms));
             }
         }
@@ -97,61 +98,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
-        std::fs::remove_file(&self.socket).ok();
-    }
-}
-
-/// Database and key, to value and expiry (-1: never).
-pub(crate) type Contents = BTreeMap<(u32, Vec<u8>), (Content, i64)>;
-
-/// A value as commands show it, in a comparable order.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Content {
-    String(Vec<u8>),
-    List(Vec<Vec<u8>>),
-    Set(Vec<Vec<u8>>),
-    Hash(BTreeMap<Vec<u8>, Vec<u8>>),
-    /// Members with their scores as the server prints them.
-    SortedSet(Vec<(Vec<u8>, Vec<u8>)>),
-    /// Entries, and all that XINFO knows, as the client library shows them.
-    Stream {
-        entries: String,
-        info: String,
-    },
-}
-
-impl Content {
-    fn read(connection: &mut Connection, kind: &str, key: &[u8]) -> Self {
-        match kind {
-            "string" => Self::String(ask(connection, "GET", &[key])),
-            "list" => Self::List(ask(connection, "LRANGE", &[key, b"0", b"-1"])),
-            "set" => {
-                let mut members: Vec<Vec<u8>> = ask(connection, "SMEMBERS", &[key]);
-                members.sort();
-                Self::Set(members)
-            }
-            "hash" => Self::Hash(ask(connection, "HGETALL", &[key])),
-            "zset" => {
-                let flat: Vec<Vec<u8>> =
-                    ask(connection, "ZRANGE", &[key, b"0", b"-1", b"WITHSCORES"]);
-                let pairs = flat.chunks_exact(2);
-                Self::SortedSet(
-                    pairs
-                        .map(|pair| (pair[0].clone(), pair[1].clone()))
-                        .collect(),
-                )
-            }
-            "stream" => {
-                let entries: redis::Value = ask(connection, "XRANGE", &[key, b"-", b"+"]);
-                let words: [&[u8]; 5] = [b"STREAM", key, b"FULL", b"COUNT", b"0"];
-                let info: redis::Value = ask(connection, "XINFO", &words);
-                Self::Stream {
-                    entries: format!("{entries:?}"),
-                    info: format!("{info:?}"),
-                }
-            }
-            other => panic!("no test writes a {other}"),
-        }
     }
 }
 
@@ -161,11 +107,18 @@ pub(crate) fn ask<T: FromRedisValue>(
     name: &str,
     words: &[&[u8]],
 ) -> T {
+    try_ask(connection, name, words).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Sends one command, which this server may not know.
+pub(crate) fn try_ask<T: FromRedisValue>(
+    connection: &mut Connection,
+    name: &str,
+    words: &[&[u8]],
+) -> redis::RedisResult<T> {
     let mut command = redis::cmd(name);
     for word in words {
         command.arg(*word);
     }
-    command
-        .query(connection)
-        .unwrap_or_else(|error| panic!("{name}: {error}"))
+    command.query(connection)
 }
