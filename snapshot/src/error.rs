@@ -69,7 +69,16 @@ pub enum SnapshotError {
 }
 
 impl SnapshotError {
-    pub(crate) fn encode(database: u32, key: &Key, source: EncodeError) -> Self {
+    pub(crate) fn encode(database: u32, key: &Key, mut source: EncodeError) -> Self {
+        // A value that was encoded without its key could not name it.
+        match &mut source {
+            EncodeError::Loss { key: name, .. }
+            | EncodeError::Type { key: name, .. }
+            | EncodeError::FieldExpiry { key: name, .. }
+            | EncodeError::Duplicate { key: name }
+            | EncodeError::Stream { key: name, .. } => *name = key.as_bytes().to_vec(),
+            _ => {}
+        }
         Self::Encode {
             database,
             key: key.clone(),

@@ -42,6 +42,7 @@ mod rider;
 mod save;
 mod traversal;
 
+mod collected;
 mod load;
 
 pub use crate::error::{LoadError, SnapshotError};

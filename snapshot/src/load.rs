@@ -4,9 +4,10 @@ use std::io::Read;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use rdb_format::{Element, Event, Family, KeyHead, Reader, Value as Owned};
+use rdb_format::{Element, Event, KeyHead, Reader, StreamPart, Value as Owned};
 use shard_runtime::ShardSet;
 
+use crate::collected;
 use crate::error::LoadError;
 use crate::key::{Key, shard_hash};
 use crate::keyspace::Store;
@@ -66,6 +67,16 @@ where
                 };
                 key.add::<S::Value>(element, &mut loader)?;
             }
+            Event::Stream(part) => {
+                if let Some(key) = &mut open {
+                    key.add_part(part);
+                }
+            }
+            Event::InsertIndex(index) => {
+                if let Some(key) = &mut open {
+                    key.set_insert_index(index);
+                }
+            }
             Event::KeyEnd { .. } => {
                 let Some(key) = open.take() else {
                     unreachable!("a key's end follows it")
@@ -99,13 +110,9 @@ enum Collected {
 
 impl OpenKey {
     fn new(head: &KeyHead<'_>) -> Self {
-        let value = match head.value_type.family() {
-            Family::String => Collected::Elements(Owned::String(Vec::new())),
-            Family::List => Collected::Elements(Owned::List(Vec::new())),
-            Family::Set => Collected::Elements(Owned::Set(Vec::new())),
-            Family::Hash => Collected::Elements(Owned::Hash(Vec::new())),
-            Family::SortedSet => Collected::Elements(Owned::SortedSet(Vec::new())),
-            _ => Collected::Unknown,
+        let value = match collected::empty(head.value_type) {
+            Some(value) => Collected::Elements(value),
+            None => Collected::Unknown,
         };
         Self {
             key: Key::from(head.key),
@@ -133,18 +140,36 @@ impl OpenKey {
                     offset: self.offset,
                 })?;
             }
-            (Collected::Elements(Owned::List(items) | Owned::Set(items)), Element::Item(bytes)) => {
-                items.push(bytes.to_vec());
-            }
-            (Collected::Elements(Owned::Hash(fields)), Element::Field(field, value)) => {
-                fields.push((field.to_vec(), value.to_vec()));
-            }
-            (Collected::Elements(Owned::SortedSet(members)), Element::Scored(member, score)) => {
-                members.push((member.to_vec(), score));
+            (Collected::Elements(value), element) => {
+                let pushed = collected::push(value, element);
+                self.know(pushed);
             }
             _ => self.value = Collected::Unknown,
         }
         Ok(())
+    }
+
+    fn add_part(&mut self, part: StreamPart<'_>) {
+        if let Collected::Elements(value) = &mut self.value {
+            let added = collected::add(value, part);
+            self.know(added);
+        }
+        // A stream without entries is none of the collections that are dropped when empty.
+        self.elements += 1;
+    }
+
+    fn set_insert_index(&mut self, index: u64) {
+        if let Collected::Elements(value) = &mut self.value {
+            let set = collected::insert_index(value, index);
+            self.know(set);
+        }
+    }
+
+    /// What could not be added makes the value one that is not known here.
+    fn know(&mut self, added: Option<()>) {
+        if added.is_none() {
+            self.value = Collected::Unknown;
+        }
     }
 
     fn end<V: FromRdb>(

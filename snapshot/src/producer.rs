@@ -98,7 +98,7 @@ impl Producer {
             self.blob.add_rider(Rider {
                 database,
                 key: key.clone(),
-                value_type: value.value_type(),
+                value_type: value.value_type_for(self.encoder.target()),
                 expire_at_ms: value.expire_at_ms(),
                 weight_bytes,
                 frozen: value.freeze(),
@@ -113,7 +113,7 @@ impl Producer {
         self.encoder.key(
             out,
             key.as_bytes(),
-            value.value_type(),
+            value.value_type_for(self.encoder.target()),
             value.expire_at_ms(),
         );
         value.encode(&mut self.encoder, out)

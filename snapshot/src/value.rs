@@ -1,6 +1,6 @@
 //! What a value must be able to do to be saved and loaded.
 
-use rdb_format::{EncodeError, Encoder, ValueType};
+use rdb_format::{EncodeError, Encoder, Target, ValueType};
 
 /// A value that a [`Keyspace`](crate::Keyspace) stores and a snapshot saves.
 ///
@@ -11,6 +11,13 @@ use rdb_format::{EncodeError, Encoder, ValueType};
 pub trait Value: Sized + Send + 'static {
     /// The RDB type that [`encode`](Self::encode) and the frozen view write.
     fn value_type(&self) -> ValueType;
+
+    /// The RDB type that is written for this target, where that depends on the target; the
+    /// [`value_type`](Self::value_type) by default.
+    fn value_type_for(&self, target: Target) -> ValueType {
+        let _ = target;
+        self.value_type()
+    }
 
     /// When the key expires, in milliseconds since 1970; `None` if it never does.
     fn expire_at_ms(&self) -> Option<i64>;

@@ -1,6 +1,7 @@
 //! The data types: what a key of the store can hold.
 
 mod elements;
+mod opaque;
 mod pieces;
 mod text;
 mod value;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use rdb_format::{EncodeError, Encoder, Value as Owned, ValueType};
+use rdb_format::{EncodeError, Encoder, Target, Value as Owned, ValueType};
 use snapshot::{FromRdb, Frozen, Piece, Value};
 
 use crate::object::elements::Elements;
+use crate::object::opaque::{FrozenOpaque, Opaque};
 use crate::object::pieces::{FrozenElements, FrozenText};
 use crate::object::text::Text;
 
@@ -20,6 +21,8 @@ pub(crate) enum Object {
     Set(Arc<Elements<Text>>),
     Hash(Arc<Elements<(Text, Text)>>),
     SortedSet(Arc<Elements<(Text, f64)>>),
+    /// What is only kept: streams, modules, arrays, hashes with fields that expire.
+    Opaque(Arc<Opaque>),
     /// Only keys that expire pay for saying when.
     Expiring(Box<Expiring>),
 }
@@ -60,7 +63,16 @@ impl Value for Object {
             Self::Set(_) => ValueType::Set,
             Self::Hash(_) => ValueType::Hash,
             Self::SortedSet(_) => ValueType::SortedSet,
+            Self::Opaque(opaque) => opaque.value_type(),
             Self::Expiring(expiring) => expiring.object.value_type(),
+        }
+    }
+
+    fn value_type_for(&self, target: Target) -> ValueType {
+        match self {
+            Self::Opaque(opaque) => opaque.value_type_for(target),
+            Self::Expiring(expiring) => expiring.object.value_type_for(target),
+            _ => self.value_type(),
         }
     }
 
@@ -77,6 +89,7 @@ impl Value for Object {
             Self::List(elements) | Self::Set(elements) => elements.weight_bytes(),
             Self::Hash(elements) => elements.weight_bytes(),
             Self::SortedSet(elements) => elements.weight_bytes(),
+            Self::Opaque(opaque) => opaque.weight_bytes(),
             Self::Expiring(expiring) => expiring.object.weight_bytes(),
         }
     }
@@ -115,6 +128,7 @@ impl Value for Object {
             }
             Self::Hash(elements) => Box::new(FrozenElements::new(Arc::clone(elements))),
             Self::SortedSet(elements) => Box::new(FrozenElements::new(Arc::clone(elements))),
+            Self::Opaque(opaque) => Box::new(FrozenOpaque::new(Arc::clone(opaque))),
             Self::Expiring(expiring) => expiring.object.freeze(),
         }
     }
@@ -139,7 +153,16 @@ impl FromRdb for Object {
                 let members = members.into_iter().map(|(m, score)| (Text::from(m), score));
                 Self::SortedSet(Arc::new(Elements::new(members.collect())))
             }
-            other => return Err(other),
+            Owned::ExpiringHash(fields) if fields.iter().all(|(_, _, at)| at.is_none()) => {
+                let fields = fields
+                    .into_iter()
+                    .map(|(f, v, _)| (Text::from(f), Text::from(v)));
+                Self::Hash(Arc::new(Elements::new(fields.collect())))
+            }
+            other => match Opaque::new(&other) {
+                Some(opaque) => Self::Opaque(Arc::new(opaque)),
+                None => return Err(other),
+            },
         };
         Ok(object.expiring(expire_at_ms))
     }
