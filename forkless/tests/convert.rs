@@ -289,7 +289,7 @@ fn values_that_the_store_does_not_know_pass_through_shards() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    let server = Server::start(path, "in.rdb");
+    let server = start(path, "in.rdb");
     fill(&server);
     let expected = server.contents();
     drop(server);
@@ -301,7 +301,7 @@ fn values_that_the_store_does_not_know_pass_through_shards() {
         assert!(saved.status.success(), "{saved:?}");
         assert_same(&sorted(keys(path, "out.rdb")), &before, version);
         if version == "10" {
-            let server = Server::start(path, "out.rdb");
+            let server = start(path, "out.rdb");
             for (key, (content, _)) in server.contents() {
                 match (content, &expected[&key].0) {
                     (Content::Stream { entries, .. }, Content::Stream { entries: other, .. }) => {
@@ -366,6 +366,38 @@ fn expiring_fields_and_big_values_pass_through_shards() {
         "{line}"
     );
     assert_eq!(fs::read_dir(path).unwrap().count(), 2);
+}
+
+#[test]
+fn records_that_belong_to_no_key_are_copied_or_told() {
+    let mut encoder = Encoder::new(Target::Redis70, Compression::None);
+    let mut file = Vec::new();
+    encoder.header(&mut file);
+    encoder.aux(&mut file, b"ctime", b"1700000000");
+    encoder.aux(&mut file, b"repl-id", b"of another server");
+    encoder.aux(&mut file, b"strange", b"value");
+    encoder.module_aux(&mut file, 0x3f, 2, &[2, 7, 0]);
+    let value = Value::String(b"v".to_vec());
+    encoder.entry(&mut file, b"k", None, &value).unwrap();
+    let mut crc = Crc64::new();
+    crc.update(&file);
+    encoder.end(&mut file, Some(crc));
+    let folder = folder_with(&file);
+    let path = folder.path();
+
+    let done = convert(path, "out.rdb", &["--rdb-version", "12"]);
+    assert!(done.status.success(), "{done:?}");
+    let said = "in.rdb: warning: unknown aux fields are left out: strange\n";
+    assert_eq!(text(&done.stderr), said);
+    let out = fs::read(path.join("out.rdb")).unwrap();
+    let holds = |bytes: &[u8]| out.windows(bytes.len()).any(|window| window == bytes);
+    assert!(holds(b"ctime") && holds(b"\xf7\x3f\x02\x02\x02\x07\0"));
+    assert!(!holds(b"repl-id") && !holds(b"strange"));
+
+    let saved = forkless(&["save", "in.rdb", "out.rdb"], path);
+    assert!(saved.status.success(), "{saved:?}");
+    let said = "in.rdb: warning: 1 records of modules or of slot imports are left out\n";
+    assert_eq!(text(&saved.stderr), said);
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub struct LoadReport {
     pub bytes: u64,
     /// Source texts of the function libraries in the file.
     pub functions: Vec<Vec<u8>>,
+    /// Records that stores do not keep: what modules say of a key or of no key, and slot imports.
+    pub not_kept: u64,
 }
 
 /// Reads a whole RDB stream into the shards, each key to [`shard_hash`]'s shard.
@@ -82,6 +84,9 @@ where
                     unreachable!("a key's end follows it")
                 };
                 key.end::<S::Value>(&mut loader)?;
+            }
+            Event::KeyMeta(_) | Event::ModuleAux { .. } | Event::SlotImport { .. } => {
+                loader.report.not_kept += 1;
             }
             // Hints, and what says nothing about the keys.
             _ => {}

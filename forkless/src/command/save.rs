@@ -11,6 +11,7 @@ use shard_runtime::{ShardSet, ShardSetConfig};
 use snapshot::{Handle, Keyspace, LoadReport, Report, Snapshot};
 
 use crate::arguments::{self, Compress, Save};
+use crate::command::input::say;
 use crate::error::CommandError;
 use crate::object::Object;
 use crate::output::{self, Output};
@@ -38,6 +39,7 @@ pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandEr
         let json = json!({
             "keys": report.keys,
             "empty_keys_dropped": loaded.empty,
+            "records_not_kept": loaded.not_kept,
             "bytes": report.bytes,
             "rdb_version": arguments.rdb_version.rdb_version(),
             "crc64": format!("{:016x}", report.crc64),
@@ -72,6 +74,13 @@ fn load(
         path: path.clone(),
         source,
     })?;
+    if loaded.not_kept > 0 {
+        say(&format!(
+            "{}: warning: {} records of modules or of slot imports are left out",
+            path.display(),
+            HumanCount(loaded.not_kept)
+        ));
+    }
     Ok((loaded, bytes))
 }
 
