@@ -6,6 +6,7 @@ mod forkless;
 mod machine;
 mod options;
 mod peer;
+mod rdb;
 mod report;
 mod row;
 mod sample;

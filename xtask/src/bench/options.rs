@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::bench::machine::Machine;
+use crate::bench::rdb;
 use crate::bench::report::{self, Report};
 use crate::bench::row::Row;
 use crate::bench::snapshot;
@@ -30,10 +31,16 @@ struct Bench {
     run: fn(&Workspace, Extent) -> Result<Vec<Row>, Failure>,
 }
 
-const BENCHES: [Bench; 1] = [Bench {
-    name: "snapshot",
-    run: snapshot::run,
-}];
+const BENCHES: [Bench; 2] = [
+    Bench {
+        name: "snapshot",
+        run: snapshot::run,
+    },
+    Bench {
+        name: "rdb",
+        run: rdb::run,
+    },
+];
 
 /// How much to measure.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -111,6 +111,7 @@ fn cells_of(row: &Row) -> [String; 8] {
     let goal = match row.goal {
         Goal::Times(times) => format!(">= {times} x"),
         Goal::AtMost(most) => format!("<= {most} {}", row.unit),
+        Goal::AtLeast(least) => format!(">= {least} {}", row.unit),
         Goal::Nothing => String::new(),
     };
     let reached = match row.reached() {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::bench::sample::Sample;
 
-/// One measured quantity. Less is better in every row.
+/// One measured quantity. Less is better in every row that has peers or an upper bound.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) name: String,
@@ -29,6 +29,8 @@ pub(crate) enum Goal {
     Times(f64),
     /// Not more than this, in the row's unit.
     AtMost(f64),
+    /// Not less than this, in the row's unit.
+    AtLeast(f64),
     /// Nothing: the row is there to be seen.
     Nothing,
 }
@@ -54,6 +56,7 @@ impl Row {
         match self.goal {
             Goal::Times(times) => self.ratio().map(|ratio| ratio >= times),
             Goal::AtMost(most) => self.ours.median().map(|median| median <= most),
+            Goal::AtLeast(least) => self.ours.median().map(|median| median >= least),
             Goal::Nothing => None,
         }
     }
@@ -76,6 +79,7 @@ impl Row {
         let goal = match self.goal {
             Goal::Times(times) => json!({ "times_the_best_peer": times }),
             Goal::AtMost(most) => json!({ "at_most": most }),
+            Goal::AtLeast(least) => json!({ "at_least": least }),
             Goal::Nothing => Value::Null,
         };
         json!({
@@ -127,6 +131,12 @@ mod tests {
         row.peers.clear();
         assert_eq!(row.ratio(), None);
         assert_eq!(row.reached(), Some(false));
+    }
+
+    #[test]
+    fn a_rate_must_not_be_less_than_its_bound() {
+        assert_eq!(row(Goal::AtLeast(0.15)).reached(), Some(true));
+        assert_eq!(row(Goal::AtLeast(0.25)).reached(), Some(false));
     }
 
     #[test]
