@@ -9,7 +9,7 @@
 //! | read | 35 | 39 | 76 |
 //! | slice, lzf | 34 | 134 | 658 |
 //!
-//! Measured before streams, raw values and limits were added. Side by side in one later session, on
+//! Measured before streams, raw values and limits were added. Side by side in one later run, on
 //! a busier machine, they cost 4 ns per key: 46 before, 50 after (slice, 16 bytes).
 //!
 //! Hashes of ten fields: 24 ns per field stored plainly, 55 ns in a listpack, which is walked
