@@ -332,6 +332,7 @@ fn corpus_files_show_what_the_server_said() {
         "empty_no_keys",
         "nocompress",
         "sets_hashes_zsets",
+        "streams_v2_groups_pel_deleted",
     ] {
         let folder = corpus.join("local-redis-7.0.15");
         let expected = fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
@@ -351,7 +352,7 @@ fn corpus_files_show_what_the_server_said() {
             compared += 1;
         }
     }
-    assert_eq!(compared, 17);
+    assert_eq!(compared, 23);
 }
 
 /// Compares a line of ours with what the server said, which has bytes as Latin-1.
@@ -403,8 +404,69 @@ fn assert_same_key(shown: &Json, expected: &Json) {
                 .collect();
             assert_eq!(shown, value);
         }
+        "stream" => assert_same_stream(shown, value),
         other => panic!("type {other} is not compared"),
     }
+}
+
+/// Compares a stream of ours with what `XRANGE` and `XINFO STREAM FULL` said.
+fn assert_same_stream(shown: &Json, value: &Json) {
+    let array = |json: &Json| json.as_array().unwrap().clone();
+    let flat = |entry: &Json| -> Vec<Vec<u8>> {
+        let pairs = array(&entry[1]);
+        pairs
+            .iter()
+            .flat_map(array)
+            .map(|text| bytes(&text))
+            .collect()
+    };
+    let (entries, expected) = (array(&shown["entries"]), array(&value["entries"]));
+    assert_eq!(entries.len(), expected.len());
+    for (entry, expected) in entries.iter().zip(&expected) {
+        assert_eq!(entry[0], expected[0]);
+        let texts: Vec<_> = array(&expected[1]).iter().map(latin1).collect();
+        assert_eq!(flat(entry), texts);
+    }
+    let info = &value["info_full"];
+    assert_eq!(&shown["last_id"], named(info, "last-generated-id"));
+    assert_eq!(&shown["entries_added"], named(info, "entries-added"));
+    assert_eq!(
+        &shown["max_deleted_id"],
+        named(info, "max-deleted-entry-id")
+    );
+    let (groups, expected) = (array(&shown["groups"]), array(named(info, "groups")));
+    assert_eq!(groups.len(), expected.len());
+    for (group, expected) in groups.iter().zip(&expected) {
+        assert_eq!(&group["name"], named(expected, "name"));
+        assert_eq!(&group["last_id"], named(expected, "last-delivered-id"));
+        let read = group.get("entries_read").unwrap_or(&Json::Null);
+        assert_eq!(read, named(expected, "entries-read"));
+        let pending: Vec<Json> = array(named(expected, "pending"))
+            .iter()
+            .map(|entry| json!([entry[0], entry[2], entry[3]]))
+            .collect();
+        assert_eq!(array(&group["pending"]), pending);
+        let consumers: Vec<Json> = array(named(expected, "consumers"))
+            .iter()
+            .map(|consumer| {
+                let held = array(named(consumer, "pending"));
+                let held: Vec<&Json> = held.iter().map(|entry| &entry[0]).collect();
+                json!({
+                    "name": named(consumer, "name"),
+                    "seen_at_ms": named(consumer, "seen-time"),
+                    "held": held,
+                })
+            })
+            .collect();
+        assert_eq!(array(&group["consumers"]), consumers);
+    }
+}
+
+/// The value that follows a name in what a server says.
+fn named<'a>(info: &'a Json, name: &str) -> &'a Json {
+    let items = info.as_array().unwrap();
+    let place = items.iter().step_by(2).position(|item| item == name);
+    &items[2 * place.unwrap() + 1]
 }
 
 /// Bytes in our form: text, or base64.
