@@ -10,6 +10,8 @@ use rdb_format::{
 };
 use snapshot::{Frozen, Piece};
 
+use crate::object::packed::{Packing, holds_listpacks};
+
 /// For whom a value is encoded when it comes: the first that can hold all of it, so that as many
 /// servers as possible can be given the value as it is.
 const TARGETS: [Target; 6] = [
@@ -51,12 +53,25 @@ impl Opaque {
 
     /// The type that `target` gets. If it knows none, encoding fails.
     pub(crate) fn value_type_for(&self, target: Target) -> ValueType {
-        let hash = self.value_type.family() == Family::Hash;
-        if hash && target == Target::Valkey9 && !target.holds(self.value_type) {
-            ValueType::HashExpiryPreview
-        } else {
-            self.value_type
+        if self.passes_to(target) {
+            return self.value_type;
         }
+        match (self.value_type.family(), target) {
+            (Family::Hash, Target::Valkey9) => ValueType::HashExpiryPreview,
+            (Family::Hash, Target::Redis88) => ValueType::HashExpiry,
+            (Family::Stream, Target::Redis88) => ValueType::Stream5,
+            _ => self.value_type,
+        }
+    }
+
+    /// Whether `target` gets the value as it is kept.
+    fn passes_to(&self, target: Target) -> bool {
+        // Only the newest types were packed for the newest servers.
+        let newest = matches!(self.value_type, ValueType::Stream5 | ValueType::Array);
+        let repacked = Packing::of_target(target) == Packing::Short
+            && holds_listpacks(self.value_type)
+            && !newest;
+        target.holds(self.value_type) && !repacked
     }
 
     /// About the bytes of its encoded form.
@@ -68,7 +83,7 @@ impl Opaque {
     /// The body that the encoder's target gets.
     pub(crate) fn body(&self, encoder: &mut Encoder) -> Result<Cow<'_, [u8]>, EncodeError> {
         let target = encoder.target();
-        if target.holds(self.value_type) {
+        if self.passes_to(target) {
             return Ok(Cow::Borrowed(&self.body));
         }
         let (value_type, body) = encode(encoder, &self.decode())?;

@@ -11,6 +11,7 @@ use crate::command::convert::left_out::LeftOut;
 use crate::command::convert::sink::Sink;
 use crate::command::inspect::Filter;
 use crate::error::CommandError;
+use crate::object::{Packing, holds_listpacks};
 
 /// The opcode in front of metadata of a key.
 const KEY_META: u8 = 243;
@@ -20,7 +21,7 @@ const DUMP_FOOTER: [u8; 10] = [0; 10];
 /// A conversion under way.
 ///
 /// The value of a key passes as it is stored, piece by piece, when the target knows its type and
-/// the user leaves compression as it is. Otherwise the whole value is read, taken apart and
+/// the user leaves compression as it is, and no listpack must change its form. Otherwise the whole value is read, taken apart and
 /// written in the type that suits the target.
 pub(crate) struct Conversion<'a> {
     arguments: &'a Convert,
@@ -28,6 +29,7 @@ pub(crate) struct Conversion<'a> {
     encoder: Encoder,
     sink: Sink<'a>,
     dialect: Dialect,
+    version: u32,
     database: u32,
     // The database that a key written now would fall into.
     selected: Option<u32>,
@@ -100,6 +102,7 @@ impl<'a> Conversion<'a> {
             encoder,
             sink,
             dialect: Dialect::Redis,
+            version: 0,
             database: 0,
             selected: None,
             sizes: None,
@@ -120,6 +123,10 @@ impl<'a> Conversion<'a> {
     /// Takes the next event of the file.
     pub(crate) fn take(&mut self, event: Event<'_>) -> Result<(), CommandError> {
         match event {
+            Event::Header { version, dialect } => {
+                self.version = version;
+                self.dialect = dialect;
+            }
             Event::SelectDb(number) => {
                 self.database = number;
                 self.sizes = None;
@@ -273,7 +280,9 @@ impl<'a> Conversion<'a> {
         // Number 22 is another type in files of Redis, from its release candidates.
         let foreign = value_type == ValueType::HashExpiryPreview && self.dialect != Dialect::Valkey;
         let target: Target = self.arguments.rdb_version;
-        self.arguments.compress.is_none() && target.holds(value_type) && !foreign
+        let packing = Packing::of_file(self.dialect, self.version);
+        let repacked = holds_listpacks(value_type) && packing != Packing::of_target(target);
+        self.arguments.compress.is_none() && target.holds(value_type) && !foreign && !repacked
     }
 
     fn end(&mut self) -> Result<(), CommandError> {
