@@ -20,9 +20,9 @@ const DUMP_FOOTER: [u8; 10] = [0; 10];
 
 /// A conversion under way.
 ///
-/// The value of a key passes as it is stored, piece by piece, when the target knows its type and
-/// the user leaves compression as it is, and no listpack must change its form. Otherwise the whole value is read, taken apart and
-/// written in the type that suits the target.
+/// The value of a key passes as it is stored, piece by piece, when the target knows its type, the
+/// user leaves compression as it is, and no listpack must change its form. Otherwise the whole
+/// value is read, taken apart and written in the type that suits the target.
 pub(crate) struct Conversion<'a> {
     arguments: &'a Convert,
     filter: Filter,
