@@ -87,7 +87,6 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent) -> Result<Vec<Row>, Fai
     if extent == Extent::Quick {
         cargo.args(["--warm-up-time", "0.5", "--measurement-time", "1"]);
     }
-    cargo.arg("^(decode|encode)/");
     cargo.env("CRITERION_HOME", folder.path());
     program::show(&mut cargo)?;
     rows(folder.path())
@@ -97,7 +96,7 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent) -> Result<Vec<Row>, Fai
 fn rows(folder: &Path) -> Result<Vec<Row>, Failure> {
     let mut measured = Vec::new();
     find(folder, &mut measured)?;
-    measured.sort_by(|one, other| one.id.cmp(&other.id));
+    measured.sort_by(|one, other| one.place().cmp(&other.place()));
     for wanted in WANTED {
         if !measured.iter().any(|one| one.id == wanted.id) {
             return Err(Failure::Unexpected {
@@ -171,6 +170,14 @@ impl Measured {
                 .map(|(runs, ns)| runs / ns)
                 .collect(),
         })
+    }
+
+    /// Where it stands: by name, and by number where that is the last part.
+    fn place(&self) -> (&str, u64) {
+        match self.id.rsplit_once('/') {
+            Some((name, number)) => (name, number.parse().unwrap_or(0)),
+            None => (&self.id, 0),
+        }
     }
 
     fn rows(&self) -> Vec<Row> {
