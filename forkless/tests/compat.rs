@@ -138,10 +138,10 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Loads a file of this version into a server and compares what it holds then.
-    fn load(&self, file: &str, version: u32, reader: &Line) -> Result<(), String> {
+    /// Loads a file into a server and compares what it holds then.
+    fn load(&self, file: &str, reader: &Line) -> Result<(), String> {
         let server = Server::start(&reader.program, self.folder, file)?;
-        self.state.compare(&State::of(&server), version)
+        self.state.compare(&State::of(&server))
     }
 }
 
@@ -179,23 +179,21 @@ fn travel(source: &Source<'_>, lines: &[Line], outcomes: &mut Outcomes) {
         knowing.filter(move |line| line.loads(version))
     };
     for reader in readers(line.saves()) {
-        let loaded = source.load("source.rdb", line.saves(), reader);
+        let loaded = source.load("source.rdb", reader);
         outcomes.add(Step::Native, part, || format!("{line} in {reader}"), loaded);
     }
     outcomes.add(Step::Check, part, || line.to_string(), source.check());
     outcomes.add(Step::Inspect, part, || line.to_string(), source.inspect());
     for &(version, options) in VERSIONS {
         let what = || format!("{line} to version {version}");
-        if !part.held_by(version) {
+        if !part.held_by(version, line) {
             outcomes.add(Step::Refuse, part, what, source.refuse(version, options));
             continue;
         }
         let saved = source.save(version, options);
         for reader in readers(version) {
             let file = file_name(version);
-            let loaded = saved
-                .clone()
-                .and_then(|()| source.load(&file, version, reader));
+            let loaded = saved.clone().and_then(|()| source.load(&file, reader));
             outcomes.add(
                 Step::Save,
                 part,

@@ -44,12 +44,14 @@ impl Part {
         }
     }
 
-    /// Whether files of this version can hold it.
-    pub(crate) fn held_by(self, rdb_version: u32) -> bool {
+    /// Whether files of this version can hold it, as the server has it.
+    pub(crate) fn held_by(self, rdb_version: u32, line: &Line) -> bool {
         match self {
+            // Version 10 added counters, and 11 when consumers were active.
+            Self::Streams => rdb_version >= line.saves().min(11),
             Self::FieldExpiry => matches!(rdb_version, 12 | 80),
             Self::Functions => rdb_version >= 10,
-            Self::Classic | Self::Streams | Self::VectorSets => true,
+            Self::Classic | Self::VectorSets => true,
         }
     }
 
@@ -90,35 +92,30 @@ fn order(connection: &mut Connection, line: &str) {
 
 fn streams(connection: &mut Connection) {
     for line in [
-        "XADD small 1-1 field value",
-        "XADD small 1-2 field other",
-        "XADD small 5-0 a 1 b -7 c 9223372036854775807",
-        "XADD small 18446744073709551615-1 field last",
+        "XADD stream:small 1-1 field value",
+        "XADD stream:small 1-2 field other",
+        "XADD stream:small 5-0 a 1 b -7 c 9223372036854775807",
+        "XADD stream:small 18446744073709551615-1 field last",
         // Emptied, and never filled: what is left is the last id.
-        "XADD emptied 7-7 field value",
-        "XDEL emptied 7-7",
-        "XGROUP CREATE made group $ MKSTREAM",
+        "XADD stream:emptied 7-7 field value",
+        "XDEL stream:emptied 7-7",
+        "XGROUP CREATE stream:made group $ MKSTREAM",
     ] {
         order(connection, line);
     }
-    let binary = [
-        b"small in binary".as_slice(),
-        b"3-3",
-        b"\0\xff",
-        b"\r\n\x80",
-    ];
+    let binary = [b"stream:binary".as_slice(), b"3-3", b"\0\xff", b"\r\n\x80"];
     ask::<String>(connection, "XADD", &binary);
     ask::<String>(
         connection,
         "XADD",
-        &[b"small in binary", b"3-4", b"", &vec![b'v'; 70_000]],
+        &[b"stream:binary", b"3-4", b"", &vec![b'v'; 70_000]],
     );
     for number in 0..1000 {
         let other = if number % 50 == 0 { "other" } else { "field" };
         order(
             connection,
             &format!(
-                "XADD big {}-{} {other} {number}",
+                "XADD stream:big {}-{} {other} {number}",
                 number / 3 + 1,
                 number % 3
             ),
@@ -127,15 +124,15 @@ fn streams(connection: &mut Connection) {
     for number in (0..1000).step_by(7) {
         order(
             connection,
-            &format!("XDEL big {}-{}", number / 3 + 1, number % 3),
+            &format!("XDEL stream:big {}-{}", number / 3 + 1, number % 3),
         );
     }
-    order(connection, "XTRIM big MAXLEN 700");
+    order(connection, "XTRIM stream:big MAXLEN 700");
     groups(connection);
-    order(connection, &format!("PEXPIREAT small {LATE_MS}"));
+    order(connection, &format!("PEXPIREAT stream:small {LATE_MS}"));
     // Redis 6 knows neither argument.
     let words: [&[u8]; 6] = [
-        b"emptied",
+        b"stream:emptied",
         b"9-9",
         b"ENTRIESADDED",
         b"100",
@@ -147,35 +144,37 @@ fn streams(connection: &mut Connection) {
 
 fn groups(connection: &mut Connection) {
     for line in [
-        "XGROUP CREATE big workers 0",
-        "XGROUP CREATE big late $",
-        "XGROUP CREATE big middle 200-0",
-        "XGROUP CREATECONSUMER big workers idle",
-        "XREADGROUP GROUP workers alice COUNT 150 STREAMS big >",
-        "XREADGROUP GROUP workers bob COUNT 20 STREAMS big >",
-        "XREADGROUP GROUP workers carol COUNT 5 NOACK STREAMS big >",
-        "XREADGROUP GROUP middle alice COUNT 1 STREAMS big >",
-        "XREADGROUP GROUP middle nobody COUNT 1 STREAMS big 0",
-        "XGROUP CREATE small all 0",
-        "XREADGROUP GROUP all reader STREAMS small >",
-        "XACK small all 1-1",
+        "XGROUP CREATE stream:big workers 0",
+        "XGROUP CREATE stream:big late $",
+        "XGROUP CREATE stream:big middle 200-0",
+        "XGROUP CREATECONSUMER stream:big workers idle",
+        "XREADGROUP GROUP workers alice COUNT 150 STREAMS stream:big >",
+        "XREADGROUP GROUP workers bob COUNT 20 STREAMS stream:big >",
+        "XREADGROUP GROUP workers carol COUNT 5 NOACK STREAMS stream:big >",
+        "XREADGROUP GROUP middle alice COUNT 1 STREAMS stream:big >",
+        "XREADGROUP GROUP middle nobody COUNT 1 STREAMS stream:big 0",
+        "XGROUP CREATE stream:small all 0",
+        "XREADGROUP GROUP all reader STREAMS stream:small >",
+        "XACK stream:small all 1-1",
         // Pending, and deleted.
-        "XDEL small 1-2",
+        "XDEL stream:small 1-2",
     ] {
         order(connection, line);
     }
     let pending: Vec<(String, String, i64, i64)> = ask(
         connection,
         "XPENDING",
-        &[b"big", b"workers", b"-", b"+", b"8"],
+        &[b"stream:big", b"workers", b"-", b"+", b"8"],
     );
     for (number, (id, ..)) in pending.iter().enumerate() {
         order(
             connection,
             &match number {
-                0..3 => format!("XACK big workers {id}"),
+                0..3 => format!("XACK stream:big workers {id}"),
                 _ => {
-                    format!("XCLAIM big workers bob 0 {id} TIME 170000000000{number} RETRYCOUNT 9")
+                    format!(
+                        "XCLAIM stream:big workers bob 0 {id} TIME 170000000000{number} RETRYCOUNT 9"
+                    )
                 }
             },
         );

@@ -38,14 +38,14 @@ impl State {
         }
     }
 
-    /// Compares with what was found after a journey through a file of this version.
-    pub(crate) fn compare(&self, found: &Self, version: u32) -> Result<(), String> {
+    /// Compares with what was found after a journey through a file.
+    pub(crate) fn compare(&self, found: &Self) -> Result<(), String> {
         for (place, (content, expire_at_ms)) in &self.contents {
             let key = place.1.escape_ascii();
             let Some((other, other_at)) = found.contents.get(place) else {
                 return Err(format!("lost key {key} of database {}", place.0));
             };
-            if !same(content, other, version) {
+            if !same(content, other) {
                 return Err(format!(
                     "key {key}: {other:.300?} instead of {content:.300?}"
                 ));
@@ -70,12 +70,10 @@ impl State {
     }
 }
 
-fn same(wanted: &Content, found: &Content, version: u32) -> bool {
+fn same(wanted: &Content, found: &Content) -> bool {
     match (wanted, found) {
         (Content::Stream(wanted), Content::Stream(found)) => {
             let (mut wanted, mut found) = (wanted.clone(), found.clone());
-            forget(&mut wanted, version);
-            forget(&mut found, version);
             keep_shared(&mut wanted, &mut found);
             wanted == found
         }
@@ -90,35 +88,6 @@ fn same(wanted: &Content, found: &Content, version: u32) -> bool {
             unsigned(wanted) == unsigned(found)
         }
         (wanted, found) => wanted == found,
-    }
-}
-
-/// Takes away what a version has no place for, and servers make up.
-fn forget(info: &mut Info, version: u32) {
-    const BEFORE_10: &[&str] = &[
-        "entries-added",
-        "max-deleted-entry-id",
-        "recorded-first-entry-id",
-        "entries-read",
-        "lag",
-    ];
-    match info {
-        Info::Map(map) => {
-            map.retain(|name, _| {
-                let lost = version < 10 && BEFORE_10.contains(&name.as_str())
-                    || version < 11 && name == "active-time";
-                !lost
-            });
-            for info in map.values_mut() {
-                forget(info, version);
-            }
-        }
-        Info::List(items) => {
-            for info in items {
-                forget(info, version);
-            }
-        }
-        Info::Number(_) | Info::Text(_) | Info::Nil => {}
     }
 }
 
