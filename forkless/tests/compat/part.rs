@@ -169,13 +169,11 @@ fn groups(connection: &mut Connection) {
     for (number, (id, ..)) in pending.iter().enumerate() {
         order(
             connection,
-            &match number {
-                0..3 => format!("XACK stream:big workers {id}"),
-                _ => {
-                    format!(
-                        "XCLAIM stream:big workers bob 0 {id} TIME 170000000000{number} RETRYCOUNT 9"
-                    )
-                }
+            &if number < 3 {
+                format!("XACK stream:big workers {id}")
+            } else {
+                let at_ms = format!("170000000000{number}");
+                format!("XCLAIM stream:big workers bob 0 {id} TIME {at_ms} RETRYCOUNT 9")
             },
         );
     }
