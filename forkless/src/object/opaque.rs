@@ -34,9 +34,16 @@ pub(crate) struct Opaque {
 
 impl Opaque {
     /// Keeps a value. `None` when no server could have it.
+    ///
+    /// A stream is kept at least in the form of Redis 7.2: an older one has no place to say that
+    /// something is not known, and servers then estimate it.
     pub(crate) fn new(value: &Owned) -> Option<Self> {
-        TARGETS.iter().find_map(|target| {
-            let encoder = Encoder::new(*target, Compression::None);
+        let is_stream = matches!(value, Owned::Stream(_));
+        let targets = TARGETS
+            .iter()
+            .filter(|&&target| !is_stream || target.holds(ValueType::Stream3));
+        targets.copied().find_map(|target| {
+            let encoder = Encoder::new(target, Compression::None);
             let mut encoder = encoder.with_encodings(Encodings::SERVERS);
             let (value_type, body) = encode(&mut encoder, value).ok()?;
             Some(Self {
@@ -60,6 +67,8 @@ impl Opaque {
             (Family::Hash, Target::Valkey9) => ValueType::HashExpiryPreview,
             (Family::Hash, Target::Redis88) => ValueType::HashExpiry,
             (Family::Stream, Target::Redis88) => ValueType::Stream5,
+            (Family::Stream, Target::Redis5) => ValueType::Stream,
+            (Family::Stream, Target::Redis70) => ValueType::Stream2,
             _ => self.value_type,
         }
     }
@@ -183,16 +192,16 @@ mod tests {
     }
 
     #[test]
-    fn value_is_kept_in_the_oldest_form_that_loses_nothing() {
+    fn value_is_kept_in_a_form_that_loses_nothing() {
         let kept = |value: &Owned| Opaque::new(value).unwrap().value_type();
         assert_eq!(kept(&expiring(1)), ValueType::HashExpiry);
         let mut stream = rdb_format::Stream::default();
         assert_eq!(
             kept(&Owned::Stream(Box::new(stream.clone()))),
-            ValueType::Stream
+            ValueType::Stream3
         );
         stream.entries_added = Some(7);
-        assert_eq!(kept(&Owned::Stream(Box::new(stream))), ValueType::Stream2);
+        assert_eq!(kept(&Owned::Stream(Box::new(stream))), ValueType::Stream3);
     }
 
     #[test]
