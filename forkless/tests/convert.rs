@@ -205,11 +205,6 @@ fn fill(server: &Server) {
     ask::<()>(connection, "SAVE", &[]);
 }
 
-/// The system's server, with this file.
-fn start(folder: &Path, file: &str) -> Server {
-    Server::start(Path::new("redis-server"), folder, file).unwrap()
-}
-
 /// The entries of a stream, without how they are stored.
 fn entries(info: &Info) -> &Info {
     let Info::Map(facts) = info else {
@@ -222,7 +217,7 @@ fn entries(info: &Info) -> &Info {
 fn files_of_redis_say_the_same_in_every_version_and_load() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    let server = start(path, "in.rdb");
+    let server = Server::of_system(path, "in.rdb");
     fill(&server);
     let expected = server.contents();
     drop(server);
@@ -261,7 +256,7 @@ fn files_of_redis_say_the_same_in_every_version_and_load() {
     assert_same(&nine, &without_statistics(before), "9");
 
     for (name, same_nodes) in [("10.rdb", true), ("10-anew.rdb", false), ("9.rdb", false)] {
-        let server = start(path, name);
+        let server = Server::of_system(path, name);
         let found = server.contents();
         assert_eq!(found.len(), expected.len(), "{name}");
         for (key, (content, expire_at_ms)) in &expected {
@@ -292,7 +287,7 @@ fn values_that_the_store_does_not_know_pass_through_shards() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    let server = start(path, "in.rdb");
+    let server = Server::of_system(path, "in.rdb");
     fill(&server);
     let expected = server.contents();
     drop(server);
@@ -304,7 +299,7 @@ fn values_that_the_store_does_not_know_pass_through_shards() {
         assert!(saved.status.success(), "{saved:?}");
         assert_same(&sorted(keys(path, "out.rdb")), &before, version);
         if version == "10" {
-            let server = start(path, "out.rdb");
+            let server = Server::of_system(path, "out.rdb");
             for (key, (content, _)) in server.contents() {
                 match (content, &expected[&key].0) {
                     (Content::Stream(info), Content::Stream(other)) => {

@@ -26,11 +26,6 @@ fn succeeds(arguments: &[&str], folder: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The system's server, with this file.
-fn start(folder: &Path, file: &str) -> Server {
-    Server::start(Path::new("redis-server"), folder, file).unwrap()
-}
-
 fn accepted_by_redis_check_rdb(folder: &Path, file: &str) {
     let output = Command::new("redis-check-rdb")
         .arg(folder.join(file))
@@ -47,7 +42,7 @@ fn accepted_by_redis_check_rdb(folder: &Path, file: &str) {
 fn what_redis_saved_comes_back_to_redis_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    let server = start(path, "redis.rdb");
+    let server = Server::of_system(path, "redis.rdb");
     fill(&server);
     let expected = server.contents();
     ask::<()>(&mut server.connect(0), "SAVE", &[]);
@@ -79,7 +74,7 @@ fn what_redis_saved_comes_back_to_redis_unchanged() {
         assert!(checked.starts_with(&head), "{checked}");
         accepted_by_redis_check_rdb(path, name);
 
-        let found = start(path, name).contents();
+        let found = Server::of_system(path, name).contents();
         for (key, content) in &expected {
             assert_eq!(found.get(key), Some(content), "{name}: {key:?}");
         }
@@ -95,7 +90,7 @@ fn what_redis_saved_comes_back_to_redis_unchanged() {
 fn functions_pass_to_targets_that_have_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    let server = start(path, "redis.rdb");
+    let server = Server::of_system(path, "redis.rdb");
     let code = b"#!lua name=mylib\nredis.register_function('seven', function() return 7 end)";
     ask::<()>(&mut server.connect(0), "FUNCTION", &[b"LOAD", code]);
     ask::<()>(&mut server.connect(0), "SAVE", &[]);
@@ -105,7 +100,7 @@ fn functions_pass_to_targets_that_have_them() {
         &["save", "redis.rdb", "ten.rdb", "--rdb-version", "10"],
         path,
     );
-    let server = start(path, "ten.rdb");
+    let server = Server::of_system(path, "ten.rdb");
     assert_eq!(
         ask::<i64>(&mut server.connect(0), "FCALL", &[b"seven", b"0"]),
         7
@@ -125,7 +120,7 @@ fn redis_serves_what_the_demo_left() {
         path,
     );
     let json: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
-    let server = start(&path.join("demo"), "dump.rdb");
+    let server = Server::of_system(&path.join("demo"), "dump.rdb");
     let keys: u64 = ask(&mut server.connect(0), "DBSIZE", &[]);
     assert_eq!(Some(keys), json["keys"].as_u64());
     assert_eq!(json["keys"], json["verified_keys"]);

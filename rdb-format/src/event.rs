@@ -190,13 +190,6 @@ pub enum Warning {
         /// Entries that are not deleted.
         actual: u64,
     },
-    /// A value was skipped. Not given any more: every value whose end can be found is reported.
-    SkippedValue {
-        /// Where its type byte is, in bytes from the start.
-        offset: u64,
-        /// Its type.
-        value_type: ValueType,
-    },
     /// A record of a vendor that needs no reading was skipped.
     SkippedOpcode {
         /// Where it starts, in bytes from the start.
@@ -217,7 +210,6 @@ impl Warning {
             Self::PaddedBackLength { offset }
             | Self::EmptyCollection { offset }
             | Self::StreamLength { offset, .. }
-            | Self::SkippedValue { offset, .. }
             | Self::SkippedOpcode { offset, .. } => *offset,
         }
     }

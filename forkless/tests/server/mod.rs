@@ -51,6 +51,11 @@ impl Server {
         Ok(server)
     }
 
+    /// Starts the system's redis-server with this file.
+    pub(crate) fn of_system(folder: &Path, file: &str) -> Self {
+        Self::start(Path::new("redis-server"), folder, file).unwrap()
+    }
+
     fn wait_until_loaded(&mut self, log: &Path) -> Result<(), String> {
         let deadline = Instant::now() + Duration::from_mins(1);
         loop {
