@@ -60,6 +60,14 @@ pub enum WriteError {
         /// The refusal.
         source: io::Error,
     },
+    /// The pool given to the writer has fewer free buffers than it needs.
+    #[error("{wanted} buffers wanted, {free} free in the pool")]
+    TooFewBuffers {
+        /// The depth of the writer.
+        wanted: usize,
+        /// What the pool had.
+        free: usize,
+    },
     /// An earlier call on this writer failed; nothing written through it can be published.
     #[error("{}: an earlier write failed", path.display())]
     Poisoned {
@@ -87,12 +95,16 @@ pub enum Operation {
     },
     /// Setting up the `io_uring`, when it was required.
     SetUpRing,
+    /// Registering the buffers with the `io_uring`, when it was required.
+    RegisterBuffers,
+    /// Starting the first thread, when threads were required.
+    StartThread,
     /// Preallocating the file.
     Preallocate {
         /// Bytes asked for.
         bytes: u64,
     },
-    /// Writing the first, empty block that proves that the file takes aligned writes.
+    /// The first transfer, which proves that the file takes direct ones.
     Probe,
     /// Writing data.
     Write {
@@ -125,8 +137,10 @@ impl fmt::Display for Operation {
             Self::SetDirect => f.write_str("turning on O_DIRECT"),
             Self::AllocateBuffers { bytes } => write!(f, "allocating {bytes} bytes of buffers"),
             Self::SetUpRing => f.write_str("setting up the io_uring"),
+            Self::RegisterBuffers => f.write_str("registering the buffers"),
+            Self::StartThread => f.write_str("starting a thread"),
             Self::Preallocate { bytes } => write!(f, "preallocating {bytes} bytes"),
-            Self::Probe => f.write_str("the first aligned write"),
+            Self::Probe => f.write_str("the first direct transfer"),
             Self::Write { offset } => write!(f, "writing at byte {offset}"),
             Self::Reap => f.write_str("waiting for writes"),
             Self::Truncate { length } => write!(f, "cutting to {length} bytes"),
@@ -147,6 +161,7 @@ impl From<WriteError> for io::Error {
             | WriteError::OutOfRange { .. }
             | WriteError::Unaligned { .. } => io::ErrorKind::InvalidInput,
             WriteError::NoSpace { source, .. } | WriteError::Io { source, .. } => source.kind(),
+            WriteError::TooFewBuffers { .. } => io::ErrorKind::ResourceBusy,
             WriteError::Poisoned { .. } => io::ErrorKind::Other,
         };
         let kind = if kind == io::ErrorKind::Interrupted {

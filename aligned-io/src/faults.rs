@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
 use rustix::fs::OFlags;
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
-use crate::backend::{BlockBackend, Completion, PendingWrite};
+use crate::backend::{BlockBackend, Capabilities};
 use crate::mode::Backend;
+use crate::transfer::{Completion, Direction, Transfer};
 
 /// What goes wrong while a file is written, reproducible by its seed.
 ///
@@ -75,24 +77,27 @@ pub enum Failure {
 pub(crate) struct FaultyFile {
     faults: Faults,
     random: SplitMix,
-    started: Vec<(File, PendingWrite)>,
+    file: Arc<File>,
+    started: Vec<Transfer>,
     completed: u64,
 }
 
 impl FaultyFile {
-    pub(crate) fn new(faults: &Faults) -> Self {
+    pub(crate) fn new(file: &Arc<File>, faults: &Faults) -> Self {
         let random = SplitMix(faults.seed);
         Self {
             faults: faults.clone(),
             random,
+            file: Arc::clone(file),
             started: Vec::new(),
             completed: 0,
         }
     }
 
-    /// How many bytes this write gets done, or why none.
-    fn outcome(&mut self, file: &File, write: &PendingWrite) -> io::Result<usize> {
-        let wanted = write.range.len();
+    /// How many bytes this transfer gets done, or why none.
+    fn outcome(&mut self, transfer: &Transfer) -> io::Result<usize> {
+        let file = &self.file;
+        let wanted = transfer.range.len();
         let nth = self.completed;
         self.completed += 1;
         match self.faults.failure {
@@ -103,7 +108,7 @@ impl FaultyFile {
                 return Err(Errno::IO.into());
             }
             Some(Failure::NoSpace { at_byte }) => {
-                let space = at_byte.saturating_sub(write.offset);
+                let space = at_byte.saturating_sub(transfer.offset);
                 let space = usize::try_from(space).unwrap_or(usize::MAX);
                 if space == 0 {
                     return Err(Errno::NOSPC.into());
@@ -138,20 +143,20 @@ impl FaultyFile {
 }
 
 impl BlockBackend for FaultyFile {
-    fn backend(&self) -> Backend {
-        Backend::Pwrite
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::plain(Backend::Pwrite)
     }
 
-    fn registered_buffers(&self) -> bool {
-        false
+    fn file(&self) -> &Arc<File> {
+        &self.file
     }
 
     fn in_flight(&self) -> usize {
         self.started.len()
     }
 
-    fn start(&mut self, file: &File, write: PendingWrite) -> io::Result<()> {
-        self.started.push((file.try_clone()?, write));
+    fn start(&mut self, transfer: Transfer) -> io::Result<()> {
+        self.started.push(transfer);
         Ok(())
     }
 
@@ -169,27 +174,34 @@ impl BlockBackend for FaultyFile {
             return Err(Errno::BADF.into());
         }
         let choice = usize::try_from(self.random.below(self.started.len() as u64)).unwrap_or(0);
-        let (file, write) = self.started.swap_remove(choice);
-        let result = self.outcome(&file, &write).and_then(|count| {
+        let mut transfer = self.started.swap_remove(choice);
+        let outcome = self.outcome(&transfer);
+        let result = outcome.and_then(|count| match transfer.direction {
             // More than is owned up to may reach the file, as on a real disk; and a direct write
             // must be aligned, whatever part of it counts.
-            write_all(&file, write.bytes(), write.offset)?;
-            Ok(count)
+            Direction::Write => write_all(&self.file, &transfer).map(|()| count),
+            Direction::Read => {
+                let offset = transfer.offset;
+                let bytes = transfer.bytes_mut();
+                let read = retry_on_intr(|| rustix::io::pread(&self.file, &mut *bytes, offset))?;
+                Ok(read.min(count))
+            }
         });
-        Ok(Completion { write, result })
+        Ok(Completion { transfer, result })
     }
 
-    fn sync(&mut self, file: &File) -> io::Result<()> {
+    fn sync(&mut self) -> io::Result<()> {
         if self.faults.failure == Some(Failure::Sync) {
             return Err(Errno::IO.into());
         }
-        Ok(rustix::fs::fsync(file)?)
+        Ok(rustix::fs::fsync(&self.file)?)
     }
 }
 
-fn write_all(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+fn write_all(file: &File, transfer: &Transfer) -> io::Result<()> {
+    let (mut bytes, mut offset) = (transfer.bytes(), transfer.offset);
     while !bytes.is_empty() {
-        let written = rustix::io::retry_on_intr(|| rustix::io::pwrite(file, bytes, offset))?;
+        let written = retry_on_intr(|| rustix::io::pwrite(file, bytes, offset))?;
         bytes = &bytes[written..];
         offset += written as u64;
     }

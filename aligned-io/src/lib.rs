@@ -44,22 +44,34 @@ mod temp_name;
 
 mod leftover;
 
-mod backend;
-mod buffer;
+mod access;
 mod pipeline;
-mod pwrite;
+
+mod backend;
+mod transfer;
+
+mod buffer;
+
+mod flights;
 mod ring;
+
+mod exchange;
+mod pwrite;
+mod sync;
+mod threads;
 
 mod error;
 mod faults;
 mod mode;
 mod stats;
 
+pub use crate::access::{BackendChoice, Direct, Registration};
+pub use crate::buffer::{AlignedBuf, BufferPool, Pages};
 pub use crate::error::{Operation, WriteError};
 pub use crate::faults::{Failure, Faults};
 pub use crate::leftover::remove_leftovers;
 pub use crate::mode::{Backend, Mode};
-pub use crate::options::{BackendChoice, Direct, WriterOptions};
+pub use crate::options::WriterOptions;
 pub use crate::publish::{Finished, Published};
 pub use crate::stats::WriterStats;
 pub use crate::writer::AlignedWriter;

@@ -1,48 +1,23 @@
-//! What a writer is asked for, and the ladder of fallbacks down to what it gets.
+//! What a writer is asked for, and its creation.
 
 use std::fs::File;
-use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, OFlags, StatxFlags};
+use rustix::fs::FallocateFlags;
 use rustix::io::{Errno, retry_on_intr};
 
-use crate::backend::BlockBackend;
-use crate::buffer::{Block, PAGE_BYTES, Region};
+use crate::access::{AnyBackend, BackendChoice, Caching, Direct, Refused, Registration, Wishes};
+use crate::buffer::{AlignedBuf, BufferPool, PAGE_BYTES, Pages};
 use crate::error::{Operation, WriteError};
 use crate::faults::{Faults, FaultyFile};
-use crate::mode::Mode;
-use crate::pipeline::Pipeline;
-use crate::pwrite::PwriteFile;
-use crate::ring::Ring;
+use crate::pipeline::{Pipeline, WriteFailure};
 use crate::temp_file::TempFile;
 use crate::writer::AlignedWriter;
 
 /// Largest block, in bytes: the kernel writes a little less than 2 GiB at once.
 const BLOCK_BYTES_MAX: usize = 1 << 30;
 const DEPTH_MAX: usize = 1024;
-
-type AnyBackend = Box<dyn BlockBackend>;
-
-/// Whether writes bypass the page cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Caching {
-    /// They do, and keep to multiples of `alignment` bytes.
-    Direct {
-        alignment: usize,
-    },
-    Buffered,
-}
-
-impl Caching {
-    /// What offsets and lengths of writes must be multiples of, in bytes.
-    fn granule(self) -> usize {
-        match self {
-            Self::Direct { alignment } => alignment,
-            Self::Buffered => 1,
-        }
-    }
-}
 
 /// How to create an [`AlignedWriter`].
 ///
@@ -70,36 +45,13 @@ pub struct WriterOptions {
     pub backend: BackendChoice,
     /// Whether to bypass the page cache.
     pub direct: Direct,
+    /// Whether to register the buffers with the `io_uring`.
+    pub registration: Registration,
+    /// What the memory of the buffers is made of.
+    pub pages: Pages,
     /// Bytes to reserve on the disk before the first write; 0 for none. More or less may be
     /// written in the end: the file is cut to its exact length.
     pub preallocate_bytes: u64,
-}
-
-/// What carries the writes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BackendChoice {
-    /// An `io_uring` for direct writes; `pwrite` where it is refused, and through the page cache,
-    /// where it is faster.
-    #[default]
-    Auto,
-    /// An `io_uring`; creating the writer fails where it is refused.
-    IoUring,
-    /// `pwrite`.
-    Pwrite,
-}
-
-/// Whether to bypass the page cache with `O_DIRECT`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Direct {
-    /// If the file system takes it, proved by a first write.
-    #[default]
-    Auto,
-    /// No.
-    Never,
-    /// Yes; creating the writer fails where it is refused.
-    Require,
 }
 
 impl Default for WriterOptions {
@@ -110,6 +62,8 @@ impl Default for WriterOptions {
             depth: 4,
             backend: BackendChoice::Auto,
             direct: Direct::Auto,
+            registration: Registration::Auto,
+            pages: Pages::Small,
             preallocate_bytes: 0,
         }
     }
@@ -128,8 +82,59 @@ impl WriterOptions {
     /// bad input, [`WriteError::NoSpace`] when the preallocation does not fit, and
     /// [`WriteError::Io`] for whatever the kernel refuses without a fallback.
     pub fn create(&self, final_path: impl AsRef<Path>) -> Result<AlignedWriter, WriteError> {
-        self.create_with(final_path.as_ref(), |temp, blocks, caching| {
-            self.open_backend(temp, blocks, caching)
+        self.check()?;
+        let temp = TempFile::create(final_path.as_ref())?;
+        let buffers = self.allocate(&temp)?;
+        self.open(temp, buffers, |wishes, file, buffers, caching| {
+            wishes.open_backend(file, buffers, caching)
+        })
+    }
+
+    /// Like [`create`](Self::create), with `depth` buffers lent by `pool`, which gets them back
+    /// when the writer is gone. The block size is that of the pool's buffers; `block_bytes` and
+    /// `pages` are ignored.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`create`](Self::create), and [`WriteError::TooFewBuffers`] when the pool has
+    /// not enough of them free.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use aligned_io::{BufferPool, Pages, WriterOptions};
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let pool = BufferPool::new(4, 1 << 20, Pages::Huge)?;
+    /// for name in ["first", "second"] {
+    ///     let path = directory.path().join(name);
+    ///     let mut writer = WriterOptions::default().create_with_buffers(path, &pool)?;
+    ///     writer.write_all(b"from the same memory")?;
+    ///     assert_eq!(pool.free(), 0);
+    ///     writer.publish()?;
+    ///     assert_eq!(pool.free(), 4);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn create_with_buffers(
+        &self,
+        final_path: impl AsRef<Path>,
+        pool: &BufferPool,
+    ) -> Result<AlignedWriter, WriteError> {
+        let options = Self {
+            block_bytes: pool.buffer_bytes(),
+            ..self.clone()
+        };
+        options.check()?;
+        let wanted = options.depth;
+        let buffers = pool.take_all(wanted).ok_or_else(|| {
+            let free = pool.free();
+            WriteError::TooFewBuffers { wanted, free }
+        })?;
+        let temp = TempFile::create(final_path.as_ref())?;
+        options.open(temp, buffers, |wishes, file, buffers, caching| {
+            wishes.open_backend(file, buffers, caching)
         })
     }
 
@@ -145,43 +150,59 @@ impl WriterOptions {
         final_path: impl AsRef<Path>,
         faults: &Faults,
     ) -> Result<AlignedWriter, WriteError> {
-        self.create_with(final_path.as_ref(), |_, _, _| {
-            Ok(Box::new(FaultyFile::new(faults)))
+        self.check()?;
+        let temp = TempFile::create(final_path.as_ref())?;
+        let buffers = self.allocate(&temp)?;
+        self.open(temp, buffers, |_, file, _, _| {
+            Ok(Box::new(FaultyFile::new(file, faults)))
         })
     }
 
-    fn create_with(
+    fn open(
         &self,
-        final_path: &Path,
-        open_backend: impl Fn(&TempFile, &[Block], Caching) -> Result<AnyBackend, WriteError>,
+        temp: TempFile,
+        buffers: Vec<AlignedBuf>,
+        open_backend: impl Fn(
+            &Wishes<'_>,
+            &Arc<File>,
+            &[AlignedBuf],
+            Caching,
+        ) -> Result<AnyBackend, Refused>,
     ) -> Result<AlignedWriter, WriteError> {
-        self.check()?;
-        let temp = TempFile::create(final_path)?;
-        let mut caching = self.open_direct(&temp)?;
-        preallocate(&temp, self.preallocate_bytes)?;
-        let blocks = Region::allocate(self.depth, self.block_bytes).map_err(|source| {
-            let bytes = self.depth.saturating_mul(self.block_bytes);
-            temp.error(Operation::AllocateBuffers { bytes }, 0, source)
-        })?;
-        let backend = open_backend(&temp, &blocks, caching)?;
-        let mut pipeline = Pipeline::new(backend, blocks, caching.granule());
-        if let Caching::Direct { alignment } = caching
-            && let Err(source) = probe(&mut pipeline, &temp, alignment)
-        {
-            self.leave_direct(&temp, source)?;
-            caching = Caching::Buffered;
-            let blocks = pipeline.into_blocks();
-            let backend = open_backend(&temp, &blocks, caching)?;
-            pipeline = Pipeline::new(backend, blocks, caching.granule());
-        }
-        let mode = Mode {
-            backend: pipeline.backend(),
-            direct: caching != Caching::Buffered,
-            registered_buffers: pipeline.registered_buffers(),
-            alignment: caching.granule(),
+        let wishes = Wishes {
+            backend: self.backend,
+            direct: self.direct,
+            registration: self.registration,
+            block_bytes: self.block_bytes,
+            path: temp.final_path(),
         };
+        let refused = |refused| temp.refused(refused);
+        let file = temp.file();
+        let mut caching = wishes.open_direct(file).map_err(refused)?;
+        preallocate(&temp, self.preallocate_bytes)?;
+        let backend = open_backend(&wishes, file, &buffers, caching).map_err(refused)?;
+        let mut pipeline = Pipeline::new(backend, buffers, caching.granule());
+        if let Caching::Direct { .. } = caching
+            && let Err(failure) = probe(&mut pipeline)
+        {
+            wishes.leave_direct(file, failure.source).map_err(refused)?;
+            caching = Caching::Buffered;
+            let buffers = pipeline.into_buffers();
+            let backend = open_backend(&wishes, file, &buffers, caching).map_err(refused)?;
+            pipeline = Pipeline::new(backend, buffers, caching.granule());
+        }
+        let mode = pipeline.mode(caching);
         tracing::debug!(path = %temp.final_path().display(), %mode, "file created");
         Ok(AlignedWriter::new(pipeline, temp, mode))
+    }
+
+    fn allocate(&self, temp: &TempFile) -> Result<Vec<AlignedBuf>, WriteError> {
+        let pool = BufferPool::new(self.depth, self.block_bytes, self.pages);
+        let buffers = pool.map(|pool| pool.take_all(self.depth));
+        buffers.map(Option::unwrap_or_default).map_err(|source| {
+            let bytes = self.depth.saturating_mul(self.block_bytes);
+            temp.error(Operation::AllocateBuffers { bytes }, 0, source)
+        })
     }
 
     fn check(&self) -> Result<(), WriteError> {
@@ -213,132 +234,16 @@ impl WriterOptions {
         }
         Ok(())
     }
-
-    /// Turns on `O_DIRECT` if it is wanted and to be had.
-    fn open_direct(&self, temp: &TempFile) -> Result<Caching, WriteError> {
-        if self.direct == Direct::Never {
-            return Ok(Caching::Buffered);
-        }
-        let refusal = match direct_alignment(temp.file()) {
-            Ok(alignment) if !self.block_bytes.is_multiple_of(alignment) => {
-                if self.direct == Direct::Require {
-                    let block_bytes = self.block_bytes;
-                    return Err(WriteError::Unaligned {
-                        block_bytes,
-                        alignment,
-                    });
-                }
-                Errno::INVAL
-            }
-            Ok(alignment) => match set_direct(temp.file(), OFlags::DIRECT) {
-                Ok(()) => return Ok(Caching::Direct { alignment }),
-                Err(error) => error,
-            },
-            Err(error) => error,
-        };
-        if self.direct == Direct::Require {
-            return Err(temp.error(Operation::SetDirect, 0, refusal.into()));
-        }
-        report_buffered(temp, &refusal.into());
-        Ok(Caching::Buffered)
-    }
-
-    /// Turns `O_DIRECT` off again after `source`, if that says that it is not to be had here, and
-    /// it was not required. A broken or a full disk is not what the page cache is there to hide.
-    fn leave_direct(&self, temp: &TempFile, source: io::Error) -> Result<(), WriteError> {
-        use io::ErrorKind::{InvalidInput, Unsupported};
-        let is_refusal = matches!(source.kind(), InvalidInput | Unsupported);
-        if self.direct == Direct::Require || !is_refusal {
-            return Err(temp.error(Operation::Probe, PAGE_BYTES as u64, source));
-        }
-        set_direct(temp.file(), OFlags::empty())
-            .map_err(|error| temp.error(Operation::SetDirect, 0, error.into()))?;
-        report_buffered(temp, &source);
-        Ok(())
-    }
-
-    fn open_backend(
-        &self,
-        temp: &TempFile,
-        blocks: &[Block],
-        caching: Caching,
-    ) -> Result<AnyBackend, WriteError> {
-        match (self.backend, caching) {
-            (BackendChoice::IoUring, _) | (BackendChoice::Auto, Caching::Direct { .. }) => {}
-            // A ring hands buffered writes to kernel threads, one by one: 0.5 GiB/s were measured
-            // where pwrite did 2.0.
-            (BackendChoice::Pwrite, _) | (BackendChoice::Auto, Caching::Buffered) => {
-                return Ok(Box::new(PwriteFile::default()));
-            }
-        }
-        let mut ring = match Ring::new(self.depth) {
-            Ok(ring) => ring,
-            Err(source) if self.backend == BackendChoice::IoUring => {
-                return Err(temp.error(Operation::SetUpRing, 0, source));
-            }
-            Err(error) => {
-                tracing::warn!(
-                    %error,
-                    "io_uring is refused, writing with pwrite instead; see the sysctl \
-                     kernel.io_uring_disabled and the seccomp profile of the container",
-                );
-                return Ok(Box::new(PwriteFile::default()));
-            }
-        };
-        if let Err(error) = blocks
-            .first()
-            .map_or(Ok(()), |block| ring.register(block.region()))
-        {
-            tracing::warn!(
-                %error,
-                bytes = self.block_bytes.saturating_mul(self.depth),
-                "buffers cannot be registered, writing from plain ones instead; see the limit \
-                 of locked memory (ulimit -l)",
-            );
-        }
-        Ok(Box::new(ring))
-    }
 }
 
-/// Writes one aligned block of zeros at the start of the file, to be overwritten or cut off
+/// Writes one aligned piece of zeros at the start of the file, to be overwritten or cut off
 /// later: only a write proves that the file system takes direct ones.
-fn probe(pipeline: &mut Pipeline, temp: &TempFile, alignment: usize) -> io::Result<()> {
-    let file = temp.file();
-    let written = pipeline.take_block(file).and_then(|block| {
-        pipeline.start(file, block, alignment, 0)?;
-        pipeline.drain(file)
-    });
-    written.map_err(|failure| failure.source)
-}
-
-/// What offsets, lengths and addresses of direct writes must be multiples of, in bytes: at least
-/// a page, which suits every file system, even where it asks for less.
-fn direct_alignment(file: &File) -> Result<usize, Errno> {
-    let Ok(statx) = rustix::fs::statx(
-        file,
-        c"",
-        rustix::fs::AtFlags::EMPTY_PATH,
-        StatxFlags::DIOALIGN,
-    ) else {
-        return Ok(PAGE_BYTES);
-    };
-    if statx.stx_mask & StatxFlags::DIOALIGN.bits() == 0 {
-        return Ok(PAGE_BYTES);
-    }
-    let (memory, offset) = (statx.stx_dio_mem_align, statx.stx_dio_offset_align);
-    let usable = offset.is_power_of_two() && memory as usize <= PAGE_BYTES;
-    if usable {
-        Ok(PAGE_BYTES.max(offset as usize))
-    } else {
-        Err(Errno::OPNOTSUPP)
-    }
-}
-
-/// Sets or clears `O_DIRECT` on an open file. Unlike asking for it on opening, a refusal leaves
-/// nothing to clean up.
-fn set_direct(file: &File, direct: OFlags) -> Result<(), Errno> {
-    let others = rustix::fs::fcntl_getfl(file)?.difference(OFlags::DIRECT);
-    rustix::fs::fcntl_setfl(file, others | direct)
+fn probe(pipeline: &mut Pipeline) -> Result<(), WriteFailure> {
+    let mut filling = pipeline.take()?;
+    filling.space()[..1].fill(0);
+    filling.advance(1);
+    pipeline.start(filling, 0)?;
+    pipeline.drain()
 }
 
 /// Reserves space, where the file system can.
@@ -369,12 +274,4 @@ fn free_bytes(file: &File) -> Option<u64> {
         .ok()
         .filter(|found| found.f_blocks > 0)?;
     statistics.f_bfree.checked_mul(statistics.f_frsize)
-}
-
-fn report_buffered(temp: &TempFile, error: &io::Error) {
-    tracing::warn!(
-        %error,
-        path = %temp.final_path().display(),
-        "O_DIRECT is refused, writing through the page cache instead",
-    );
 }

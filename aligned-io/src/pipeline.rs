@@ -1,31 +1,59 @@
-//! Blocks on their way: free, in flight, and what to do when a write comes back incomplete.
+//! Buffers on their way: free, being filled, in flight, and free again.
 
-use std::fs::File;
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-
-use crate::backend::{BlockBackend, Completion, PendingWrite};
-use crate::buffer::Block;
+use crate::access::{AnyBackend, Caching, mode_of};
+use crate::backend::Sealed;
+use crate::buffer::AlignedBuf;
 use crate::error::Operation;
-use crate::mode::Backend;
+use crate::mode::Mode;
+use crate::transfer::{Completion, Settled, Transfer};
 
-/// How often one range may come back without progress before it is taken for a failure.
-const ATTEMPTS_MAX: u32 = 1000;
-
-/// The blocks of a writer and the backend that carries them.
+/// The buffers of a writer and the backend that carries them.
+///
+/// Each buffer is in one of three states, and each state is another type, which owns it: free
+/// (in here), [`Filling`] (with the writer), in flight (a [`Transfer`], with the backend). Only
+/// the functions below turn one into the other, so a buffer in flight can neither be filled nor
+/// lent nor freed: nobody but the backend has it.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
-    // Before `free`: dropping the backend ends all use of the blocks in flight.
-    backend: Box<dyn BlockBackend>,
-    free: Vec<Block>,
+    // Before `free`: dropping the backend ends all use of the buffers in flight.
+    backend: AnyBackend,
+    free: Vec<AlignedBuf>,
+    depth: usize,
+    /// How many transfers are started before the kernel is told of them, while it has others.
+    batch: usize,
+    /// Started since the kernel was told.
+    unsubmitted: usize,
     /// What a resubmitted write must start at a multiple of.
     granule: usize,
-    writes: u64,
-    max_in_flight: usize,
-    wait: Duration,
+    counters: Counters,
+}
+
+/// What a pipeline has done so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counters {
+    /// Write operations started.
+    pub(crate) writes: u64,
+    /// Those of them that were started again.
+    pub(crate) resubmitted: u64,
+    /// Most writes that were in flight at once.
+    pub(crate) max_in_flight: usize,
+    /// The writes in flight right after each start, added up.
+    pub(crate) in_flight_sum: u64,
+    /// Time spent starting and awaiting writes.
+    pub(crate) wait: Duration,
+    /// Time spent in the fsync, and in what was linked to it.
+    pub(crate) fsync: Duration,
+}
+
+/// A buffer that is being filled.
+#[derive(Debug)]
+pub(crate) struct Filling {
+    buffer: AlignedBuf,
+    filled: usize,
 }
 
 /// A write that failed for good.
@@ -37,111 +65,156 @@ pub(crate) struct WriteFailure {
     pub(crate) source: io::Error,
 }
 
+impl Filling {
+    /// The bytes that are not filled yet.
+    pub(crate) fn space(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.filled..]
+    }
+
+    /// How many bytes are filled.
+    pub(crate) fn filled(&self) -> usize {
+        self.filled
+    }
+
+    /// Says that the first `count` bytes of the space have been filled.
+    pub(crate) fn advance(&mut self, count: usize) {
+        assert!(
+            count <= self.buffer.len() - self.filled,
+            "{count} bytes filled where there is space for {}",
+            self.buffer.len() - self.filled
+        );
+        self.filled += count;
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.filled == self.buffer.len()
+    }
+
+    /// Fills with zeros up to a multiple of `granule`, which the buffer's size is one of, and
+    /// becomes the write at `offset`.
+    fn into_write(mut self, granule: usize, offset: u64) -> Transfer {
+        let length = self.filled.next_multiple_of(granule);
+        self.buffer[self.filled..length].fill(0);
+        Transfer::write(self.buffer, length, offset)
+    }
+}
+
 impl Pipeline {
-    /// A pipeline of `blocks`, all of one size and free.
-    pub(crate) fn new(backend: Box<dyn BlockBackend>, blocks: Vec<Block>, granule: usize) -> Self {
-        let wait = Duration::ZERO;
+    /// A pipeline of `buffers`, all of one size and free.
+    pub(crate) fn new(backend: AnyBackend, buffers: Vec<AlignedBuf>, granule: usize) -> Self {
+        let depth = buffers.len();
         Self {
             backend,
-            free: blocks,
+            free: buffers,
+            depth,
+            batch: (depth / 4).max(1),
+            unsubmitted: 0,
             granule,
-            writes: 0,
-            max_in_flight: 0,
-            wait,
+            counters: Counters::default(),
         }
     }
 
-    pub(crate) fn backend(&self) -> Backend {
-        self.backend.backend()
+    /// How the file is reached.
+    pub(crate) fn mode(&self, caching: Caching) -> Mode {
+        mode_of(self.backend.as_ref(), caching)
     }
 
-    pub(crate) fn registered_buffers(&self) -> bool {
-        self.backend.registered_buffers()
+    /// What was done so far.
+    pub(crate) fn counters(&self) -> Counters {
+        self.counters
     }
 
-    /// Write operations started so far.
-    pub(crate) fn writes(&self) -> u64 {
-        self.writes
+    /// Takes the pipeline down and gives its buffers back, once nothing is in flight.
+    pub(crate) fn into_buffers(self) -> Vec<AlignedBuf> {
+        let Self { backend, free, .. } = self;
+        drop(backend);
+        free
     }
 
-    /// Most writes that were in flight at once.
-    pub(crate) fn max_in_flight(&self) -> usize {
-        self.max_in_flight
-    }
-
-    /// Time spent starting and awaiting writes.
-    pub(crate) fn wait(&self) -> Duration {
-        self.wait
-    }
-
-    /// Gives the blocks back. Those of a backend that failed may stay with it.
-    pub(crate) fn into_blocks(self) -> Vec<Block> {
-        self.free
-    }
-
-    /// A free block, waiting for a write to come back if there is none.
-    pub(crate) fn take_block(&mut self, file: &File) -> Result<Block, WriteFailure> {
+    /// A free buffer, waiting for a write to come back if there is none.
+    pub(crate) fn take(&mut self) -> Result<Filling, WriteFailure> {
         loop {
-            if let Some(block) = self.free.pop() {
-                return Ok(block);
+            if let Some(buffer) = self.free.pop() {
+                return Ok(Filling { buffer, filled: 0 });
             }
-            self.wait_for_one(file)?;
+            self.wait_for_one()?;
         }
     }
 
-    /// Starts writing the first `length` bytes of `block` at `offset`.
-    pub(crate) fn start(
-        &mut self,
-        file: &File,
-        block: Block,
-        length: usize,
-        offset: u64,
-    ) -> Result<(), WriteFailure> {
-        self.submit(
-            file,
-            PendingWrite {
-                block,
-                range: 0..length,
-                offset,
-                attempts: 0,
-            },
-        )?;
+    /// Starts writing what is filled at `offset`, padded with zeros to a whole granule.
+    pub(crate) fn start(&mut self, filling: Filling, offset: u64) -> Result<(), WriteFailure> {
+        self.begin(filling.into_write(self.granule, offset))?;
         while let Some(completion) = self.backend.poll() {
-            self.accept(file, completion)?;
+            self.settle(completion)?;
         }
         Ok(())
     }
 
     /// Waits for everything in flight.
-    pub(crate) fn drain(&mut self, file: &File) -> Result<(), WriteFailure> {
+    pub(crate) fn drain(&mut self) -> Result<(), WriteFailure> {
         while self.backend.in_flight() > 0 {
-            self.wait_for_one(file)?;
+            self.wait_for_one()?;
         }
         Ok(())
     }
 
-    /// Makes the content of `file` durable.
-    pub(crate) fn sync(&mut self, file: &File) -> io::Result<()> {
-        assert_eq!(
-            self.backend.in_flight(),
-            0,
-            "fsync covers only writes that came back"
-        );
-        self.backend.sync(file)
+    /// Ends the file: waits for everything in flight, writes `tail`, which ends at `length` before
+    /// it is padded, cuts the file to `length` and makes it durable.
+    ///
+    /// The fsync is never repeated: the kernel may have dropped the pages that it could not write.
+    pub(crate) fn finish(
+        &mut self,
+        tail: Option<Filling>,
+        length: u64,
+    ) -> Result<(), WriteFailure> {
+        let mut last = tail.map(|tail| {
+            let offset = length - tail.filled as u64;
+            tail.into_write(self.granule, offset)
+        });
+        loop {
+            self.drain()?;
+            if last.is_some() {
+                self.count_start(1);
+            }
+            let start = Instant::now();
+            let sealed = self.backend.seal(last.take(), length);
+            self.counters.fsync += start.elapsed();
+            let (operation, source) = match sealed {
+                Ok(Sealed::Durable) => return Ok(()),
+                Ok(Sealed::Incomplete(completion)) => {
+                    self.settle(completion)?;
+                    continue;
+                }
+                Ok(Sealed::NotCut(error)) => (Operation::Truncate { length }, error),
+                Ok(Sealed::NotSynced(error)) => (Operation::SyncFile, error),
+                Err(error) => (Operation::Reap, error),
+            };
+            return Err(WriteFailure {
+                operation,
+                bytes: usize::try_from(length).unwrap_or(usize::MAX),
+                source,
+            });
+        }
     }
 
-    fn submit(&mut self, file: &File, write: PendingWrite) -> Result<(), WriteFailure> {
-        let (operation, bytes) = (
-            Operation::Write {
-                offset: write.offset,
-            },
-            write.range.len(),
-        );
+    /// Hands a write to the backend.
+    fn begin(&mut self, transfer: Transfer) -> Result<(), WriteFailure> {
+        let operation = Operation::Write {
+            offset: transfer.offset,
+        };
+        let bytes = transfer.range.len();
         let start = Instant::now();
-        let started = self.backend.start(file, write);
-        self.wait += start.elapsed();
-        self.writes += 1;
-        self.max_in_flight = self.max_in_flight.max(self.backend.in_flight());
+        let mut started = self.backend.start(transfer);
+        self.unsubmitted += 1;
+        let in_flight = self.backend.in_flight();
+        // Entering the kernel once for several writes saves time only while it is busy anyway.
+        let is_idle = in_flight <= self.unsubmitted;
+        if started.is_ok() && (is_idle || self.unsubmitted >= self.batch) {
+            self.unsubmitted = 0;
+            started = self.backend.submit();
+        }
+        self.counters.wait += start.elapsed();
+        self.count_start(in_flight);
         started.map_err(|source| WriteFailure {
             operation,
             bytes,
@@ -149,12 +222,20 @@ impl Pipeline {
         })
     }
 
-    fn wait_for_one(&mut self, file: &File) -> Result<(), WriteFailure> {
+    fn count_start(&mut self, in_flight: usize) {
+        let counters = &mut self.counters;
+        counters.writes += 1;
+        counters.max_in_flight = counters.max_in_flight.max(in_flight);
+        counters.in_flight_sum += in_flight as u64;
+    }
+
+    fn wait_for_one(&mut self) -> Result<(), WriteFailure> {
         let start = Instant::now();
+        self.unsubmitted = 0;
         let completion = self.backend.wait();
-        self.wait += start.elapsed();
+        self.counters.wait += start.elapsed();
         match completion {
-            Ok(completion) => self.accept(file, completion),
+            Ok(completion) => self.settle(completion),
             Err(source) => Err(WriteFailure {
                 operation: Operation::Reap,
                 bytes: 0,
@@ -163,60 +244,40 @@ impl Pipeline {
         }
     }
 
-    /// Frees the block of a write that is done, and sends the rest of any other again.
-    fn accept(&mut self, file: &File, completion: Completion) -> Result<(), WriteFailure> {
-        let Completion { mut write, result } = completion;
-        let wanted = write.range.len();
-        let operation = Operation::Write {
-            offset: write.offset,
-        };
-        let progress = match result {
-            Ok(written) if written == wanted => {
-                self.free.push(write.block);
-                return Ok(());
+    /// Frees the buffer of a write that is done, and sends the rest of any other again.
+    fn settle(&mut self, completion: Completion) -> Result<(), WriteFailure> {
+        match completion.settle(self.granule) {
+            Settled::Done(transfer) => {
+                self.release(transfer.buffer);
+                Ok(())
             }
-            Ok(written) => {
-                assert!(
-                    written < wanted,
-                    "{written} bytes written of {wanted} asked for"
-                );
-                // Under O_DIRECT the rest must start aligned: some bytes are written twice.
-                written - written % self.granule
+            Settled::Again(transfer) => {
+                if transfer.is_stuck() {
+                    thread::yield_now();
+                }
+                self.counters.resubmitted += 1;
+                self.begin(transfer)
             }
-            Err(error) if is_transient(&error) && write.attempts < ATTEMPTS_MAX => 0,
-            Err(source) => {
-                self.free.push(write.block);
-                return Err(WriteFailure {
+            Settled::Failed(transfer, source) => {
+                let operation = Operation::Write {
+                    offset: transfer.offset,
+                };
+                let bytes = transfer.range.len();
+                self.release(transfer.buffer);
+                Err(WriteFailure {
                     operation,
-                    bytes: wanted,
+                    bytes,
                     source,
-                });
+                })
             }
-        };
-        if progress > 0 {
-            write.range.start += progress;
-            write.offset += progress as u64;
-            write.attempts = 0;
-        } else if write.attempts == ATTEMPTS_MAX {
-            self.free.push(write.block);
-            let source = io::Error::from(io::ErrorKind::WriteZero);
-            return Err(WriteFailure {
-                operation,
-                bytes: wanted,
-                source,
-            });
-        } else {
-            write.attempts += 1;
-            thread::yield_now();
         }
-        self.submit(file, write)
     }
-}
 
-/// Whether the same write may well succeed when tried again: it was interrupted (`EINTR`), put
-/// off (`EAGAIN`), or cancelled (`ECANCELED`), which the kernel may do to what waits in a ring when
-/// the thread that started it ends. We cancel nothing ourselves.
-fn is_transient(error: &io::Error) -> bool {
-    Errno::from_io_error(error)
-        .is_some_and(|errno| matches!(errno, Errno::INTR | Errno::AGAIN | Errno::CANCELED))
+    fn release(&mut self, buffer: AlignedBuf) {
+        self.free.push(buffer);
+        assert!(
+            self.free.len() <= self.depth,
+            "more buffers came back than there are"
+        );
+    }
 }

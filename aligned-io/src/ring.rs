@@ -1,4 +1,4 @@
-//! The fast backend: an `io_uring` with several writes in flight.
+//! The fast backend: an `io_uring` with several transfers in flight.
 
 #![expect(
     unsafe_code,
@@ -8,164 +8,146 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IoSlice};
-use std::mem::{self, ManuallyDrop};
 use std::os::fd::AsRawFd;
 use std::slice;
 use std::sync::Arc;
 use std::thread;
 
-use io_uring::{IoUring, cqueue, opcode, squeue, types};
+use io_uring::{IoUring, Probe, opcode, squeue, types};
+use rustix::io::Errno;
 
-use crate::backend::{BlockBackend, Completion, PendingWrite};
-use crate::buffer::Region;
+use crate::backend::{BlockBackend, Capabilities, Sealed, seal_step_by_step};
+use crate::buffer::{AlignedBuf, BufferPool};
+use crate::flights::Flights;
 use crate::mode::Backend;
+use crate::transfer::{Completion, Direction, Transfer};
 
 /// How often the kernel may say "not now" in a row before it is taken for a failure.
 const REFUSALS_MAX: u32 = 1000;
 
-/// Writes through an `io_uring`, if possible from buffers registered with it.
+/// What completions of the last two steps of [`Ring::seal`] are known by; flights count from 0.
+const CUT: u64 = u64::MAX - 1;
+const SYNC: u64 = u64::MAX;
+
+/// Moves blocks through an `io_uring`, if possible from and to buffers registered with it.
 ///
-/// Dropping it waits for what is in flight. Should that fail, the blocks are leaked, never freed.
+/// Dropping it waits for what is in flight. Should that fail, the buffers are leaked, never freed.
 pub(crate) struct Ring {
     uring: IoUring,
-    // Invariant: a write stands here from before the kernel learns of it until its completion
-    // was seen, and owns its block. The position is the completion's user data.
-    slots: Vec<Option<PendingWrite>>,
-    in_flight: usize,
+    // Invariant: a transfer stands here from before the kernel learns of it until its completion
+    // was seen.
+    flights: Flights,
+    file: Arc<File>,
+    is_file_registered: bool,
     buffers: Buffers,
+    can_cut: bool,
 }
 
 /// Whether the kernel holds the buffers pinned.
 enum Buffers {
-    /// The region is registered under index 0. It is held so that it outlives the registration.
-    Registered { _region: Arc<Region> },
-    /// Each write names its buffer by address.
+    Registered {
+        // Invariant: the index in its pool of each registered buffer, in order of registration.
+        indices: Vec<usize>,
+        /// Held so that the memory outlives the registration.
+        _memory: Vec<BufferPool>,
+    },
+    /// Each transfer names its buffer by address.
     Plain,
 }
 
 impl Ring {
-    /// Sets up a ring for up to `depth` writes in flight.
+    /// Sets up a ring for up to `depth` transfers in flight.
     ///
     /// # Errors
     ///
     /// `ENOSYS`, `EPERM` or `ENOMEM` where `io_uring` is missing, forbidden, or out of its memory
-    /// limit; `Unsupported` on kernels before 5.6, which cannot write from a plain buffer.
-    pub(crate) fn new(depth: usize) -> io::Result<Self> {
-        let entries = u32::try_from(depth).map_err(|_| io::ErrorKind::InvalidInput)?;
+    /// limit; `Unsupported` on kernels before 5.6, which cannot use a plain buffer.
+    pub(crate) fn new(file: &Arc<File>, depth: usize) -> io::Result<Self> {
+        // The last write may be followed by a cut and an fsync.
+        let entries = u32::try_from(depth + 2).map_err(|_| io::ErrorKind::InvalidInput)?;
         let uring = IoUring::new(entries)?;
         if !uring.params().is_feature_rw_cur_pos() || !uring.params().is_feature_nodrop() {
             return Err(io::Error::from(io::ErrorKind::Unsupported));
         }
-        let slots = (0..depth).map(|_| None).collect();
+        let mut probe = Probe::new();
+        uring.submitter().register_probe(&mut probe)?;
+        // Saves the lookup of the file for each transfer; nothing is lost where it is refused.
+        let registered = uring.submitter().register_files(&[file.as_raw_fd()]);
         Ok(Self {
-            uring,
-            slots,
-            in_flight: 0,
+            flights: Flights::new(depth),
+            file: Arc::clone(file),
+            is_file_registered: registered.is_ok(),
             buffers: Buffers::Plain,
+            can_cut: probe.is_supported(opcode::Ftruncate::CODE),
+            uring,
         })
     }
 
-    /// Pins `region` in the kernel, so that writes from it need not.
+    /// Pins `buffers` in the kernel, so that transfers need not. All of them must be of one pool.
     ///
     /// # Errors
     ///
-    /// `ENOMEM` when the region is above the limit of locked memory (`RLIMIT_MEMLOCK`).
-    pub(crate) fn register(&mut self, region: &Arc<Region>) -> io::Result<()> {
+    /// `ENOMEM` when they are above the limit of locked memory (`RLIMIT_MEMLOCK`).
+    pub(crate) fn register(&mut self, buffers: &[AlignedBuf]) -> io::Result<()> {
         assert_eq!(
-            self.in_flight, 0,
-            "buffers are registered before the first write"
+            self.flights.len(),
+            0,
+            "buffers are registered before the first transfer"
         );
-        // SAFETY: the region is allocated and initialised, and no block of it is being filled.
-        let bytes = unsafe { slice::from_raw_parts(region.as_ptr(), region.len()) };
-        let whole = [IoSlice::new(bytes)];
+        let slices: Vec<_> = buffers.iter().map(|buffer| IoSlice::new(buffer)).collect();
         // SAFETY: `IoSlice` is guaranteed to be laid out as an `iovec` on Unix.
-        let iovecs = unsafe { slice::from_raw_parts(whole.as_ptr().cast(), whole.len()) };
-        // SAFETY: `self.buffers` keeps the region alive until the ring is gone.
+        let iovecs = unsafe { slice::from_raw_parts(slices.as_ptr().cast(), slices.len()) };
+        // SAFETY: `self.buffers` keeps the memory alive until the ring is gone. That the buffers
+        // are registered for reading into as well does no harm to `buffers`: the kernel reads
+        // into a buffer only when a transfer says so, and then owns it.
         unsafe { self.uring.submitter().register_buffers(iovecs) }?;
         self.buffers = Buffers::Registered {
-            _region: Arc::clone(region),
+            indices: buffers.iter().map(AlignedBuf::index).collect(),
+            _memory: buffers
+                .first()
+                .map(AlignedBuf::keep_memory)
+                .into_iter()
+                .collect(),
         };
         Ok(())
     }
 
-    fn entry(&self, file: &File, write: &PendingWrite) -> io::Result<squeue::Entry> {
-        let bytes = write.bytes();
-        let length = u32::try_from(bytes.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let file = types::Fd(file.as_raw_fd());
-        Ok(match self.buffers {
-            Buffers::Registered { .. } => {
-                let write_fixed = opcode::WriteFixed::new(file, bytes.as_ptr(), length, 0);
-                write_fixed.offset(write.offset).build()
-            }
-            Buffers::Plain => {
-                let write_plain = opcode::Write::new(file, bytes.as_ptr(), length);
-                write_plain.offset(write.offset).build()
-            }
-        })
+    /// Queues a transfer, to be followed by the next entry if `flags` say so.
+    fn queue(&mut self, transfer: Transfer, flags: squeue::Flags) -> io::Result<()> {
+        let length = u32::try_from(transfer.range.len()).map_err(|_| Errno::INVAL)?;
+        let fixed = self.buffers.position(&transfer.buffer);
+        let (file, registered) = self.descriptor();
+        let (number, transfer) = self.flights.board(transfer);
+        let entry = describe(file, transfer, length, fixed).flags(flags | registered);
+        self.push(&entry.user_data(number as u64));
+        Ok(())
     }
 
-    fn complete(&mut self, entry: &cqueue::Entry) -> Completion {
-        let slot = usize::try_from(entry.user_data()).ok();
-        let write = slot.and_then(|slot| self.slots.get_mut(slot)?.take());
-        let Some(write) = write else {
-            panic!(
-                "the kernel completed write {}, which was never started",
-                entry.user_data()
-            );
-        };
-        self.in_flight -= 1;
-        let result = usize::try_from(entry.result())
-            .map_err(|_| io::Error::from_raw_os_error(-entry.result()));
-        Completion { write, result }
-    }
-}
-
-impl BlockBackend for Ring {
-    fn backend(&self) -> Backend {
-        Backend::IoUring
-    }
-
-    fn registered_buffers(&self) -> bool {
-        matches!(self.buffers, Buffers::Registered { .. })
-    }
-
-    fn in_flight(&self) -> usize {
-        self.in_flight
-    }
-
-    fn start(&mut self, file: &File, write: PendingWrite) -> io::Result<()> {
-        let Some(slot) = self.slots.iter().position(Option::is_none) else {
-            panic!("more writes started than the ring has room for");
-        };
-        let entry = self.entry(file, &write)?.user_data(slot as u64);
-        self.slots[slot] = Some(write);
-        self.in_flight += 1;
-        // SAFETY: the buffer is owned by the slot until its completion, also when this ring is
-        // dropped; the file needs to be open only until the kernel has taken the entry, and the
-        // kernel refuses the entry otherwise.
-        let pushed = unsafe { self.uring.submission().push(&entry) };
-        assert!(
-            pushed.is_ok(),
-            "the submission queue holds as many entries as there are slots"
-        );
-        match self.uring.submit() {
-            // The entry stays queued then, and goes in with the next submission or wait.
-            Err(error) if !is_refusal(&error) => Err(error),
-            Ok(_) | Err(_) => Ok(()),
+    /// How entries name the file: by its number in this ring, which is 0, or in the process.
+    fn descriptor(&self) -> (types::Fd, squeue::Flags) {
+        if self.is_file_registered {
+            (types::Fd(0), squeue::Flags::FIXED_FILE)
+        } else {
+            (types::Fd(self.file.as_raw_fd()), squeue::Flags::empty())
         }
     }
 
-    fn poll(&mut self) -> Option<Completion> {
-        let entry = self.uring.completion().next()?;
-        Some(self.complete(&entry))
+    fn push(&mut self, entry: &squeue::Entry) {
+        // SAFETY: the buffer, where the entry has one, stands in `flights` until its completion,
+        // also when this ring is dropped; the file is open as long as `self.file` is held.
+        let pushed = unsafe { self.uring.submission().push(entry) };
+        assert!(
+            pushed.is_ok(),
+            "the submission queue holds as many entries as may be in flight"
+        );
     }
 
-    fn wait(&mut self) -> io::Result<Completion> {
-        assert!(self.in_flight > 0, "waited with nothing in flight");
+    /// The next completion of whatever kind: what it is known by, and its result.
+    fn reap(&mut self) -> io::Result<(u64, i32)> {
         let mut refusals = 0;
         loop {
-            if let Some(completion) = self.poll() {
-                return Ok(completion);
+            if let Some(entry) = self.uring.completion().next() {
+                return Ok((entry.user_data(), entry.result()));
             }
             match self.uring.submit_and_wait(1) {
                 Ok(_) => refusals = 0,
@@ -178,21 +160,127 @@ impl BlockBackend for Ring {
             }
         }
     }
+
+    fn complete(&mut self, number: u64, result: i32) -> Completion {
+        Completion {
+            transfer: self.flights.land(number),
+            result: moved(result),
+        }
+    }
+
+    /// Queues the cut and, linked to it, the fsync.
+    fn queue_end(&mut self, length: u64) {
+        let (file, registered) = self.descriptor();
+        let cut = opcode::Ftruncate::new(file, length).build();
+        let cut = cut.flags(registered | squeue::Flags::IO_LINK);
+        self.push(&cut.user_data(CUT));
+        let sync = opcode::Fsync::new(file).build().flags(registered);
+        self.push(&sync.user_data(SYNC));
+    }
+}
+
+impl Buffers {
+    /// Under which number `buffer` is registered, if it is.
+    fn position(&self, buffer: &AlignedBuf) -> Option<u16> {
+        match self {
+            Self::Registered { indices, .. } => {
+                let position = indices.iter().position(|&index| index == buffer.index())?;
+                u16::try_from(position).ok()
+            }
+            Self::Plain => None,
+        }
+    }
+}
+
+impl BlockBackend for Ring {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            backend: Backend::IoUring,
+            registered_buffers: matches!(self.buffers, Buffers::Registered { .. }),
+            registered_file: self.is_file_registered,
+        }
+    }
+
+    fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    fn in_flight(&self) -> usize {
+        self.flights.len()
+    }
+
+    fn start(&mut self, transfer: Transfer) -> io::Result<()> {
+        self.queue(transfer, squeue::Flags::empty())
+    }
+
+    fn submit(&mut self) -> io::Result<()> {
+        match self.uring.submit() {
+            // The entries stay queued then, and go in with the next submission or wait.
+            Err(error) if !is_refusal(&error) => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    fn poll(&mut self) -> Option<Completion> {
+        let entry = self.uring.completion().next()?;
+        Some(self.complete(entry.user_data(), entry.result()))
+    }
+
+    fn wait(&mut self) -> io::Result<Completion> {
+        assert!(self.flights.len() > 0, "waited with nothing in flight");
+        let (number, result) = self.reap()?;
+        Ok(self.complete(number, result))
+    }
+
+    /// All steps in one chain of linked entries, with one wait. The kernel breaks the chain after
+    /// a step that failed or came back short.
+    fn seal(&mut self, last: Option<Transfer>, length: u64) -> io::Result<Sealed> {
+        assert_eq!(self.flights.len(), 0, "only what came back can be sealed");
+        if !self.can_cut {
+            return seal_step_by_step(self, last, length);
+        }
+        let wanted = last.as_ref().map(|transfer| transfer.range.len());
+        if let Some(last) = last {
+            self.queue(last, squeue::Flags::IO_LINK)?;
+        }
+        self.queue_end(length);
+        let (mut written, mut cut, mut synced) = (None, None, None);
+        while cut.is_none() || synced.is_none() || self.flights.len() > 0 {
+            match self.reap()? {
+                (CUT, result) => cut = Some(moved(result)),
+                (SYNC, result) => synced = Some(moved(result)),
+                (number, result) => written = Some(self.complete(number, result)),
+            }
+        }
+        if let Some(written) = written
+            && written.result.as_ref().ok().copied() != wanted
+        {
+            return Ok(Sealed::Incomplete(written));
+        }
+        Ok(match (cut, synced) {
+            (Some(Err(error)), _) => Sealed::NotCut(error),
+            (_, Some(Err(error))) => Sealed::NotSynced(error),
+            _ => Sealed::Durable,
+        })
+    }
 }
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        while self.in_flight > 0 {
+        while self.flights.len() > 0 {
             if let Err(error) = self.wait() {
-                tracing::error!(
-                    %error,
-                    writes = self.in_flight,
-                    "io_uring does not give its writes back, their buffers are leaked",
-                );
-                // The kernel may still read from these blocks, so nobody may ever free them.
-                let _leaked = ManuallyDrop::new(mem::take(&mut self.slots));
+                tracing::error!(%error, "io_uring does not give its buffers back");
+                // Dropping `flights` leaks them: the kernel may still use them.
                 return;
             }
+        }
+        // The kernel takes a ring down some time after it was closed. Until then it would hold
+        // the lock of the file, and count the buffers against the limit of locked memory.
+        if self.is_file_registered {
+            let _ = self.uring.submitter().unregister_files();
+        }
+        if matches!(self.buffers, Buffers::Registered { .. }) {
+            let _ = self.uring.submitter().unregister_buffers();
         }
     }
 }
@@ -200,11 +288,45 @@ impl Drop for Ring {
 impl fmt::Debug for Ring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ring")
-            .field("depth", &self.slots.len())
-            .field("in_flight", &self.in_flight)
-            .field("registered_buffers", &self.registered_buffers())
+            .field("depth", &self.flights.capacity())
+            .field("in_flight", &self.flights.len())
+            .field("capabilities", &self.capabilities())
             .finish_non_exhaustive()
     }
+}
+
+/// Describes a transfer to the kernel; `fixed` is the number its buffer is registered under.
+fn describe(
+    file: types::Fd,
+    transfer: &mut Transfer,
+    length: u32,
+    fixed: Option<u16>,
+) -> squeue::Entry {
+    let offset = transfer.offset;
+    let bytes = transfer.bytes_mut().as_mut_ptr();
+    match (transfer.direction, fixed) {
+        (Direction::Write, Some(number)) => {
+            let write = opcode::WriteFixed::new(file, bytes, length, number);
+            write.offset(offset).build()
+        }
+        (Direction::Write, None) => {
+            let write = opcode::Write::new(file, bytes, length);
+            write.offset(offset).build()
+        }
+        (Direction::Read, Some(number)) => {
+            let read = opcode::ReadFixed::new(file, bytes, length, number);
+            read.offset(offset).build()
+        }
+        (Direction::Read, None) => {
+            let read = opcode::Read::new(file, bytes, length);
+            read.offset(offset).build()
+        }
+    }
+}
+
+/// The kernel's result: a count, or an error number below zero.
+fn moved(result: i32) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result))
 }
 
 /// Whether the kernel asks to try again (`EINTR`, `EAGAIN`, `EBUSY`) rather than fails.
@@ -217,26 +339,28 @@ fn is_refusal(error: &io::Error) -> bool {
 mod tests {
     use std::fs;
 
-    use super::*;
-    use crate::buffer::PAGE_BYTES;
+    use tempfile::NamedTempFile;
 
-    /// A ring and its blocks, number `n` filled with `n`; `None` where `io_uring` is refused.
-    fn ring(depth: usize) -> Option<(Ring, Vec<PendingWrite>)> {
-        let ring = Ring::new(depth).ok()?;
-        let mut blocks = Region::allocate(depth, PAGE_BYTES).unwrap();
-        for (index, block) in blocks.iter_mut().enumerate() {
-            block.as_mut_slice().fill(u8::try_from(index).unwrap());
-        }
-        let writes = blocks
-            .into_iter()
-            .enumerate()
-            .map(|(index, block)| PendingWrite {
-                block,
-                range: 0..PAGE_BYTES,
-                offset: (index * PAGE_BYTES) as u64,
-                attempts: 0,
-            });
-        Some((ring, writes.collect()))
+    use super::*;
+    use crate::buffer::{PAGE_BYTES, Pages};
+
+    fn opened() -> (NamedTempFile, Arc<File>) {
+        let named = NamedTempFile::new().unwrap();
+        let file = Arc::new(named.reopen().unwrap());
+        (named, file)
+    }
+
+    /// A ring and writes of its buffers, number `n` filled with `n`; `None` where `io_uring` is
+    /// refused.
+    fn ring(file: &Arc<File>, depth: usize) -> Option<(Ring, Vec<Transfer>, BufferPool)> {
+        let ring = Ring::new(file, depth).ok()?;
+        let pool = BufferPool::new(depth, PAGE_BYTES, Pages::Small).unwrap();
+        let buffers = pool.take_all(depth).unwrap().into_iter().enumerate();
+        let writes = buffers.map(|(index, mut buffer)| {
+            buffer.fill(u8::try_from(index).unwrap());
+            Transfer::write(buffer, PAGE_BYTES, (index * PAGE_BYTES) as u64)
+        });
+        Some((ring, writes.collect(), pool))
     }
 
     fn assert_written(bytes: &[u8], blocks: usize) {
@@ -247,61 +371,126 @@ mod tests {
     }
 
     #[test]
-    fn writes_come_back_with_their_blocks() {
+    fn what_is_written_is_read_back_with_or_without_registration() {
         for registered in [false, true] {
-            let Some((mut ring, writes)) = ring(4) else {
+            let (named, file) = opened();
+            let Some((mut ring, writes, _pool)) = ring(&file, 4) else {
                 return;
             };
-            if registered && ring.register(writes[0].block.region()).is_err() {
-                return;
+            if registered {
+                let mut buffers: Vec<_> = writes.into_iter().map(|write| write.buffer).collect();
+                // The order of registration is not the order of use.
+                buffers.swap(0, 3);
+                if ring.register(&buffers).is_err() {
+                    return;
+                }
+                buffers.swap(0, 3);
+                for (index, buffer) in buffers.into_iter().enumerate() {
+                    let offset = (index * PAGE_BYTES) as u64;
+                    ring.start(Transfer::write(buffer, PAGE_BYTES, offset))
+                        .unwrap();
+                }
+            } else {
+                for write in writes {
+                    ring.start(write).unwrap();
+                }
             }
-            assert_eq!(ring.registered_buffers(), registered);
-            let file = tempfile::NamedTempFile::new().unwrap();
-            for write in writes {
-                ring.start(file.as_file(), write).unwrap();
-            }
+            assert_eq!(ring.capabilities().registered_buffers, registered);
             assert_eq!(ring.in_flight(), 4);
+            ring.submit().unwrap();
+            let mut written = Vec::new();
             for _ in 0..4 {
-                let Completion { write, result } = ring.wait().unwrap();
+                let Completion { transfer, result } = ring.wait().unwrap();
                 assert_eq!(result.unwrap(), PAGE_BYTES);
-                let index = usize::from(write.block.as_slice()[0]);
-                assert_eq!(write.offset, (index * PAGE_BYTES) as u64);
+                let index = usize::from(transfer.buffer[0]);
+                assert_eq!(transfer.offset, (index * PAGE_BYTES) as u64);
+                written.push(transfer.buffer);
             }
             assert_eq!(ring.in_flight(), 0);
-            assert_written(&fs::read(file.path()).unwrap(), 4);
+            assert_written(&fs::read(named.path()).unwrap(), 4);
+            for (index, mut buffer) in written.into_iter().enumerate() {
+                buffer.fill(0xff);
+                let offset = (index * PAGE_BYTES) as u64;
+                ring.start(Transfer::read(buffer, PAGE_BYTES, PAGE_BYTES, offset))
+                    .unwrap();
+            }
+            for _ in 0..4 {
+                let Completion { transfer, result } = ring.wait().unwrap();
+                assert_eq!(result.unwrap(), PAGE_BYTES);
+                let index = usize::try_from(transfer.offset).unwrap() / PAGE_BYTES;
+                assert!(
+                    transfer
+                        .buffer
+                        .iter()
+                        .all(|&byte| usize::from(byte) == index)
+                );
+            }
         }
     }
 
     #[test]
     fn dropped_ring_waits_for_what_is_in_flight() {
-        let Some((mut ring, writes)) = ring(8) else {
+        let (named, file) = opened();
+        let Some((mut ring, writes, pool)) = ring(&file, 8) else {
             return;
         };
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let region = Arc::downgrade(writes[0].block.region());
         for write in writes {
-            ring.start(file.as_file(), write).unwrap();
+            ring.start(write).unwrap();
         }
+        assert_eq!(pool.free(), 0);
         drop(ring);
-        assert_written(&fs::read(file.path()).unwrap(), 8);
-        assert!(
-            region.upgrade().is_none(),
-            "the blocks are freed once they are back"
-        );
+        assert_written(&fs::read(named.path()).unwrap(), 8);
+        assert_eq!(pool.free(), 8, "the buffers are free once they are back");
     }
 
     #[test]
     fn refused_write_comes_back_with_its_error() {
-        let Some((mut ring, mut writes)) = ring(1) else {
+        let named = NamedTempFile::new().unwrap();
+        let file = Arc::new(File::open(named.path()).unwrap());
+        let Some((mut ring, mut writes, _pool)) = ring(&file, 1) else {
             return;
         };
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let read_only = File::open(file.path()).unwrap();
-        ring.start(&read_only, writes.pop().unwrap()).unwrap();
+        ring.start(writes.pop().unwrap()).unwrap();
         let error = ring.wait().unwrap().result.unwrap_err();
-        assert_eq!(
-            error.raw_os_error(),
-            Some(rustix::io::Errno::BADF.raw_os_error())
-        );
+        assert_eq!(error.raw_os_error(), Some(Errno::BADF.raw_os_error()));
+    }
+
+    #[test]
+    fn sealed_file_has_its_exact_length() {
+        let (named, file) = opened();
+        let Some((mut ring, mut writes, _pool)) = ring(&file, 2) else {
+            return;
+        };
+        let second = writes.pop().unwrap();
+        ring.start(writes.pop().unwrap()).unwrap();
+        ring.wait().unwrap();
+        let sealed = ring.seal(Some(second), 5000).unwrap();
+        assert!(matches!(sealed, Sealed::Durable), "{sealed:?}");
+        let bytes = fs::read(named.path()).unwrap();
+        assert_eq!(bytes.len(), 5000);
+        assert!(bytes[PAGE_BYTES..].iter().all(|&byte| byte == 1));
+        let sealed = ring.seal(None, 7).unwrap();
+        assert!(matches!(sealed, Sealed::Durable), "{sealed:?}");
+        assert_eq!(fs::read(named.path()).unwrap(), [0; 7]);
+    }
+
+    #[test]
+    fn chain_breaks_at_the_write_that_failed() {
+        let named = NamedTempFile::new().unwrap();
+        fs::write(named.path(), [1; 9000]).unwrap();
+        let file = Arc::new(File::open(named.path()).unwrap());
+        let Some((mut ring, mut writes, pool)) = ring(&file, 1) else {
+            return;
+        };
+        let sealed = ring.seal(writes.pop(), 5).unwrap();
+        let Sealed::Incomplete(completion) = sealed else {
+            panic!("{sealed:?}")
+        };
+        assert!(completion.result.is_err());
+        drop(completion);
+        assert_eq!((ring.in_flight(), pool.free()), (0, 1));
+        assert_eq!(fs::metadata(named.path()).unwrap().len(), 9000);
+        let sealed = ring.seal(None, 5).unwrap();
+        assert!(matches!(sealed, Sealed::NotCut(_)), "{sealed:?}");
     }
 }

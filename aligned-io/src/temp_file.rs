@@ -5,10 +5,12 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
+use crate::access::Refused;
 use crate::error::{Operation, WriteError};
 use crate::temp_name::temp_name;
 
@@ -18,7 +20,7 @@ const ATTEMPTS_MAX: u32 = 10_000;
 /// A file that has no final name yet. Dropping it removes it.
 #[derive(Debug)]
 pub(crate) struct TempFile {
-    file: File,
+    file: Arc<File>,
     place: Place,
     /// `None` once the file has its final name.
     temp_name: Option<OsString>,
@@ -43,7 +45,7 @@ impl TempFile {
             match create_locked(&place.directory, &name) {
                 Ok(Some(file)) => {
                     return Ok(Self {
-                        file,
+                        file: Arc::new(file),
                         place,
                         temp_name: Some(name),
                     });
@@ -55,8 +57,8 @@ impl TempFile {
         Err(place.error(Operation::Create, Errno::EXIST))
     }
 
-    /// The open file.
-    pub(crate) fn file(&self) -> &File {
+    /// The open file, which a backend may hold a little longer than this.
+    pub(crate) fn file(&self) -> &Arc<File> {
         &self.file
     }
 
@@ -84,6 +86,20 @@ impl TempFile {
                 path,
                 source,
             },
+        }
+    }
+
+    /// The error for something that this file could not be opened with.
+    pub(crate) fn refused(&self, refused: Refused) -> WriteError {
+        match refused {
+            Refused::Unaligned {
+                block_bytes,
+                alignment,
+            } => WriteError::Unaligned {
+                block_bytes,
+                alignment,
+            },
+            Refused::Io { operation, source } => self.error(operation, 0, source),
         }
     }
 

@@ -3,14 +3,10 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use rustix::io::retry_on_intr;
-
-use crate::buffer::Block;
-use crate::error::{Operation, WriteError};
+use crate::error::WriteError;
 use crate::mode::Mode;
-use crate::pipeline::{Pipeline, WriteFailure};
+use crate::pipeline::{Filling, Pipeline, WriteFailure};
 use crate::publish::{Finished, Published};
 use crate::stats::WriterStats;
 use crate::temp_file::TempFile;
@@ -43,9 +39,8 @@ pub struct AlignedWriter {
     // Before `temp`: what is in flight is over before the file is removed.
     pipeline: Pipeline,
     temp: TempFile,
-    current: Option<Block>,
-    /// Bytes of `current` that are filled. Zero when there is none.
-    filled: usize,
+    /// What is being filled: never full, as it is started then.
+    current: Option<Filling>,
     /// Bytes accepted in all.
     position: u64,
     state: State,
@@ -66,7 +61,6 @@ impl AlignedWriter {
             pipeline,
             temp,
             current: None,
-            filled: 0,
             position: 0,
             state,
             mode,
@@ -90,13 +84,7 @@ impl AlignedWriter {
 
     /// The counters so far.
     pub fn stats(&self) -> WriterStats {
-        WriterStats {
-            bytes: self.position,
-            writes: self.pipeline.writes(),
-            max_in_flight: self.pipeline.max_in_flight(),
-            wait: self.pipeline.wait(),
-            fsync: Duration::ZERO,
-        }
+        WriterStats::new(self.position, self.pipeline.counters())
     }
 
     /// Makes the file durable under its final name, replacing what stood there.
@@ -119,31 +107,50 @@ impl AlignedWriter {
     /// [`WriteError::Io`] for whatever else the kernel refuses. The temporary file is removed.
     pub fn finish(mut self) -> Result<Finished, WriteError> {
         self.check()?;
-        if let Some(block) = self.current.take() {
-            self.start_tail(block)?;
-        }
-        self.pipeline
-            .drain(self.temp.file())
-            .map_err(|failure| self.failed(failure))?;
-        let length = self.position;
-        retry_on_intr(|| rustix::fs::ftruncate(self.temp.file(), length)).map_err(|error| {
-            self.temp
-                .error(Operation::Truncate { length }, length, error.into())
-        })?;
-        let start = Instant::now();
-        let synced = self.pipeline.sync(self.temp.file());
-        let fsync = start.elapsed();
-        // Never repeated: the kernel may have dropped the pages that it could not write.
-        synced.map_err(|error| self.temp.error(Operation::SyncFile, length, error))?;
-        let stats = WriterStats {
-            fsync,
-            ..self.stats()
-        };
+        let tail = self.current.take();
+        let finished = self.pipeline.finish(tail, self.position);
+        finished.map_err(|failure| self.failed(failure))?;
         Ok(Finished {
-            temp: self.temp,
             mode: self.mode,
-            stats,
+            stats: self.stats(),
+            temp: self.temp,
         })
+    }
+
+    /// Lends the writer's own buffer to `fill`, which puts bytes at its start and says how many:
+    /// they are written without having been copied. Returns that number.
+    ///
+    /// The buffer has room for at least one byte and at most a block; what stands in it is of no
+    /// meaning. Waits for a buffer when all are in flight. If `fill` panics, nothing was added.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`write`](io::Write::write).
+    ///
+    /// # Panics
+    ///
+    /// When `fill` claims more bytes than it was lent.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let directory = tempfile::tempdir()?;
+    /// let mut writer = aligned_io::WriterOptions::default().create(directory.path().join("a"))?;
+    /// let count = writer.fill(|space| {
+    ///     space[..3].copy_from_slice(b"abc");
+    ///     3
+    /// })?;
+    /// assert_eq!((count, writer.publish()?.bytes), (3, 3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn fill(&mut self, fill: impl FnOnce(&mut [u8]) -> usize) -> Result<usize, WriteError> {
+        self.check()?;
+        let filling = self.current()?;
+        let count = fill(filling.space());
+        filling.advance(count);
+        self.position += count as u64;
+        self.start_if_full()?;
+        Ok(count)
     }
 
     fn check(&self) -> Result<(), WriteError> {
@@ -159,51 +166,39 @@ impl AlignedWriter {
     fn accept(&mut self, mut bytes: &[u8]) -> Result<(), WriteError> {
         self.check()?;
         while !bytes.is_empty() {
-            let mut block = match self.current.take() {
-                Some(block) => block,
-                None => self.take_block()?,
-            };
-            let space = &mut block.as_mut_slice()[self.filled..];
+            let filling = self.current()?;
+            let space = filling.space();
             let count = space.len().min(bytes.len());
-            let is_full = count == space.len();
             let (now, later) = bytes.split_at(count);
             space[..count].copy_from_slice(now);
             bytes = later;
-            self.filled += count;
+            filling.advance(count);
             self.position += count as u64;
-            if is_full {
-                self.start_block(block)?;
-            } else {
-                self.current = Some(block);
-            }
+            self.start_if_full()?;
         }
         Ok(())
     }
 
-    fn take_block(&mut self) -> Result<Block, WriteError> {
-        self.pipeline
-            .take_block(self.temp.file())
-            .map_err(|failure| self.poison(failure))
+    /// What is being filled, waiting for a free buffer if nothing is.
+    fn current(&mut self) -> Result<&mut Filling, WriteError> {
+        let current = match self.current.take() {
+            Some(current) => current,
+            None => self
+                .pipeline
+                .take()
+                .map_err(|failure| self.poison(failure))?,
+        };
+        Ok(self.current.insert(current))
     }
 
-    /// Starts writing the first `filled` bytes of `block`, which end at `position`.
-    fn start_block(&mut self, block: Block) -> Result<(), WriteError> {
-        let (length, offset) = (self.filled, self.position - self.filled as u64);
-        self.filled = 0;
-        self.pipeline
-            .start(self.temp.file(), block, length, offset)
-            .map_err(|failure| self.poison(failure))
-    }
-
-    /// Starts writing a block that is not full, padded with zeros to the alignment.
-    fn start_tail(&mut self, mut block: Block) -> Result<(), WriteError> {
-        let offset = self.position - self.filled as u64;
-        // At most the length of the block, which is a multiple of the alignment.
-        let length = self.filled.next_multiple_of(self.mode.alignment);
-        block.as_mut_slice()[self.filled..length].fill(0);
-        self.pipeline
-            .start(self.temp.file(), block, length, offset)
-            .map_err(|failure| self.poison(failure))
+    /// Starts writing what is being filled once it is full. It ends at `position`.
+    fn start_if_full(&mut self) -> Result<(), WriteError> {
+        let Some(filling) = self.current.take_if(|filling| filling.is_full()) else {
+            return Ok(());
+        };
+        let offset = self.position - filling.filled() as u64;
+        let started = self.pipeline.start(filling, offset);
+        started.map_err(|failure| self.poison(failure))
     }
 
     fn poison(&mut self, failure: WriteFailure) -> WriteError {

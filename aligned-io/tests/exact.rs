@@ -18,11 +18,13 @@ use tempfile::TempDir;
 
 const BLOCK_BYTES: usize = 8192;
 
-const MODES: [(BackendChoice, Direct); 7] = [
+const MODES: [(BackendChoice, Direct); 9] = [
     (BackendChoice::Auto, Direct::Auto),
     (BackendChoice::Auto, Direct::Never),
     (BackendChoice::IoUring, Direct::Require),
     (BackendChoice::IoUring, Direct::Never),
+    (BackendChoice::Threads, Direct::Auto),
+    (BackendChoice::Threads, Direct::Never),
     (BackendChoice::Pwrite, Direct::Auto),
     (BackendChoice::Pwrite, Direct::Require),
     (BackendChoice::Pwrite, Direct::Never),
@@ -45,6 +47,7 @@ fn options((backend, direct): (BackendChoice, Direct), preallocate_bytes: u64) -
         backend,
         direct,
         preallocate_bytes,
+        ..WriterOptions::default()
     }
 }
 
@@ -130,6 +133,7 @@ fn forced_modes_are_the_ones_reported() {
             let mode = writer.mode();
             match backend {
                 BackendChoice::IoUring => assert_eq!(mode.backend, Backend::IoUring),
+                BackendChoice::Threads => assert_eq!(mode.backend, Backend::Threads),
                 BackendChoice::Pwrite => assert_eq!(mode.backend, Backend::Pwrite),
                 _ => {}
             }
