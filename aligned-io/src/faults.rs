@@ -9,12 +9,15 @@ use rustix::io::{Errno, retry_on_intr};
 
 use crate::backend::{BlockBackend, Capabilities};
 use crate::mode::Backend;
+use crate::split_mix::SplitMix;
 use crate::transfer::{Completion, Direction, Transfer};
+use crate::volatile_disk::VolatileDisk;
 
 /// What goes wrong while a file is written, reproducible by its seed.
 ///
-/// Writes always complete in a random order. Chances are per write, in thousandths; together
-/// they must stay below 1000, or no write ever succeeds.
+/// Transfers complete in a random order: as late as possible, or at any time before. Chances are
+/// per transfer, in thousandths; the first three together must stay below 1000, or none ever
+/// succeeds.
 ///
 /// # Example
 ///
@@ -31,7 +34,7 @@ use crate::transfer::{Completion, Direction, Transfer};
 /// assert!(!path.exists());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Faults {
     /// Seeds the order of completions and every chance below.
     pub seed: u64,
@@ -42,8 +45,13 @@ pub struct Faults {
     pub interrupted_per_mille: u32,
     /// Chance that a write is put off (`EAGAIN`).
     pub again_per_mille: u32,
+    /// Chance that a transfer comes back before it is waited for. At 0, the default, every one is
+    /// as slow as can be: it stays in flight until somebody waits.
+    pub early_per_mille: u32,
     /// What fails for good, if anything.
     pub failure: Option<Failure>,
+    /// The disk whose power may fail, if any; it then decides what is durable.
+    pub disk: Option<VolatileDisk>,
 }
 
 /// What fails for good.
@@ -84,7 +92,7 @@ pub(crate) struct FaultyFile {
 
 impl FaultyFile {
     pub(crate) fn new(file: &Arc<File>, faults: &Faults) -> Self {
-        let random = SplitMix(faults.seed);
+        let random = SplitMix::new(faults.seed);
         Self {
             faults: faults.clone(),
             random,
@@ -92,6 +100,32 @@ impl FaultyFile {
             started: Vec::new(),
             completed: 0,
         }
+    }
+
+    /// Whether the next completion is the one that the backend does not live to see.
+    fn breaks_down(&self) -> bool {
+        let nth = self.completed;
+        self.faults.failure == Some(Failure::Reap { nth })
+    }
+
+    /// Does a random one of the transfers in flight.
+    fn complete(&mut self) -> Completion {
+        let choice = self.random.below(self.started.len() as u64);
+        let choice = usize::try_from(choice).unwrap_or(0);
+        let mut transfer = self.started.swap_remove(choice);
+        let outcome = self.outcome(&transfer);
+        let result = outcome.and_then(|count| match transfer.direction {
+            // More than is owned up to may reach the file, as on a real disk; and a direct write
+            // must be aligned, whatever part of it counts.
+            Direction::Write => write_all(&self.file, &transfer).map(|()| count),
+            Direction::Read => {
+                let offset = transfer.offset;
+                let bytes = transfer.bytes_mut();
+                let read = retry_on_intr(|| rustix::io::pread(&self.file, &mut *bytes, offset))?;
+                Ok(read.min(count))
+            }
+        });
+        Completion { transfer, result }
     }
 
     /// How many bytes this transfer gets done, or why none.
@@ -156,43 +190,46 @@ impl BlockBackend for FaultyFile {
     }
 
     fn start(&mut self, transfer: Transfer) -> io::Result<()> {
+        let outcome = match (&self.faults.disk, transfer.direction) {
+            // From here on the disk may have written it, whether it has come back or not.
+            (Some(disk), Direction::Write) => {
+                disk.write(&self.file, transfer.offset, transfer.bytes())
+            }
+            _ => Ok(()),
+        };
         self.started.push(transfer);
-        Ok(())
+        outcome
     }
 
     fn poll(&mut self) -> Option<Completion> {
-        None
+        let is_early = self.random.below(1000) < u64::from(self.faults.early_per_mille);
+        if !is_early || self.started.is_empty() || self.breaks_down() {
+            return None;
+        }
+        Some(self.complete())
     }
 
     fn wait(&mut self) -> io::Result<Completion> {
         assert!(!self.started.is_empty(), "waited with nothing in flight");
-        if self.faults.failure
-            == Some(Failure::Reap {
-                nth: self.completed,
-            })
-        {
+        if self.breaks_down() {
             return Err(Errno::BADF.into());
         }
-        let choice = usize::try_from(self.random.below(self.started.len() as u64)).unwrap_or(0);
-        let mut transfer = self.started.swap_remove(choice);
-        let outcome = self.outcome(&transfer);
-        let result = outcome.and_then(|count| match transfer.direction {
-            // More than is owned up to may reach the file, as on a real disk; and a direct write
-            // must be aligned, whatever part of it counts.
-            Direction::Write => write_all(&self.file, &transfer).map(|()| count),
-            Direction::Read => {
-                let offset = transfer.offset;
-                let bytes = transfer.bytes_mut();
-                let read = retry_on_intr(|| rustix::io::pread(&self.file, &mut *bytes, offset))?;
-                Ok(read.min(count))
-            }
-        });
-        Ok(Completion { transfer, result })
+        Ok(self.complete())
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        if let Some(disk) = &self.faults.disk {
+            disk.cut(&self.file, length)?;
+        }
+        Ok(retry_on_intr(|| rustix::fs::ftruncate(&self.file, length))?)
     }
 
     fn sync(&mut self) -> io::Result<()> {
         if self.faults.failure == Some(Failure::Sync) {
             return Err(Errno::IO.into());
+        }
+        if let Some(disk) = &self.faults.disk {
+            return disk.sync(&self.file);
         }
         Ok(rustix::fs::fsync(&self.file)?)
     }
@@ -206,19 +243,4 @@ fn write_all(file: &File, transfer: &Transfer) -> io::Result<()> {
         offset += written as u64;
     }
     Ok(())
-}
-
-/// The `SplitMix64` generator.
-#[derive(Debug)]
-struct SplitMix(u64);
-
-impl SplitMix {
-    /// A number below `bound`, which must not be zero; close enough to uniform for faults.
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
 }

@@ -62,6 +62,9 @@ mod threads;
 
 mod error;
 mod faults;
+mod split_mix;
+mod volatile_disk;
+
 mod mode;
 mod stats;
 
@@ -74,6 +77,7 @@ pub use crate::mode::{Backend, Mode};
 pub use crate::options::WriterOptions;
 pub use crate::publish::{Finished, Published};
 pub use crate::stats::WriterStats;
+pub use crate::volatile_disk::VolatileDisk;
 pub use crate::writer::AlignedWriter;
 
 #[cfg(doctest)]
