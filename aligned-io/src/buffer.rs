@@ -195,6 +195,12 @@ impl AlignedBuf {
         }
     }
 
+    /// A second buffer of the same bytes: what must never be.
+    #[cfg(planted)]
+    pub(crate) fn alias(&self) -> Self {
+        self.keep_memory().buffer(self.index)
+    }
+
     fn first(&self) -> NonNull<u8> {
         let start = self.index * self.memory.buffer_bytes;
         // SAFETY: the invariants on `index` and `layout`: inside the allocation.

@@ -2,6 +2,8 @@
 
 use std::mem::{self, ManuallyDrop};
 
+#[cfg(planted)]
+use crate::planted::{Plant, is_active};
 use crate::transfer::Transfer;
 
 /// Holds every transfer from before the kernel learns of it until its completion was seen.
@@ -66,6 +68,10 @@ impl Flights {
 
 impl Drop for Flights {
     fn drop(&mut self) {
+        #[cfg(planted)]
+        if is_active(Plant::FreeInFlight) {
+            return;
+        }
         if self.len() > 0 {
             tracing::error!(
                 transfers = self.len(),

@@ -46,6 +46,10 @@ mod leftover;
 
 mod access;
 mod pipeline;
+#[cfg(test)]
+mod pipeline_model;
+#[cfg(planted)]
+mod planted;
 
 mod backend;
 mod transfer;

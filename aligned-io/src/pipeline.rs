@@ -9,6 +9,8 @@ use crate::backend::Sealed;
 use crate::buffer::AlignedBuf;
 use crate::error::Operation;
 use crate::mode::Mode;
+#[cfg(planted)]
+use crate::planted::{Plant, is_active};
 use crate::transfer::{Completion, Settled, Transfer};
 
 /// The buffers of a writer and the backend that carries them.
@@ -172,6 +174,11 @@ impl Pipeline {
             tail.into_write(self.granule, offset)
         });
         loop {
+            #[cfg(planted)]
+            if !is_active(Plant::SealBeforeDrain) {
+                self.drain()?;
+            }
+            #[cfg(not(planted))]
             self.drain()?;
             if last.is_some() {
                 self.count_start(1);
@@ -203,6 +210,10 @@ impl Pipeline {
             offset: transfer.offset,
         };
         let bytes = transfer.range.len();
+        #[cfg(planted)]
+        if is_active(Plant::ReuseBeforeCompletion) {
+            self.free.push(transfer.buffer.alias());
+        }
         let start = Instant::now();
         let mut started = self.backend.start(transfer);
         self.unsubmitted += 1;
@@ -274,6 +285,10 @@ impl Pipeline {
     }
 
     fn release(&mut self, buffer: AlignedBuf) {
+        #[cfg(planted)]
+        if is_active(Plant::ReuseBeforeCompletion) {
+            return;
+        }
         self.free.push(buffer);
         assert!(
             self.free.len() <= self.depth,
