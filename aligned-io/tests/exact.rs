@@ -1,22 +1,37 @@
-//! Every byte arrives, and not one more, in each mode and at each boundary.
+//! Every byte arrives, and not one more, in each mode and at each boundary; with `io_uring`
+//! forbidden by a seccomp filter and with 64 KiB of locked memory too.
 
 #![expect(
     clippy::unwrap_used,
     reason = "a failure outside a test function fails the test too"
 )]
 
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 
 use aligned_io::{
-    AlignedWriter, Backend, BackendChoice, Direct, Operation, WriteError, WriterOptions,
+    AlignedWriter, Backend, BackendChoice, BufferPool, Direct, Operation, Pages, Registration,
+    WriteError, WriterOptions,
 };
 use proptest::prelude::*;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 use tempfile::TempDir;
 
 const BLOCK_BYTES: usize = 8192;
+/// Set for a child that runs these same tests under a [`Restriction`].
+const RESTRICTION: &str = "ALIGNED_IO_RESTRICTION";
+/// Set to write files of each and every size in each mode.
+const LONG: &str = "FORKLESS_TEST_SEEDS";
+const EPERM: u32 = 1;
+/// The number of `io_uring_setup`, the same on every machine.
+const IO_URING_SETUP: i64 = 425;
 
 const MODES: [(BackendChoice, Direct); 9] = [
     (BackendChoice::Auto, Direct::Auto),
@@ -30,8 +45,78 @@ const MODES: [(BackendChoice, Direct); 9] = [
     (BackendChoice::Pwrite, Direct::Never),
 ];
 
+/// What the kernel refuses to this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Restriction {
+    None,
+    /// `io_uring`, as in a container.
+    IoUring,
+    /// More than 64 KiB of locked memory, as without privileges under an old limit.
+    LockedMemory,
+}
+
+impl Restriction {
+    /// Puts the calling thread, and those it starts, under the restriction of this process.
+    fn apply() -> Self {
+        thread_local!(static APPLIED: OnceCell<Restriction> = const { OnceCell::new() });
+        APPLIED.with(|applied| *applied.get_or_init(Self::apply_anew))
+    }
+
+    fn apply_anew() -> Self {
+        match std::env::var(RESTRICTION).as_deref() {
+            Ok("io_uring") => {
+                let arch = TargetArch::try_from(std::env::consts::ARCH).unwrap();
+                let filter = SeccompFilter::new(
+                    BTreeMap::from([(IO_URING_SETUP, Vec::new())]),
+                    SeccompAction::Allow,
+                    SeccompAction::Errno(EPERM),
+                    arch,
+                );
+                let program = BpfProgram::try_from(filter.unwrap()).unwrap();
+                seccompiler::apply_filter(&program).unwrap();
+                Self::IoUring
+            }
+            Ok("locked memory") => {
+                // The privileged are not held to the limit.
+                let mut sets = capabilities(None).unwrap();
+                sets.effective.remove(CapabilitySet::IPC_LOCK);
+                sets.permitted.remove(CapabilitySet::IPC_LOCK);
+                set_capabilities(None, sets).unwrap();
+                let current = Some(64 << 10);
+                let limit = Rlimit {
+                    current,
+                    ..getrlimit(Resource::Memlock)
+                };
+                setrlimit(Resource::Memlock, limit).unwrap();
+                Self::LockedMemory
+            }
+            _ => Self::None,
+        }
+    }
+}
+
+fn is_restricted() -> bool {
+    std::env::var_os(RESTRICTION).is_some()
+}
+
+/// Runs all tests of this file but the restricted ones again, in a restricted process.
+fn run_restricted(restriction: &str) {
+    if is_restricted() {
+        return;
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--skip", "all_of_this_holds"])
+        .env(RESTRICTION, restriction)
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success(), "{restriction}: {output}");
+    assert!(output.contains("test result: ok. 9 passed"), "{output}");
+}
+
 /// A directory on the disk, and one in memory where there is one.
 fn directories() -> Vec<TempDir> {
+    Restriction::apply();
     let mut roots = vec![PathBuf::from(env!("CARGO_TARGET_TMPDIR"))];
     roots.extend(Some(PathBuf::from("/dev/shm")).filter(|memory| memory.is_dir()));
     roots
@@ -43,7 +128,8 @@ fn directories() -> Vec<TempDir> {
 fn options((backend, direct): (BackendChoice, Direct), preallocate_bytes: u64) -> WriterOptions {
     WriterOptions {
         block_bytes: BLOCK_BYTES,
-        depth: 3,
+        // Above the limit of locked memory where there is one.
+        depth: if is_restricted() { 17 } else { 3 },
         backend,
         direct,
         preallocate_bytes,
@@ -90,6 +176,44 @@ fn content(bytes: usize, seed: usize) -> Vec<u8> {
         .collect()
 }
 
+/// Writes `size` bytes and checks what was published.
+fn write_and_check(options: &WriterOptions, path: &Path, size: usize) {
+    let Some(mut writer) = create(options, path) else {
+        return;
+    };
+    let expected = content(size, 1);
+    writer.write_all(&expected).unwrap();
+    assert_eq!(writer.position(), size as u64);
+    let published = writer.publish().unwrap();
+    assert_eq!(published.bytes, size as u64);
+    assert_eq!(published.path, path);
+    assert!(
+        fs::read(path).unwrap() == expected,
+        "{options:?}, {size} bytes"
+    );
+    assert_eq!(leftovers(path), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn every_size_up_to_three_blocks_is_exact() {
+    let is_long = std::env::var_os(LONG).is_some();
+    // Primes, so that each mode meets other distances from a boundary; and fewer on the disk, where
+    // each file waits for two fsyncs.
+    for (directory, stride) in directories().into_iter().zip([509, 61]) {
+        let stride = if is_long { 1 } else { stride };
+        let path = directory.path().join("exact");
+        for (start, mode) in MODES.into_iter().enumerate() {
+            let options = WriterOptions {
+                block_bytes: 4096,
+                ..options(mode, 0)
+            };
+            for size in (start..=3 * 4096 + 1).step_by(stride) {
+                write_and_check(&options, &path, size);
+            }
+        }
+    }
+}
+
 #[test]
 fn every_size_around_every_boundary_is_exact_in_every_mode() {
     let mut sizes = vec![0, 1];
@@ -103,27 +227,25 @@ fn every_size_around_every_boundary_is_exact_in_every_mode() {
             for (round, &size) in sizes.iter().enumerate() {
                 let preallocate_bytes = [0, 1, 100_000][round % 3];
                 let options = options(mode, preallocate_bytes);
-                let Some(mut writer) = create(&options, &path) else {
-                    continue;
-                };
-                let expected = content(size, 1);
-                writer.write_all(&expected).unwrap();
-                assert_eq!(writer.position(), size as u64);
-                let published = writer.publish().unwrap();
-                assert_eq!(published.bytes, size as u64);
-                assert_eq!(published.path, path);
-                assert!(
-                    fs::read(&path).unwrap() == expected,
-                    "{options:?}, {size} bytes"
-                );
-                assert_eq!(leftovers(&path), Vec::<PathBuf>::new());
+                write_and_check(&options, &path, size);
             }
         }
     }
 }
 
 #[test]
+fn all_of_this_holds_without_io_uring() {
+    run_restricted("io_uring");
+}
+
+#[test]
+fn all_of_this_holds_without_locked_memory() {
+    run_restricted("locked memory");
+}
+
+#[test]
 fn forced_modes_are_the_ones_reported() {
+    let restriction = Restriction::apply();
     for directory in directories() {
         let path = directory.path().join("mode");
         for (backend, direct) in MODES {
@@ -146,8 +268,96 @@ fn forced_modes_are_the_ones_reported() {
                 assert_eq!(mode.backend, Backend::Pwrite);
             }
             assert!(!mode.registered_buffers || mode.backend == Backend::IoUring);
+            match restriction {
+                Restriction::None => {}
+                Restriction::IoUring => assert_ne!(mode.backend, Backend::IoUring),
+                Restriction::LockedMemory => assert!(!mode.registered_buffers),
+            }
             drop(writer);
             assert_eq!(leftovers(&path), Vec::<PathBuf>::new());
+        }
+    }
+}
+
+#[test]
+fn registration_can_be_forced_and_forbidden() {
+    let restriction = Restriction::apply();
+    let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = directory.path().join("file");
+    let with = |backend, registration| {
+        let options = WriterOptions {
+            block_bytes: 64 << 10,
+            registration,
+            ..options((backend, Direct::Never), 0)
+        };
+        options.create(&path).map(|writer| writer.mode())
+    };
+    let refused = |mode| match mode {
+        Err(WriteError::Io { operation, .. }) => operation,
+        other => panic!("{other:?}"),
+    };
+    for backend in [BackendChoice::Threads, BackendChoice::Pwrite] {
+        let forced = with(backend, Registration::Require);
+        assert_eq!(refused(forced), Operation::RegisterBuffers);
+    }
+    let forbidden = with(BackendChoice::IoUring, Registration::Never);
+    let forced = with(BackendChoice::IoUring, Registration::Require);
+    match (restriction, forbidden) {
+        (Restriction::IoUring, forbidden) => {
+            assert_eq!(refused(forbidden), Operation::SetUpRing);
+            assert_eq!(refused(forced), Operation::SetUpRing);
+        }
+        (Restriction::LockedMemory, Ok(mode)) => {
+            assert!(!mode.registered_buffers);
+            assert_eq!(refused(forced), Operation::RegisterBuffers);
+        }
+        (Restriction::None, Ok(mode)) => {
+            assert!(!mode.registered_buffers);
+            // Refused where the limit is low already.
+            assert!(forced.is_ok_and(|mode| mode.registered_buffers) || is_memory_limited());
+        }
+        // This machine has no `io_uring` at all.
+        (_, forbidden) => assert_eq!(refused(forbidden), Operation::SetUpRing),
+    }
+}
+
+fn is_memory_limited() -> bool {
+    getrlimit(Resource::Memlock)
+        .current
+        .is_some_and(|bytes| bytes < 1 << 20)
+}
+
+#[test]
+fn bytes_filled_in_place_and_copied_are_one_stream() {
+    for directory in directories() {
+        let path = directory.path().join("filled");
+        for mode in MODES {
+            let options = options(mode, 0);
+            let pool = BufferPool::new(options.depth + 1, BLOCK_BYTES, Pages::Huge).unwrap();
+            let created = options.create_with_buffers(&path, &pool);
+            let Ok(mut writer) = created else { continue };
+            let expected = content(5 * BLOCK_BYTES + 17, 2);
+            let mut rest = expected.as_slice();
+            let mut step = 0;
+            while !rest.is_empty() {
+                step += 1;
+                let wanted = rest.len().min(step * 997);
+                let taken = if step % 3 == 0 {
+                    writer.write(&rest[..wanted]).unwrap()
+                } else {
+                    let fill = writer.fill(|space| {
+                        let count = wanted.min(space.len());
+                        space[..count].copy_from_slice(&rest[..count]);
+                        count
+                    });
+                    fill.unwrap()
+                };
+                rest = &rest[taken..];
+            }
+            assert_eq!(writer.fill(|_| 0).unwrap(), 0);
+            writer.publish().unwrap();
+            assert!(fs::read(&path).unwrap() == expected, "{mode:?}");
+            assert_eq!(pool.free(), pool.count());
         }
     }
 }
