@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+#[cfg(planted)]
+use crate::planted::{Plant, is_active};
 use crate::sync::{Condvar, Mutex};
 
 /// A queue of jobs for any number of workers, and a queue of their results for one owner.
@@ -74,6 +76,11 @@ impl<J, R> Exchange<J, R> {
             if state.is_closed {
                 return None;
             }
+            #[cfg(planted)]
+            if is_active(Plant::CheckThenWait) {
+                drop(state);
+                state = self.state.lock();
+            }
             state.idle += 1;
             state = self.posted.wait(state);
             state.idle -= 1;
@@ -112,6 +119,11 @@ impl<J, R> Exchange<J, R> {
         state.is_closed = true;
         let jobs = std::mem::take(&mut state.jobs);
         drop(state);
+        #[cfg(planted)]
+        if is_active(Plant::CloseWakesOne) {
+            self.posted.notify_one();
+            return jobs;
+        }
         self.posted.notify_all();
         jobs
     }
@@ -119,6 +131,10 @@ impl<J, R> Exchange<J, R> {
     /// Says that a worker ended without delivering a result.
     pub(crate) fn lose_worker(&self) {
         self.state.lock().is_worker_lost = true;
+        #[cfg(planted)]
+        if is_active(Plant::LossWithoutWake) {
+            return;
+        }
         self.delivered.notify_one();
     }
 }

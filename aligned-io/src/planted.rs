@@ -11,6 +11,12 @@ pub(crate) enum Plant {
     FreeInFlight,
     /// The file is ended while writes are still in flight.
     SealBeforeDrain,
+    /// A worker decides to wait, and lets go of the lock before it does.
+    CheckThenWait,
+    /// The pool ends and wakes one worker instead of all.
+    CloseWakesOne,
+    /// A worker is lost and nobody is told.
+    LossWithoutWake,
 }
 
 thread_local! {
