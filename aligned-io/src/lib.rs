@@ -50,6 +50,7 @@ mod pipeline;
 mod pipeline_model;
 #[cfg(planted)]
 mod planted;
+mod reservation;
 
 mod backend;
 mod transfer;

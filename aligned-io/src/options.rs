@@ -4,14 +4,12 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::FallocateFlags;
-use rustix::io::{Errno, retry_on_intr};
-
 use crate::access::{AnyBackend, BackendChoice, Caching, Direct, Refused, Registration, Wishes};
 use crate::buffer::{AlignedBuf, BufferPool, PAGE_BYTES, Pages};
 use crate::error::{Operation, WriteError};
 use crate::faults::{Faults, FaultyFile};
 use crate::pipeline::{Pipeline, WriteFailure};
+use crate::reservation::Reservation;
 use crate::temp_file::TempFile;
 use crate::writer::AlignedWriter;
 
@@ -49,8 +47,9 @@ pub struct WriterOptions {
     pub registration: Registration,
     /// What the memory of the buffers is made of.
     pub pages: Pages,
-    /// Bytes to reserve on the disk before the first write; 0 for none. More or less may be
-    /// written in the end: the file is cut to its exact length.
+    /// Bytes to reserve on the disk before the first write, which fails early where they do not
+    /// fit; 0 when nothing is known. More or less may be written in the end: the file is cut to
+    /// its exact length. Direct writers reserve more as they go, where there is plenty.
     pub preallocate_bytes: u64,
 }
 
@@ -179,7 +178,7 @@ impl WriterOptions {
         let refused = |refused| temp.refused(refused);
         let file = temp.file();
         let mut caching = wishes.open_direct(file).map_err(refused)?;
-        preallocate(&temp, self.preallocate_bytes)?;
+        let reservation = Reservation::new(&temp, self.preallocate_bytes)?;
         let backend = open_backend(&wishes, file, &buffers, caching).map_err(refused)?;
         let mut pipeline = Pipeline::new(backend, buffers, caching.granule());
         if let Caching::Direct { .. } = caching
@@ -193,7 +192,8 @@ impl WriterOptions {
         }
         let mode = pipeline.mode(caching);
         tracing::debug!(path = %temp.final_path().display(), %mode, "file created");
-        Ok(AlignedWriter::new(pipeline, temp, mode))
+        let reservation = reservation.only_if_direct(caching);
+        Ok(AlignedWriter::new(pipeline, temp, reservation, mode))
     }
 
     fn allocate(&self, temp: &TempFile) -> Result<Vec<AlignedBuf>, WriteError> {
@@ -244,34 +244,4 @@ fn probe(pipeline: &mut Pipeline) -> Result<(), WriteFailure> {
     filling.advance(1);
     pipeline.start(filling, 0)?;
     pipeline.drain()
-}
-
-/// Reserves space, where the file system can.
-///
-/// What cannot fit is not even tried: ext4 would take all the space that is left, from everybody,
-/// before it gave up.
-fn preallocate(temp: &TempFile, bytes: u64) -> Result<(), WriteError> {
-    if bytes == 0 {
-        return Ok(());
-    }
-    if free_bytes(temp.file()).is_some_and(|free| free < bytes) {
-        return Err(temp.error(Operation::Preallocate { bytes }, bytes, Errno::NOSPC.into()));
-    }
-    let mode = FallocateFlags::empty();
-    match retry_on_intr(|| rustix::fs::fallocate(temp.file(), mode, 0, bytes)) {
-        Ok(()) => Ok(()),
-        Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
-            tracing::debug!(bytes, "the file system does not preallocate");
-            Ok(())
-        }
-        Err(error) => Err(temp.error(Operation::Preallocate { bytes }, bytes, error.into())),
-    }
-}
-
-/// What is free for the most privileged, in bytes; `None` where the file system does not count.
-fn free_bytes(file: &File) -> Option<u64> {
-    let statistics = rustix::fs::fstatvfs(file)
-        .ok()
-        .filter(|found| found.f_blocks > 0)?;
-    statistics.f_bfree.checked_mul(statistics.f_frsize)
 }

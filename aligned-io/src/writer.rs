@@ -8,6 +8,7 @@ use crate::error::WriteError;
 use crate::mode::Mode;
 use crate::pipeline::{Filling, Pipeline, WriteFailure};
 use crate::publish::{Finished, Published};
+use crate::reservation::Reservation;
 use crate::stats::WriterStats;
 use crate::temp_file::TempFile;
 
@@ -39,6 +40,7 @@ pub struct AlignedWriter {
     // Before `temp`: what is in flight is over before the file is removed.
     pipeline: Pipeline,
     temp: TempFile,
+    reservation: Reservation,
     /// What is being filled: never full, as it is started then.
     current: Option<Filling>,
     /// Bytes accepted in all.
@@ -55,11 +57,17 @@ enum State {
 }
 
 impl AlignedWriter {
-    pub(crate) fn new(pipeline: Pipeline, temp: TempFile, mode: Mode) -> Self {
+    pub(crate) fn new(
+        pipeline: Pipeline,
+        temp: TempFile,
+        reservation: Reservation,
+        mode: Mode,
+    ) -> Self {
         let state = State::Sound;
         Self {
             pipeline,
             temp,
+            reservation,
             current: None,
             position: 0,
             state,
@@ -197,6 +205,7 @@ impl AlignedWriter {
             return Ok(());
         };
         let offset = self.position - filling.filled() as u64;
+        self.reservation.cover(self.temp.file(), self.position);
         let started = self.pipeline.start(filling, offset);
         started.map_err(|failure| self.poison(failure))
     }
