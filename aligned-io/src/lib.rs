@@ -36,6 +36,7 @@
 //! ```
 
 mod options;
+mod tuning;
 mod writer;
 
 mod publish;

@@ -161,6 +161,12 @@ impl AlignedWriter {
         Ok(count)
     }
 
+    /// Waits until everything started has come back. What is being filled is not started.
+    pub(crate) fn wait_for_all(&mut self) -> Result<(), WriteError> {
+        let drained = self.pipeline.drain();
+        drained.map_err(|failure| self.poison(failure))
+    }
+
     fn check(&self) -> Result<(), WriteError> {
         match self.state {
             State::Sound => Ok(()),
