@@ -8,11 +8,12 @@
 //! |---|---|
 //! | [`WriterOptions`] | choose block size, depth, backend, caching, and create a writer |
 //! | [`AlignedWriter`] | write through [`std::io::Write`], then publish |
+//! | [`BufferPool`] | use the same aligned memory for one file after the other |
 //! | [`Finished`] | publish several files that belong together |
 //! | [`remove_leftovers`] | clean up after killed processes |
 //! | [`Mode`] | see which fallbacks were taken |
 //! | [`WriteError`] | see every way it can fail |
-//! | [`Faults`] | test a program against failing disks |
+//! | [`Faults`], [`VolatileDisk`] | test a program against failing disks and power cuts |
 //!
 //! # Example
 //!

@@ -15,13 +15,26 @@ use crate::temp_file::TempFile;
 /// Writes one file from its first byte to its last, and publishes it whole or not at all.
 ///
 /// `write` copies into an aligned block and enters the kernel only when the block is full. It
-/// always takes all the bytes it is given. `flush` does nothing beyond reporting that an earlier
+/// always takes all the bytes it is given. [`fill`](Self::fill) lends the block itself, and nothing
+/// is copied. `flush` does nothing beyond reporting that an earlier
 /// write failed: bytes reach the disk block by block, and for good with
 /// [`publish`](Self::publish).
 ///
 /// An error poisons the writer: every later call fails with [`WriteError::Poisoned`], and
 /// `publish` never succeeds. A writer that is dropped without being published waits for its
 /// writes in flight and removes its temporary file.
+///
+/// | after | the file is | a power cut leaves |
+/// |---|---|---|
+/// | `write`, `fill`, `flush` | in part under its temporary name | the old file |
+/// | [`finish`](Self::finish) | whole and durable under its temporary name | the old file |
+/// | [`publish`](Self::publish) | whole and durable under its final name | the new file |
+/// | an error, "fsync of the directory" | whole under its final name | either, whole |
+/// | any other error | removed | the old file |
+///
+/// None of it can be proved by killing the process: the page cache survives that, synced or not.
+/// Only a power cut tells, or a [`VolatileDisk`](crate::VolatileDisk); and a disk that says that
+/// it has written what it has not is beyond help.
 ///
 /// # Example
 ///
