@@ -60,6 +60,12 @@ pub enum WriteError {
         /// The refusal.
         source: io::Error,
     },
+    /// Something stands under the final name, and it was not to be replaced.
+    #[error("{}: exists already", path.display())]
+    AlreadyExists {
+        /// The final path.
+        path: PathBuf,
+    },
     /// The pool given to the writer has fewer free buffers than it needs.
     #[error("{wanted} buffers wanted, {free} free in the pool")]
     TooFewBuffers {
@@ -162,6 +168,7 @@ impl From<WriteError> for io::Error {
             | WriteError::Unaligned { .. } => io::ErrorKind::InvalidInput,
             WriteError::NoSpace { source, .. } | WriteError::Io { source, .. } => source.kind(),
             WriteError::TooFewBuffers { .. } => io::ErrorKind::ResourceBusy,
+            WriteError::AlreadyExists { .. } => io::ErrorKind::AlreadyExists,
             WriteError::Poisoned { .. } => io::ErrorKind::Other,
         };
         let kind = if kind == io::ErrorKind::Interrupted {

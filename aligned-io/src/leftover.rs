@@ -1,8 +1,6 @@
 //! Removing what killed writers left behind.
 
-use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process;
 use std::thread;
@@ -12,8 +10,8 @@ use rustix::fs::FlockOperation;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Pid, test_kill_process};
 
+use crate::directory::{Directory, open_parent};
 use crate::error::{Operation, WriteError};
-use crate::temp_file::split;
 use crate::temp_name::process_of;
 
 /// How long the kernel may take to let go of a killed process's file: its last writes may still
@@ -47,35 +45,45 @@ const RELEASE_WAIT: Duration = Duration::from_millis(5);
 /// ```
 pub fn remove_leftovers(final_path: impl AsRef<Path>) -> Result<usize, WriteError> {
     let final_path = final_path.as_ref();
+    let (directory, name) = open_parent(final_path)?;
+    remove_stale(&directory, final_path, |candidate| {
+        process_of(name, candidate)
+    })
+}
+
+/// Removes the stale files among those that `process_of` knows the writing process of; returns
+/// how many. Messages name `path`.
+pub(crate) fn remove_stale(
+    directory: &Directory,
+    path: &Path,
+    process_of: impl Fn(&OsStr) -> Option<u32>,
+) -> Result<usize, WriteError> {
     let error = |operation| {
-        let path = final_path.to_path_buf();
-        move |source: io::Error| WriteError::Io {
+        move |error: Errno| WriteError::Io {
             operation,
-            path,
-            source,
+            path: path.to_path_buf(),
+            source: error.into(),
         }
     };
-    let (directory, name) = split(final_path)?;
     let mut removed = 0;
-    for entry in fs::read_dir(directory).map_err(error(Operation::ReadDirectory))? {
-        let entry = entry.map_err(error(Operation::ReadDirectory))?;
-        let Some(process) = process_of(name, &entry.file_name()) else {
+    for name in directory.names().map_err(error(Operation::ReadDirectory))? {
+        let Some(process) = process_of(&name) else {
             continue;
         };
-        match remove_if_stale(&entry.path(), process) {
+        match remove_if_stale(directory, &name, process) {
             Ok(true) => removed += 1,
-            Ok(false) => {}
-            // Published, or removed by its writer, since the directory was read.
-            Err(source) if source.kind() == io::ErrorKind::NotFound => {}
+            // Not found: published, or removed by its writer, since the directory was read. A
+            // symbolic link is nothing that a writer left.
+            Ok(false) | Err(Errno::NOENT | Errno::LOOP) => {}
             Err(source) => return Err(error(Operation::Remove)(source)),
         }
     }
     Ok(removed)
 }
 
-/// Removes the file at `path`, named by `process`, unless its writer lives.
-fn remove_if_stale(path: &Path, process: u32) -> io::Result<bool> {
-    let file = File::open(path)?;
+/// Removes the file called `name`, named by `process`, unless its writer lives.
+fn remove_if_stale(directory: &Directory, name: &OsStr, process: u32) -> Result<bool, Errno> {
+    let file = directory.open_file(name)?;
     let mut waits = 0;
     loop {
         let lock = FlockOperation::NonBlockingLockExclusive;
@@ -96,11 +104,10 @@ fn remove_if_stale(path: &Path, process: u32) -> io::Result<bool> {
     }
     // Between opening and locking its writer may have published it, and another one may have
     // taken the name.
-    let (locked, named) = (file.metadata()?, fs::symlink_metadata(path)?);
-    if (locked.dev(), locked.ino()) != (named.dev(), named.ino()) {
+    if !directory.is_named(&file, name)? {
         return Ok(false);
     }
-    fs::remove_file(path)?;
+    directory.remove(name)?;
     Ok(true)
 }
 
@@ -118,6 +125,7 @@ fn is_alive(process: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write;
 
     use super::*;
@@ -159,7 +167,7 @@ mod tests {
         assert!(matches!(
             error,
             WriteError::Io {
-                operation: Operation::ReadDirectory,
+                operation: Operation::OpenDirectory,
                 ..
             }
         ));

@@ -40,6 +40,7 @@ mod options;
 mod tuning;
 mod writer;
 
+mod directory;
 mod publish;
 mod temp_file;
 mod temp_name;

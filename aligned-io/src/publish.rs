@@ -41,14 +41,53 @@ impl Finished {
     /// [`WriteError::Io`]. If the rename failed, the old file stands untouched and the new one
     /// is removed. If the fsync of the directory failed, the new, whole file stands under its
     /// final name, but the name may not survive a power cut.
-    pub fn publish(self) -> Result<Published, WriteError> {
-        let path = self.temp.publish()?;
-        Ok(Published {
-            path,
+    pub fn publish(mut self) -> Result<Published, WriteError> {
+        self.temp.replace()?;
+        self.temp.sync_directory()?;
+        Ok(self.published())
+    }
+
+    /// Like [`publish`](Self::publish), but replaces nothing (`RENAME_NOREPLACE`).
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::AlreadyExists`] when something stands under the final name, a dangling
+    /// symbolic link included; otherwise those of [`publish`](Self::publish). What stands there
+    /// is untouched and the new file is removed, also if another process came first just now.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use aligned_io::{WriteError, WriterOptions};
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let path = directory.path().join("first");
+    /// for attempt in 0..2 {
+    ///     let mut writer = WriterOptions::default().create(&path)?;
+    ///     writeln!(writer, "attempt {attempt}")?;
+    ///     match writer.finish()?.publish_new() {
+    ///         Ok(published) => assert_eq!((attempt, published.bytes), (0, 10)),
+    ///         Err(error) => assert!(matches!(error, WriteError::AlreadyExists { .. })),
+    ///     }
+    /// }
+    /// assert_eq!(std::fs::read(&path)?, b"attempt 0\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn publish_new(mut self) -> Result<Published, WriteError> {
+        self.temp.place()?;
+        self.temp.keep();
+        self.temp.sync_directory()?;
+        Ok(self.published())
+    }
+
+    fn published(&self) -> Published {
+        Published {
+            path: self.path().to_path_buf(),
             bytes: self.stats.bytes,
             mode: self.mode,
             stats: self.stats,
-        })
+        }
     }
 
     /// The path that the file will be published at.

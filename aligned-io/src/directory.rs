@@ -1,0 +1,138 @@
+//! An open directory: every name in it is made, changed and removed here.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::io::{Errno, retry_on_intr};
+
+use crate::error::{Operation, WriteError};
+
+/// A directory that stays the same one, whatever becomes of its path or the working directory.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    handle: File,
+}
+
+impl Directory {
+    /// Opens the directory at `path`.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let handle = File::open(path)?;
+        if !handle.metadata()?.is_dir() {
+            return Err(Errno::NOTDIR.into());
+        }
+        Ok(Self { handle })
+    }
+
+    /// The names in it, in no order.
+    pub(crate) fn names(&self) -> Result<Vec<OsString>, Errno> {
+        let name = |bytes: &[u8]| OsStr::from_bytes(bytes).to_os_string();
+        Dir::read_from(&self.handle)?
+            .map(|entry| Ok(name(entry?.file_name().to_bytes())))
+            .collect()
+    }
+
+    /// Creates and locks an empty file, or says `None` if another name must be tried.
+    ///
+    /// The lock tells those who remove leftovers that the writer lives, even from another process
+    /// namespace. One of them may come between our creating and our locking the file; it then
+    /// holds the lock itself or has removed the file, and both are seen here.
+    pub(crate) fn create_locked(&self, name: &OsStr) -> Result<Option<File>, Errno> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let permissions = Mode::from_raw_mode(0o666);
+        let open = || rustix::fs::openat(&self.handle, name, flags, permissions);
+        let file = match retry_on_intr(open) {
+            Ok(file) => File::from(file),
+            Err(Errno::EXIST) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Ok(None),
+            // A file system without locks: leftovers are told by their process alone.
+            Err(error) => tracing::debug!(%error, "temporary file could not be locked"),
+        }
+        let linked = rustix::fs::fstat(&file)?.st_nlink > 0;
+        Ok(linked.then_some(file))
+    }
+
+    /// Opens a file to read it, or to lock it. Follows no link and waits for no pipe.
+    pub(crate) fn open_file(&self, name: &OsStr) -> Result<File, Errno> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let open = || rustix::fs::openat(&self.handle, name, flags, Mode::empty());
+        retry_on_intr(open).map(File::from)
+    }
+
+    /// Whether `name` is still the name of the open `file`.
+    pub(crate) fn is_named(&self, file: &File, name: &OsStr) -> Result<bool, Errno> {
+        let opened = rustix::fs::fstat(file)?;
+        let named = rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok((opened.st_dev, opened.st_ino) == (named.st_dev, named.st_ino))
+    }
+
+    /// Renames a file; what stands under its new name is replaced.
+    pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
+        rustix::fs::renameat(&self.handle, from, &self.handle, to)
+    }
+
+    /// Renames a file, unless something stands under its new name (`EEXIST`).
+    ///
+    /// Where the file system cannot do that in one step, the new name is added first and the old
+    /// one is removed then; a crash in between leaves both.
+    pub(crate) fn rename_new(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
+        let handle = &self.handle;
+        match rustix::fs::renameat_with(handle, from, handle, to, RenameFlags::NOREPLACE) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                rustix::fs::linkat(handle, from, handle, to, AtFlags::empty())?;
+                self.remove(from)
+            }
+            done => done,
+        }
+    }
+
+    /// Removes a name.
+    pub(crate) fn remove(&self, name: &OsStr) -> Result<(), Errno> {
+        rustix::fs::unlinkat(&self.handle, name, AtFlags::empty())
+    }
+
+    /// Makes the names durable.
+    pub(crate) fn sync(&self) -> Result<(), Errno> {
+        rustix::fs::fsync(&self.handle)
+    }
+
+    /// What is free for those without privileges, in bytes; `None` if the file system does not
+    /// say.
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        let statistics = rustix::fs::fstatvfs(&self.handle).ok()?;
+        statistics.f_bavail.checked_mul(statistics.f_frsize)
+    }
+}
+
+/// The directory and the file name of `path`.
+fn split(path: &Path) -> Result<(&Path, &OsStr), WriteError> {
+    let missing = || WriteError::NoFileName {
+        path: path.to_path_buf(),
+    };
+    let name = path.file_name().ok_or_else(missing)?;
+    let parent = path.parent().ok_or_else(missing)?;
+    let parent = if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
+    };
+    Ok((parent, name))
+}
+
+/// Opens the directory of `path`: it, and the file name.
+pub(crate) fn open_parent(path: &Path) -> Result<(Directory, &OsStr), WriteError> {
+    let (parent, name) = split(path)?;
+    let directory = Directory::open(parent).map_err(|source| WriteError::Io {
+        operation: Operation::OpenDirectory,
+        path: path.to_path_buf(),
+        source,
+    })?;
+    Ok((directory, name))
+}

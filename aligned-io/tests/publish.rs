@@ -1,0 +1,120 @@
+//! Files that replace nothing, and names that are not theirs to take.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failure outside a test function fails the test too"
+)]
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::Barrier;
+use std::thread;
+
+use aligned_io::{Finished, WriteError, WriterOptions, remove_leftovers};
+use tempfile::TempDir;
+
+/// A directory on the disk, and one in memory where there is one.
+fn directories() -> Vec<TempDir> {
+    let mut roots = vec![PathBuf::from(env!("CARGO_TARGET_TMPDIR"))];
+    roots.extend(Some(PathBuf::from("/dev/shm")).filter(|memory| memory.is_dir()));
+    roots
+        .iter()
+        .map(|root| TempDir::new_in(root).unwrap())
+        .collect()
+}
+
+fn finished(path: &Path, content: &[u8]) -> Finished {
+    let mut writer = WriterOptions::default().create(path).unwrap();
+    writer.write_all(content).unwrap();
+    writer.finish().unwrap()
+}
+
+fn names(directory: &TempDir) -> Vec<String> {
+    let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
+    let mut names: Vec<_> = fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| name(entry.unwrap()))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn new_file_replaces_nothing() {
+    for directory in directories() {
+        let path = directory.path().join("file");
+        finished(&path, b"first").publish_new().unwrap();
+        let error = finished(&path, b"second").publish_new().unwrap_err();
+        assert!(
+            matches!(error, WriteError::AlreadyExists { .. }),
+            "{error:?}"
+        );
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        finished(&path, b"third").publish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"third");
+        assert_eq!(names(&directory), ["file"]);
+    }
+}
+
+#[test]
+fn dangling_link_and_directory_are_something() {
+    for directory in directories() {
+        let path = directory.path().join("link");
+        symlink("/nowhere", &path).unwrap();
+        let error = finished(&path, b"new").publish_new().unwrap_err();
+        assert!(
+            matches!(error, WriteError::AlreadyExists { .. }),
+            "{error:?}"
+        );
+        let path = directory.path().join("taken");
+        fs::create_dir(&path).unwrap();
+        let error = finished(&path, b"new").publish_new().unwrap_err();
+        assert!(
+            matches!(error, WriteError::AlreadyExists { .. }),
+            "{error:?}"
+        );
+        assert_eq!(names(&directory), ["link", "taken"]);
+    }
+}
+
+#[test]
+fn of_many_that_come_at_once_exactly_one_is_published() {
+    const WRITERS: usize = 8;
+    for directory in directories() {
+        let path = directory.path().join("file");
+        let barrier = Barrier::new(WRITERS);
+        let published: Vec<usize> = thread::scope(|scope| {
+            let start = |index: usize| {
+                let (path, barrier) = (&path, &barrier);
+                scope.spawn(move || {
+                    let file = finished(path, &[index.to_le_bytes()[0]; 5000]);
+                    barrier.wait();
+                    file.publish_new().is_ok().then_some(index)
+                })
+            };
+            let writers: Vec<_> = (0..WRITERS).map(start).collect();
+            let ends = writers.into_iter().map(|writer| writer.join().unwrap());
+            ends.flatten().collect()
+        });
+        assert_eq!(published.len(), 1, "{published:?}");
+        assert_eq!(
+            fs::read(&path).unwrap(),
+            [published[0].to_le_bytes()[0]; 5000]
+        );
+        assert_eq!(names(&directory), ["file"]);
+    }
+}
+
+#[test]
+fn links_that_look_like_leftovers_stay() {
+    let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let target = directory.path().join("target");
+    fs::write(&target, "precious").unwrap();
+    symlink(&target, directory.path().join(".dump.1-0.forkless-tmp")).unwrap();
+    let removed = remove_leftovers(directory.path().join("dump")).unwrap();
+    assert_eq!(removed, 0);
+    assert_eq!(fs::read(&target).unwrap(), b"precious");
+    assert_eq!(names(&directory), [".dump.1-0.forkless-tmp", "target"]);
+}
