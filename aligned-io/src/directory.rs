@@ -66,6 +66,14 @@ impl Directory {
         retry_on_intr(open).map(File::from)
     }
 
+    /// Opens the file with this name, which is created if it is not there, to lock it.
+    pub(crate) fn open_or_create(&self, name: &OsStr) -> Result<File, Errno> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let permissions = Mode::from_raw_mode(0o666);
+        let open = || rustix::fs::openat(&self.handle, name, flags, permissions);
+        retry_on_intr(open).map(File::from)
+    }
+
     /// Whether `name` is still the name of the open `file`.
     pub(crate) fn is_named(&self, file: &File, name: &OsStr) -> Result<bool, Errno> {
         let opened = rustix::fs::fstat(file)?;

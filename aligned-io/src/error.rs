@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::read_error::ReadError;
+
 /// Why a file was not written or not published. Offsets and lengths are bytes.
 ///
 /// Whatever the variant, the final name was not touched, with the one exception of
@@ -74,6 +76,42 @@ pub enum WriteError {
         /// What the pool had.
         free: usize,
     },
+    /// Somebody else is writing this file set, in this process or another one.
+    #[error("{}: is being written already", path.display())]
+    Busy {
+        /// The path of the set.
+        path: PathBuf,
+    },
+    /// A file of a set cannot have this name: 1 to 128 bytes are allowed, without `/` and control
+    /// characters, and at most 187 together with the name of the set.
+    #[error("{}: no file of a set can be called {name:?}", path.display())]
+    MemberName {
+        /// The path of the set.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// This cannot be noted in a manifest: at most 4096 bytes, without control characters.
+    #[error("{}: the note has {bytes} bytes or control characters", path.display())]
+    Note {
+        /// The path of the set.
+        path: PathBuf,
+        /// Its length.
+        bytes: usize,
+    },
+    /// A file was begun in one set and given to another one.
+    #[error("{}: belongs to another file set", path.display())]
+    ForeignMember {
+        /// The path of the file.
+        path: PathBuf,
+    },
+    /// The manifest that stands there cannot be read, so nobody knows which files are still
+    /// needed. Who removes it gives up the set that it stood for.
+    #[error("the file set that is there cannot be read")]
+    Manifest {
+        /// What is wrong with it.
+        source: ReadError,
+    },
     /// An earlier call on this writer failed; nothing written through it can be published.
     #[error("{}: an earlier write failed", path.display())]
     Poisoned {
@@ -90,6 +128,8 @@ pub enum Operation {
     OpenDirectory,
     /// Listing the directory of the final path.
     ReadDirectory,
+    /// Locking a file set.
+    Lock,
     /// Creating the temporary file.
     Create,
     /// Turning on `O_DIRECT`, when it was required.
@@ -139,6 +179,7 @@ impl fmt::Display for Operation {
         match self {
             Self::OpenDirectory => f.write_str("opening the directory"),
             Self::ReadDirectory => f.write_str("listing the directory"),
+            Self::Lock => f.write_str("locking the file set"),
             Self::Create => f.write_str("creating the temporary file"),
             Self::SetDirect => f.write_str("turning on O_DIRECT"),
             Self::AllocateBuffers { bytes } => write!(f, "allocating {bytes} bytes of buffers"),
@@ -165,10 +206,16 @@ impl From<WriteError> for io::Error {
         let kind = match &error {
             WriteError::NoFileName { .. }
             | WriteError::OutOfRange { .. }
-            | WriteError::Unaligned { .. } => io::ErrorKind::InvalidInput,
+            | WriteError::Unaligned { .. }
+            | WriteError::MemberName { .. }
+            | WriteError::Note { .. }
+            | WriteError::ForeignMember { .. } => io::ErrorKind::InvalidInput,
             WriteError::NoSpace { source, .. } | WriteError::Io { source, .. } => source.kind(),
-            WriteError::TooFewBuffers { .. } => io::ErrorKind::ResourceBusy,
             WriteError::AlreadyExists { .. } => io::ErrorKind::AlreadyExists,
+            WriteError::TooFewBuffers { .. } | WriteError::Busy { .. } => {
+                io::ErrorKind::ResourceBusy
+            }
+            WriteError::Manifest { .. } => io::ErrorKind::InvalidData,
             WriteError::Poisoned { .. } => io::ErrorKind::Other,
         };
         let kind = if kind == io::ErrorKind::Interrupted {

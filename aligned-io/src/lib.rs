@@ -9,7 +9,7 @@
 //! | [`WriterOptions`] | choose block size, depth, backend, caching, and create a writer |
 //! | [`AlignedWriter`] | write through [`std::io::Write`], then publish |
 //! | [`BufferPool`] | use the same aligned memory for one file after the other |
-//! | [`Finished`] | publish several files that belong together |
+//! | [`FileSetWriter`], [`FileSet`] | write and read several files that belong together |
 //! | [`remove_leftovers`] | clean up after killed processes |
 //! | [`Mode`] | see which fallbacks were taken |
 //! | [`WriteError`] | see every way it can fail |
@@ -47,6 +47,12 @@ mod temp_name;
 
 mod leftover;
 
+mod file_set;
+mod manifest;
+mod member_writer;
+mod set_place;
+mod set_writer;
+
 mod access;
 mod pipeline;
 #[cfg(test)]
@@ -74,16 +80,22 @@ mod split_mix;
 mod volatile_disk;
 
 mod mode;
+mod read_error;
 mod stats;
 
 pub use crate::access::{BackendChoice, Direct, Registration};
 pub use crate::buffer::{AlignedBuf, BufferPool, Pages};
 pub use crate::error::{Operation, WriteError};
 pub use crate::faults::{Failure, Faults};
+pub use crate::file_set::{FileSet, remove_set_leftovers};
 pub use crate::leftover::remove_leftovers;
+pub use crate::manifest::{Manifest, Member};
+pub use crate::member_writer::{FinishedMember, MemberWriter};
 pub use crate::mode::{Backend, Mode};
 pub use crate::options::WriterOptions;
 pub use crate::publish::{Finished, Published};
+pub use crate::read_error::ReadError;
+pub use crate::set_writer::FileSetWriter;
 pub use crate::stats::WriterStats;
 pub use crate::volatile_disk::VolatileDisk;
 pub use crate::writer::AlignedWriter;

@@ -8,7 +8,7 @@ pub(crate) const SUFFIX: &str = ".forkless-tmp";
 
 /// Longest file name on Linux is 255 bytes; above this, the final name is shortened in the
 /// temporary one, which also needs two dots, the process id, a counter and the suffix.
-const STEM_BYTES_MAX: usize = 200;
+pub(crate) const STEM_BYTES_MAX: usize = 200;
 
 /// The temporary name number `attempt` of process `process` for the final name `name`.
 pub(crate) fn temp_name(name: &OsStr, process: u32, attempt: u32) -> OsString {
@@ -24,6 +24,19 @@ pub(crate) fn process_of(name: &OsStr, candidate: &OsStr) -> Option<u32> {
     let (process, attempt) = std::str::from_utf8(numbers).ok()?.split_once('-')?;
     let _: u32 = attempt.parse().ok()?;
     process.parse().ok()
+}
+
+/// The final name and the process of the temporary name `candidate`, if that is one. A final name
+/// of more than [`STEM_BYTES_MAX`] bytes is not told: it is shortened.
+pub(crate) fn final_name_of(candidate: &OsStr) -> Option<(&OsStr, u32)> {
+    let numbers_at = candidate
+        .as_bytes()
+        .strip_suffix(SUFFIX.as_bytes())?
+        .iter()
+        .rposition(|&byte| byte == b'.')?;
+    let name = candidate.as_bytes()[..numbers_at].strip_prefix(b".")?;
+    let name = OsStr::from_bytes(name);
+    Some((name, process_of(name, candidate)?))
 }
 
 /// What every temporary name for `name` starts with.
@@ -72,6 +85,33 @@ mod tests {
             ".dump.4711-0.forkless-tmp.bak",
         ] {
             assert_eq!(process_of(ours, OsStr::new(other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn final_name_is_told_from_the_temporary_one() {
+        for name in [
+            "dump",
+            "dump.rdb",
+            ".x.",
+            "a.1-2",
+            "",
+            &"n".repeat(STEM_BYTES_MAX),
+        ] {
+            let name = OsStr::new(name);
+            let temporary = temp_name(name, 4711, 2);
+            assert_eq!(final_name_of(&temporary), Some((name, 4711)));
+        }
+        let long = OsString::from("n".repeat(STEM_BYTES_MAX + 1));
+        let named = final_name_of(&temp_name(&long, 1, 0)).map(|(name, _)| name.to_os_string());
+        assert_ne!(named, Some(long));
+        for other in [
+            "dump",
+            ".forkless-tmp",
+            ".dump.forkless-tmp",
+            "dump.1-0.forkless-tmp",
+        ] {
+            assert_eq!(final_name_of(OsStr::new(other)), None, "{other}");
         }
     }
 

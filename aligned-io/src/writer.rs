@@ -190,7 +190,7 @@ impl AlignedWriter {
     }
 
     /// Takes all of `bytes`. One copy; the kernel is entered only for full blocks.
-    fn accept(&mut self, mut bytes: &[u8]) -> Result<(), WriteError> {
+    pub(crate) fn accept(&mut self, mut bytes: &[u8]) -> Result<(), WriteError> {
         self.check()?;
         while !bytes.is_empty() {
             let filling = self.current()?;

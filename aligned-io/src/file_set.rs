@@ -1,0 +1,79 @@
+//! A file set that stands on the disk: the files that one manifest names.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::WriteError;
+use crate::manifest::{Manifest, Member};
+use crate::read_error::ReadError;
+use crate::set_place::SetPlace;
+
+/// Several files that were committed together, and what their manifest says of them.
+///
+/// Written by a [`FileSetWriter`](crate::FileSetWriter), whose description has an example.
+/// A set that is superseded by a newer one is removed; who finds a file missing opens the set
+/// anew.
+#[derive(Debug)]
+pub struct FileSet {
+    place: Arc<SetPlace>,
+    manifest: Manifest,
+}
+
+impl FileSet {
+    pub(crate) fn new(place: Arc<SetPlace>, manifest: Manifest) -> Self {
+        Self { place, manifest }
+    }
+
+    /// Reads the manifest of the set at `path`: of the set `dump` that is `dump.manifest`. The
+    /// files it names are not looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Open`], of kind `NotFound` where no set was ever committed;
+    /// [`ReadError::NoManifest`], [`ReadError::ManifestVersion`] and [`ReadError::Checksum`] for a
+    /// manifest that cannot be believed.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, ReadError> {
+        let path = path.as_ref();
+        let place = SetPlace::open(path).map_err(|error| ReadError::Open {
+            path: path.to_path_buf(),
+            source: error.into(),
+        })?;
+        let manifest = place.read_manifest()?.ok_or_else(|| ReadError::Open {
+            path: place.path_of(&place.manifest_name()),
+            source: std::io::ErrorKind::NotFound.into(),
+        })?;
+        Ok(Self::new(Arc::new(place), manifest))
+    }
+
+    /// What the manifest says.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Where the files are, in the order of [`Manifest::members`].
+    pub fn members(&self) -> impl Iterator<Item = (&Member, PathBuf)> {
+        let generation = self.manifest.generation();
+        self.manifest.members().iter().map(move |member| {
+            let name = self.place.member_name(generation, &member.name);
+            (member, self.place.path_of(&name))
+        })
+    }
+}
+
+/// Removes what killed writers of the set at `path` left behind; returns how many files.
+///
+/// Nothing that the manifest names is removed, no file of a writer that lives, and nothing whose
+/// name does not start as those of this set do (`dump.g0000000017.`). A new
+/// [`FileSetWriter`](crate::FileSetWriter) does the same.
+///
+/// # Errors
+///
+/// [`WriteError::Busy`] while somebody writes the set, [`WriteError::Manifest`] when the manifest
+/// cannot be believed, so that nothing is removed, and [`WriteError::Io`].
+pub fn remove_set_leftovers(path: impl AsRef<Path>) -> Result<usize, WriteError> {
+    let place = SetPlace::open(path.as_ref())?;
+    let _lock = place.lock()?;
+    let manifest = place.read_manifest();
+    let manifest = manifest.map_err(|source| WriteError::Manifest { source })?;
+    Ok(place.clear(manifest.as_ref())?.removed)
+}
