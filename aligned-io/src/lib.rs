@@ -8,11 +8,12 @@
 //! |---|---|
 //! | [`WriterOptions`] | choose block size, depth, backend, caching, and create a writer |
 //! | [`AlignedWriter`] | write through [`std::io::Write`], then publish |
+//! | [`ReaderOptions`], [`AlignedReader`] | read through [`std::io::BufRead`], blocks ahead |
 //! | [`BufferPool`] | use the same aligned memory for one file after the other |
 //! | [`FileSetWriter`], [`FileSet`] | write and read several files that belong together |
 //! | [`remove_leftovers`] | clean up after killed processes |
 //! | [`Mode`] | see which fallbacks were taken |
-//! | [`WriteError`] | see every way it can fail |
+//! | [`WriteError`], [`ReadError`] | see every way it can fail |
 //! | [`Faults`], [`VolatileDisk`] | test a program against failing disks and power cuts |
 //!
 //! # Example
@@ -39,6 +40,9 @@
 mod options;
 mod tuning;
 mod writer;
+
+mod reader;
+mod reader_options;
 
 mod directory;
 mod publish;
@@ -95,6 +99,8 @@ pub use crate::mode::{Backend, Mode};
 pub use crate::options::WriterOptions;
 pub use crate::publish::{Finished, Published};
 pub use crate::read_error::ReadError;
+pub use crate::reader::AlignedReader;
+pub use crate::reader_options::ReaderOptions;
 pub use crate::set_writer::FileSetWriter;
 pub use crate::stats::WriterStats;
 pub use crate::volatile_disk::VolatileDisk;

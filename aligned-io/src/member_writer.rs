@@ -72,6 +72,24 @@ impl MemberWriter {
         self.writer.stats()
     }
 
+    /// Lends the writer's own buffer to `fill`, as [`AlignedWriter::fill`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`AlignedWriter::fill`].
+    ///
+    /// # Panics
+    ///
+    /// When `fill` claims more bytes than it was lent.
+    pub fn fill(&mut self, fill: impl FnOnce(&mut [u8]) -> usize) -> Result<usize, WriteError> {
+        let xxh3 = &mut self.xxh3;
+        self.writer.fill(|space| {
+            let count = fill(space);
+            xxh3.update(&space[..count]);
+            count
+        })
+    }
+
     /// Makes the file whole and durable, to be
     /// [committed](crate::FileSetWriter::commit).
     ///

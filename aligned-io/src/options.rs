@@ -14,8 +14,8 @@ use crate::temp_file::TempFile;
 use crate::writer::AlignedWriter;
 
 /// Largest block, in bytes: the kernel writes a little less than 2 GiB at once.
-const BLOCK_BYTES_MAX: usize = 1 << 30;
-const DEPTH_MAX: usize = 1024;
+pub(crate) const BLOCK_BYTES_MAX: usize = 1 << 30;
+pub(crate) const DEPTH_MAX: usize = 1024;
 
 /// How to create an [`AlignedWriter`].
 ///

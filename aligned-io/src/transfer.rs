@@ -63,7 +63,6 @@ impl Transfer {
 
     /// Reads `length` bytes at `offset` into the start of `buffer`. `enough` bytes are what the
     /// file is known to hold there: a short read that brought them is not started again.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for readers, which come next"))]
     pub(crate) fn read(buffer: AlignedBuf, length: usize, enough: usize, offset: u64) -> Self {
         Self::new(Direction::Read, buffer, length, enough, offset)
     }
