@@ -10,21 +10,25 @@ use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::{Operation, WriteError};
+use crate::volatile_disk::VolatileDisk;
 
 /// A directory that stays the same one, whatever becomes of its path or the working directory.
 #[derive(Debug)]
 pub(crate) struct Directory {
     handle: File,
+    /// The disk whose power may fail, in tests; it then decides what is durable.
+    disk: Option<VolatileDisk>,
 }
 
 impl Directory {
-    /// Opens the directory at `path`.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+    /// Opens the directory at `path`, which is on `disk`, if that is given.
+    pub(crate) fn open(path: &Path, disk: Option<&VolatileDisk>) -> io::Result<Self> {
         let handle = File::open(path)?;
         if !handle.metadata()?.is_dir() {
             return Err(Errno::NOTDIR.into());
         }
-        Ok(Self { handle })
+        let disk = disk.cloned();
+        Ok(Self { handle, disk })
     }
 
     /// The names in it, in no order.
@@ -49,6 +53,7 @@ impl Directory {
             Err(Errno::EXIST) => return Ok(None),
             Err(error) => return Err(error),
         };
+        self.tell(|disk| disk.create(name, &file))?;
         match retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => return Ok(None),
@@ -83,7 +88,8 @@ impl Directory {
 
     /// Renames a file; what stands under its new name is replaced.
     pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
-        rustix::fs::renameat(&self.handle, from, &self.handle, to)
+        rustix::fs::renameat(&self.handle, from, &self.handle, to)?;
+        self.tell(|disk| disk.rename(from, to))
     }
 
     /// Renames a file, unless something stands under its new name (`EEXIST`).
@@ -97,18 +103,33 @@ impl Directory {
                 rustix::fs::linkat(handle, from, handle, to, AtFlags::empty())?;
                 self.remove(from)
             }
-            done => done,
+            done => {
+                done?;
+                self.tell(|disk| disk.rename(from, to))
+            }
         }
     }
 
     /// Removes a name.
     pub(crate) fn remove(&self, name: &OsStr) -> Result<(), Errno> {
-        rustix::fs::unlinkat(&self.handle, name, AtFlags::empty())
+        rustix::fs::unlinkat(&self.handle, name, AtFlags::empty())?;
+        self.tell(|disk| disk.remove(name))
     }
 
     /// Makes the names durable.
     pub(crate) fn sync(&self) -> Result<(), Errno> {
+        if self.disk.is_some() {
+            return self.tell(VolatileDisk::sync_directory);
+        }
         rustix::fs::fsync(&self.handle)
+    }
+
+    /// Tells the disk of the test, if there is one, what was done.
+    fn tell(&self, done: impl FnOnce(&VolatileDisk) -> io::Result<()>) -> Result<(), Errno> {
+        let Some(disk) = &self.disk else {
+            return Ok(());
+        };
+        done(disk).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
     }
 
     /// What is free for those without privileges, in bytes; `None` if the file system does not
@@ -134,10 +155,13 @@ fn split(path: &Path) -> Result<(&Path, &OsStr), WriteError> {
     Ok((parent, name))
 }
 
-/// Opens the directory of `path`: it, and the file name.
-pub(crate) fn open_parent(path: &Path) -> Result<(Directory, &OsStr), WriteError> {
+/// Opens the directory of `path`, on `disk` if that is given: it, and the file name.
+pub(crate) fn open_parent<'a>(
+    path: &'a Path,
+    disk: Option<&VolatileDisk>,
+) -> Result<(Directory, &'a OsStr), WriteError> {
     let (parent, name) = split(path)?;
-    let directory = Directory::open(parent).map_err(|source| WriteError::Io {
+    let directory = Directory::open(parent, disk).map_err(|source| WriteError::Io {
         operation: Operation::OpenDirectory,
         path: path.to_path_buf(),
         source,

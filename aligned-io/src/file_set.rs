@@ -34,7 +34,7 @@ impl FileSet {
     /// manifest that cannot be believed.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ReadError> {
         let path = path.as_ref();
-        let place = SetPlace::open(path).map_err(|error| ReadError::Open {
+        let place = SetPlace::open(path, None).map_err(|error| ReadError::Open {
             path: path.to_path_buf(),
             source: error.into(),
         })?;
@@ -71,9 +71,7 @@ impl FileSet {
 /// [`WriteError::Busy`] while somebody writes the set, [`WriteError::Manifest`] when the manifest
 /// cannot be believed, so that nothing is removed, and [`WriteError::Io`].
 pub fn remove_set_leftovers(path: impl AsRef<Path>) -> Result<usize, WriteError> {
-    let place = SetPlace::open(path.as_ref())?;
+    let place = SetPlace::open(path.as_ref(), None)?;
     let _lock = place.lock()?;
-    let manifest = place.read_manifest();
-    let manifest = manifest.map_err(|source| WriteError::Manifest { source })?;
-    Ok(place.clear(manifest.as_ref())?.removed)
+    Ok(place.recover()?.removed)
 }

@@ -45,7 +45,7 @@ const RELEASE_WAIT: Duration = Duration::from_millis(5);
 /// ```
 pub fn remove_leftovers(final_path: impl AsRef<Path>) -> Result<usize, WriteError> {
     let final_path = final_path.as_ref();
-    let (directory, name) = open_parent(final_path)?;
+    let (directory, name) = open_parent(final_path, None)?;
     remove_stale(&directory, final_path, |candidate| {
         process_of(name, candidate)
     })

@@ -81,6 +81,7 @@ mod threads;
 mod error;
 mod faults;
 mod split_mix;
+mod unsynced;
 mod volatile_disk;
 
 mod mode;

@@ -82,7 +82,7 @@ impl WriterOptions {
     /// [`WriteError::Io`] for whatever the kernel refuses without a fallback.
     pub fn create(&self, final_path: impl AsRef<Path>) -> Result<AlignedWriter, WriteError> {
         self.check()?;
-        let temp = TempFile::create(final_path.as_ref())?;
+        let temp = TempFile::create(final_path.as_ref(), None)?;
         let buffers = self.allocate(&temp)?;
         self.open(temp, buffers, |wishes, file, buffers, caching| {
             wishes.open_backend(file, buffers, caching)
@@ -131,7 +131,7 @@ impl WriterOptions {
             let free = pool.free();
             WriteError::TooFewBuffers { wanted, free }
         })?;
-        let temp = TempFile::create(final_path.as_ref())?;
+        let temp = TempFile::create(final_path.as_ref(), None)?;
         options.open(temp, buffers, |wishes, file, buffers, caching| {
             wishes.open_backend(file, buffers, caching)
         })
@@ -150,7 +150,7 @@ impl WriterOptions {
         faults: &Faults,
     ) -> Result<AlignedWriter, WriteError> {
         self.check()?;
-        let temp = TempFile::create(final_path.as_ref())?;
+        let temp = TempFile::create(final_path.as_ref(), faults.disk.as_ref())?;
         let buffers = self.allocate(&temp)?;
         self.open(temp, buffers, |_, file, _, _| {
             Ok(Box::new(FaultyFile::new(file, faults)))

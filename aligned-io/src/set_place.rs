@@ -21,6 +21,7 @@ use crate::leftover::remove_stale;
 use crate::manifest::{MANIFEST_BYTES_MAX, Manifest};
 use crate::read_error::ReadError;
 use crate::temp_name::final_name_of;
+use crate::volatile_disk::VolatileDisk;
 
 /// Digits of a generation in a file name: those of the largest one, so that names sort by it.
 const GENERATION_DIGITS: usize = 10;
@@ -44,9 +45,9 @@ pub(crate) struct Cleared {
 }
 
 impl SetPlace {
-    /// Opens the directory of the set at `path`.
-    pub(crate) fn open(path: &Path) -> Result<Self, WriteError> {
-        let (directory, name) = open_parent(path)?;
+    /// Opens the directory of the set at `path`, on `disk` if that is given.
+    pub(crate) fn open(path: &Path, disk: Option<&VolatileDisk>) -> Result<Self, WriteError> {
+        let (directory, name) = open_parent(path, disk)?;
         Ok(Self {
             directory,
             path: path.to_path_buf(),
@@ -129,11 +130,20 @@ impl SetPlace {
         Ok(file)
     }
 
-    /// Removes every file of this set that `manifest` does not name, and what dead writers left.
-    /// The caller holds the lock.
+    /// Removes what killed writers left behind. The caller holds the lock.
     ///
-    /// The directory is synced first. The manifest was read, but perhaps its name is not on the
-    /// disk yet: then a power cut could bring back an older one, and that needs its files.
+    /// The directory is synced first: the manifest that is read may have been renamed by a process
+    /// that was killed before it could sync. If then the power failed, an older manifest would be
+    /// back, and its files must be there.
+    pub(crate) fn recover(&self) -> Result<Cleared, WriteError> {
+        self.sync()?;
+        let manifest = self.read_manifest();
+        let manifest = manifest.map_err(|source| WriteError::Manifest { source })?;
+        self.clear(manifest.as_ref())
+    }
+
+    /// Removes every file of this set that `manifest` does not name, and what dead writers left.
+    /// The caller holds the lock, and has synced the directory since the manifest is there.
     pub(crate) fn clear(&self, manifest: Option<&Manifest>) -> Result<Cleared, WriteError> {
         let named: Vec<OsString> = manifest.map_or_else(Vec::new, |manifest| {
             let generation = manifest.generation();
@@ -155,23 +165,19 @@ impl SetPlace {
         let unnamed = found
             .iter()
             .filter(|&name| self.generation_of(name).is_some() && !named.contains(name));
-        let unnamed: Vec<_> = unnamed.collect();
-        if !unnamed.is_empty() {
-            self.sync()?;
-        }
-        for name in &unnamed {
+        let mut removed = 0;
+        for name in unnamed {
             match self.directory.remove(name) {
-                Ok(()) | Err(Errno::NOENT) => {}
+                Ok(()) | Err(Errno::NOENT) => removed += 1,
                 Err(error) => return Err(self.refused(Operation::Remove, error)),
             }
         }
         let manifest_name = self.manifest_name();
-        let stale = remove_stale(&self.directory, &self.path, |candidate| {
+        removed += remove_stale(&self.directory, &self.path, |candidate| {
             let (name, process) = final_name_of(candidate)?;
             let is_ours = name == manifest_name || self.generation_of(name).is_some();
             is_ours.then_some(process)
         })?;
-        let removed = unnamed.len() + stale;
         Ok(Cleared {
             generation,
             removed,
@@ -200,7 +206,7 @@ mod tests {
     #[test]
     fn generation_is_told_from_the_name_and_only_from_its_own() {
         let directory = tempfile::tempdir().unwrap();
-        let place = SetPlace::open(&directory.path().join("dump")).unwrap();
+        let place = SetPlace::open(&directory.path().join("dump"), None).unwrap();
         for generation in [0, 17, u32::MAX] {
             let name = place.member_name(generation, "0.rdb");
             assert_eq!(place.generation_of(&name), Some(generation));

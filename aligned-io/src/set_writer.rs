@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::access::{BackendChoice, Direct};
 use crate::error::WriteError;
+use crate::faults::Faults;
 use crate::file_set::FileSet;
 use crate::manifest::{MEMBERS_MAX, Manifest, is_member_name, is_note};
 use crate::member_writer::{FinishedMember, MemberWriter};
@@ -59,6 +60,8 @@ use crate::writer::AlignedWriter;
 pub struct FileSetWriter {
     place: Arc<SetPlace>,
     generation: u32,
+    /// What goes wrong, in tests.
+    faults: Option<Faults>,
     /// Nobody else changes the set while this is open.
     _lock: File,
 }
@@ -74,11 +77,24 @@ impl FileSetWriter {
     /// manifest that stands there cannot be believed, [`WriteError::NoFileName`] and
     /// [`WriteError::Io`].
     pub fn begin(path: impl AsRef<Path>) -> Result<Self, WriteError> {
-        let place = SetPlace::open(path.as_ref())?;
+        Self::begin_with(path.as_ref(), None)
+    }
+
+    /// Like [`begin`](Self::begin), on a disk that fails as `faults` say, as do the writers that it
+    /// creates.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`begin`](Self::begin).
+    pub fn begin_faulty(path: impl AsRef<Path>, faults: &Faults) -> Result<Self, WriteError> {
+        Self::begin_with(path.as_ref(), Some(faults.clone()))
+    }
+
+    fn begin_with(path: &Path, faults: Option<Faults>) -> Result<Self, WriteError> {
+        let disk = faults.as_ref().and_then(|faults| faults.disk.as_ref());
+        let place = SetPlace::open(path, disk)?;
         let lock = place.lock()?;
-        let manifest = place.read_manifest();
-        let manifest = manifest.map_err(|source| WriteError::Manifest { source })?;
-        let cleared = place.clear(manifest.as_ref())?;
+        let cleared = place.recover()?;
         if cleared.removed > 0 {
             let files = cleared.removed;
             tracing::info!(files, path = %place.path.display(), "leftovers of a set removed");
@@ -92,6 +108,7 @@ impl FileSetWriter {
         Ok(Self {
             place: Arc::new(place),
             generation,
+            faults,
             _lock: lock,
         })
     }
@@ -195,7 +212,11 @@ impl FileSetWriter {
         name: &OsStr,
         options: &WriterOptions,
     ) -> Result<AlignedWriter, WriteError> {
-        options.create(self.place.path_of(name))
+        let path = self.place.path_of(name);
+        match &self.faults {
+            None => options.create(path),
+            Some(faults) => options.create_faulty(path, faults),
+        }
     }
 }
 

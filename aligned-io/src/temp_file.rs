@@ -1,6 +1,6 @@
 //! The file under its hidden name: locked while its writer lives, removed unless published.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use crate::access::Refused;
 use crate::directory::{Directory, open_parent};
 use crate::error::{Operation, WriteError};
 use crate::temp_name::temp_name;
+use crate::volatile_disk::VolatileDisk;
 
 /// How many names are tried; so many leftovers of one final name mean that something is wrong.
 const ATTEMPTS_MAX: u32 = 10_000;
@@ -23,7 +24,7 @@ pub(crate) struct TempFile {
     file: Arc<File>,
     /// Everything goes through this handle, so that neither a renamed directory nor a changed
     /// working directory can come between the file and its final name.
-    directory: Arc<Directory>,
+    directory: Directory,
     final_name: OsString,
     final_path: PathBuf,
     name: Name,
@@ -41,19 +42,13 @@ enum Name {
 }
 
 impl TempFile {
-    /// Creates an empty file beside `final_path`, under a name that nobody else has.
-    pub(crate) fn create(final_path: &Path) -> Result<Self, WriteError> {
-        let (directory, name) = open_parent(final_path)?;
-        Self::create_in(Arc::new(directory), name, final_path)
-    }
-
-    /// Creates an empty file that will be called `final_name` in `directory`; messages call it
-    /// `final_path`.
-    pub(crate) fn create_in(
-        directory: Arc<Directory>,
-        final_name: &OsStr,
+    /// Creates an empty file beside `final_path`, under a name that nobody else has; on `disk`, if
+    /// that is given.
+    pub(crate) fn create(
         final_path: &Path,
+        disk: Option<&VolatileDisk>,
     ) -> Result<Self, WriteError> {
+        let (directory, final_name) = open_parent(final_path, disk)?;
         let error = |error: Errno| WriteError::Io {
             operation: Operation::Create,
             path: final_path.to_path_buf(),

@@ -11,9 +11,7 @@ use rustix::io::Errno;
 
 use crate::split_mix::SplitMix;
 use crate::sync::Mutex;
-
-/// What a disk writes as one, in bytes: a write may be torn between two of these.
-const SECTOR_BYTES: usize = 512;
+use crate::unsynced::{Change, Content, NameChange, usize_of};
 
 /// One directory on a disk whose power can fail, in memory beside the real one.
 ///
@@ -24,8 +22,13 @@ const SECTOR_BYTES: usize = 512;
 ///
 /// - of each file, what its last fsync covered, and of later writes and cuts any subset, each
 ///   write whole, torn between two sectors, or not at all;
-/// - of the names, what the last fsync of the directory covered, and of later changes any number
-///   of the first ones, in order.
+/// - of the names, what the last fsync of the directory covered, and of later changes any subset.
+///   Real file systems keep these in order; who is safe here relies on nothing that they do not
+///   promise.
+///
+/// [`restart`](Self::restart) is the milder thing: the process was killed, and nothing is lost,
+/// but nothing more is durable either. [`lose_sync`](Self::lose_sync) makes the disk lie, which
+/// shows whether a check would find a program that left out that fsync.
 ///
 /// A clone is another handle to the same disk. Give one to [`Faults`](crate::Faults) and create
 /// writers with [`create_faulty`](crate::WriterOptions::create_faulty).
@@ -42,6 +45,9 @@ struct State {
     steps: u64,
     fails_at: Option<u64>,
     is_off: bool,
+    /// How many fsyncs were asked for.
+    syncs: u64,
+    loses_sync: Option<u64>,
     /// The files, each by its place in this list, which never changes.
     files: Vec<Content>,
     /// Which file of the list an inode is.
@@ -50,27 +56,6 @@ struct State {
     names: BTreeMap<OsString, usize>,
     /// What was changed since the directory was synced, in order.
     changes: Vec<NameChange>,
-}
-
-/// One file.
-#[derive(Debug, Default)]
-struct Content {
-    durable: Vec<u8>,
-    /// What was done since it was synced, in order.
-    pending: Vec<Change>,
-}
-
-#[derive(Debug)]
-enum Change {
-    Write { offset: usize, bytes: Vec<u8> },
-    Cut { length: usize },
-}
-
-#[derive(Debug)]
-enum NameChange {
-    Add { name: OsString, file: usize },
-    Remove { name: OsString },
-    Rename { from: OsString, to: OsString },
 }
 
 impl VolatileDisk {
@@ -87,6 +72,8 @@ impl VolatileDisk {
             steps: 0,
             fails_at: None,
             is_off: false,
+            syncs: 0,
+            loses_sync: None,
             files: Vec::new(),
             inodes: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -127,28 +114,36 @@ impl VolatileDisk {
     /// When the real directory cannot be changed.
     pub fn restore(&self) -> io::Result<()> {
         let state = &mut *self.state.lock();
-        let kept = state.random.below(state.changes.len() as u64 + 1);
-        let changes = std::mem::take(&mut state.changes);
-        for change in changes.into_iter().take(usize_of(kept)) {
-            change.apply(&mut state.names);
+        for change in std::mem::take(&mut state.changes) {
+            if state.random.below(2) == 0 {
+                change.apply(&mut state.names);
+            }
         }
         for file in &mut state.files {
             file.lose_power(&mut state.random);
         }
-        for entry in fs::read_dir(&state.path)? {
-            let entry = entry?;
-            if entry.file_type()?.is_file() {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        state.inodes.clear();
-        for (name, &file) in &state.names {
-            let path = state.path.join(name);
-            fs::write(&path, &state.files[file].durable)?;
-            state.inodes.insert(inode(&File::open(path)?)?, file);
-        }
-        (state.is_off, state.fails_at) = (false, None);
-        Ok(())
+        state.show()
+    }
+
+    /// Makes the real directory what it is after the process was killed right now, and goes on
+    /// from there: everything that was done is there, and may still be lost to a power failure.
+    ///
+    /// # Errors
+    ///
+    /// When the real directory cannot be changed.
+    pub fn restart(&self) -> io::Result<()> {
+        self.state.lock().show()
+    }
+
+    /// Has fsync number `sync`, counted from 0, of a file or of the directory, succeed without
+    /// any effect.
+    pub fn lose_sync(&self, sync: u64) {
+        self.state.lock().loses_sync = Some(sync);
+    }
+
+    /// How many fsyncs were asked for.
+    pub fn syncs(&self) -> u64 {
+        self.state.lock().syncs
     }
 
     /// A write was handed to the disk.
@@ -168,9 +163,11 @@ impl VolatileDisk {
         let state = &mut *self.state.lock();
         let file = state.file(file)?;
         state.step()?;
-        let content = &mut state.files[file];
-        for change in std::mem::take(&mut content.pending) {
-            change.apply(&mut content.durable);
+        if state.is_sync_kept() {
+            let content = &mut state.files[file];
+            for change in content.pending.drain(..) {
+                change.apply(&mut content.durable);
+            }
         }
         // The step at which the power fails may have its effect all the same.
         state.outcome()
@@ -186,10 +183,6 @@ impl VolatileDisk {
 }
 
 /// What becomes of the names: each of these is told after it was done to the real directory.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for the directory, which comes next")
-)]
 impl VolatileDisk {
     fn change_name(&self, change: NameChange) -> io::Result<()> {
         let state = &mut *self.state.lock();
@@ -208,22 +201,25 @@ impl VolatileDisk {
 
     /// A name was removed.
     pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
+        let file = self.state.lock().file_named(name)?;
         let name = name.to_os_string();
-        self.change_name(NameChange::Remove { name })
+        self.change_name(NameChange::Remove { name, file })
     }
 
     /// A file was renamed, replacing what stood under the new name.
     pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        let file = self.state.lock().file_named(from)?;
         let (from, to) = (from.to_os_string(), to.to_os_string());
-        self.change_name(NameChange::Rename { from, to })
+        self.change_name(NameChange::Rename { from, to, file })
     }
 
     /// The directory was synced.
     pub(crate) fn sync_directory(&self) -> io::Result<()> {
         let state = &mut *self.state.lock();
         state.step()?;
-        for change in std::mem::take(&mut state.changes) {
-            change.apply(&mut state.names);
+        if state.is_sync_kept() {
+            state.names = state.seen();
+            state.changes.clear();
         }
         state.outcome()
     }
@@ -241,6 +237,45 @@ impl State {
         if self.is_off && self.random.below(2) == 0 {
             return Err(Errno::IO.into());
         }
+        Ok(())
+    }
+
+    /// Counts an fsync: whether it has an effect.
+    fn is_sync_kept(&mut self) -> bool {
+        let number = self.syncs;
+        self.syncs += 1;
+        self.loses_sync != Some(number)
+    }
+
+    /// The names as the process sees them.
+    fn seen(&self) -> BTreeMap<OsString, usize> {
+        let mut names = self.names.clone();
+        for change in &self.changes {
+            change.apply(&mut names);
+        }
+        names
+    }
+
+    fn file_named(&self, name: &OsStr) -> io::Result<usize> {
+        let found = self.seen().get(name).copied();
+        found.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Makes the real directory what the process sees, with the power back.
+    fn show(&mut self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        self.inodes.clear();
+        for (name, file) in self.seen() {
+            let path = self.path.join(name);
+            fs::write(&path, self.files[file].seen())?;
+            self.inodes.insert(inode(&File::open(path)?)?, file);
+        }
+        (self.is_off, self.fails_at) = (false, None);
         Ok(())
     }
 
@@ -266,77 +301,8 @@ impl State {
     }
 }
 
-impl Content {
-    /// Keeps any subset of what was not synced, and calls that durable.
-    fn lose_power(&mut self, random: &mut SplitMix) {
-        for change in self.pending.drain(..) {
-            match random.below(4) {
-                0 => {}
-                1 => change.torn(random).apply(&mut self.durable),
-                _ => change.apply(&mut self.durable),
-            }
-        }
-    }
-}
-
-impl Change {
-    /// What is left of a write when the power fails while it is written: a part of its sectors,
-    /// from the front or from the back.
-    fn torn(self, random: &mut SplitMix) -> Self {
-        let Self::Write { offset, mut bytes } = self else {
-            return self;
-        };
-        let sectors = bytes.len().div_ceil(SECTOR_BYTES);
-        let at = usize_of(random.below(sectors as u64 + 1)) * SECTOR_BYTES;
-        let at = at.min(bytes.len());
-        if random.below(2) == 0 {
-            bytes.truncate(at);
-            return Self::Write { offset, bytes };
-        }
-        let bytes = bytes.split_off(at);
-        let offset = offset + at;
-        Self::Write { offset, bytes }
-    }
-
-    fn apply(self, content: &mut Vec<u8>) {
-        match self {
-            Self::Write { offset, bytes } => {
-                let end = offset + bytes.len();
-                if content.len() < end && !bytes.is_empty() {
-                    content.resize(end, 0);
-                }
-                content.splice(offset.min(content.len())..end.min(content.len()), bytes);
-            }
-            Self::Cut { length } => content.resize(length, 0),
-        }
-    }
-}
-
-impl NameChange {
-    fn apply(self, names: &mut BTreeMap<OsString, usize>) {
-        match self {
-            Self::Add { name, file } => {
-                names.insert(name, file);
-            }
-            Self::Remove { name } => {
-                names.remove(&name);
-            }
-            Self::Rename { from, to } => {
-                if let Some(file) = names.remove(&from) {
-                    names.insert(to, file);
-                }
-            }
-        }
-    }
-}
-
 fn inode(file: &File) -> io::Result<u64> {
     Ok(rustix::fs::fstat(file)?.st_ino)
-}
-
-/// A size in memory; what is larger could not be held here anyway.
-fn usize_of(size: u64) -> usize {
-    usize::try_from(size).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
