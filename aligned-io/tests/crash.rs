@@ -1,4 +1,8 @@
-//! Killed at any moment: the final name holds an old file or a new one, always whole.
+//! Killed at any moment: the final name holds an old file or a new one, always whole; and a set
+//! of files is an old one or a new one.
+//!
+//! This proves nothing about fsync: what a killed process wrote is in the kernel's hands. For that
+//! see `power.rs`. `FORKLESS_TEST_SEEDS` says how often a writer is killed.
 
 #![expect(
     clippy::unwrap_used,
@@ -13,14 +17,40 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use aligned_io::{BackendChoice, WriterOptions, remove_leftovers};
+use aligned_io::{
+    BackendChoice, FileSet, FileSetWriter, FinishedMember, WriterOptions, remove_leftovers,
+    remove_set_leftovers,
+};
 use tempfile::TempDir;
 
 const SIGKILL: i32 = 9;
-const ROUNDS: u64 = 30;
 /// Tells the test program, started once more, to write into this directory until it is killed.
 const DIRECTORY: &str = "ALIGNED_IO_CRASH_DIRECTORY";
-const BACKEND: &str = "ALIGNED_IO_CRASH_BACKEND";
+/// Tells it what to write: see [`Kind`].
+const KIND: &str = "ALIGNED_IO_CRASH_KIND";
+/// Files in a set.
+const MEMBERS: u64 = 3;
+
+/// What is written until the writer is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A file, through the best backend.
+    File,
+    /// A file, through `pwrite`.
+    Pwrite,
+    /// A file, through threads.
+    Threads,
+    /// A set of files.
+    Set,
+}
+
+const KINDS: [Kind; 4] = [Kind::File, Kind::Pwrite, Kind::Threads, Kind::Set];
+
+/// How often a writer is killed.
+fn rounds() -> u64 {
+    let chosen = std::env::var("FORKLESS_TEST_SEEDS").ok();
+    chosen.map_or(30, |chosen| chosen.parse().unwrap())
+}
 
 /// The file number `generation`: the number, and then bytes that follow from it, as does their
 /// count.
@@ -54,45 +84,116 @@ fn whole_generation(path: &Path) -> Option<u64> {
     Some(generation)
 }
 
-/// Publishes one generation after the other, until killed.
-fn write_forever(directory: &Path, backend: BackendChoice) -> ! {
-    let path = directory.join("file");
-    let options = WriterOptions {
-        block_bytes: 64 << 10,
-        backend,
-        ..WriterOptions::default()
+/// The generation of the set at `path`, which must be whole; `None` if there is none yet.
+fn whole_set(path: &Path) -> Option<u64> {
+    let set = match FileSet::open(path) {
+        Ok(set) => set,
+        Err(error) => {
+            assert!(!path.with_file_name("file.manifest").exists(), "{error:?}");
+            return None;
+        }
     };
-    let mut generation = whole_generation(&path).map_or(0, |last| last + 1);
-    loop {
-        let mut writer = options.create(&path).unwrap();
+    let generation: u64 = set.manifest().note().parse().unwrap();
+    for ((member, path), number) in set.members().zip(0..) {
+        // A newer set may have taken this one's place meanwhile.
+        match fs::read(&path) {
+            Ok(found) => assert!(found == content(generation + number), "{member:?}"),
+            Err(error) => {
+                let newer = whole_set(&path.with_file_name("file"));
+                assert!(newer > Some(generation), "{member:?}: {error}");
+                return newer;
+            }
+        }
+    }
+    Some(generation)
+}
+
+impl Kind {
+    fn whole(self, path: &Path) -> Option<u64> {
+        match self {
+            Self::Set => whole_set(path),
+            _ => whole_generation(path),
+        }
+    }
+
+    fn clean(self, path: &Path) -> usize {
+        match self {
+            Self::Set => remove_set_leftovers(path).unwrap(),
+            _ => remove_leftovers(path).unwrap(),
+        }
+    }
+
+    /// Whether a file with this name is what the writers are there for.
+    fn is_wanted(self, name: &str) -> bool {
+        match self {
+            Self::Set => !name.ends_with("-tmp"),
+            _ => name == "file",
+        }
+    }
+
+    fn options(self) -> WriterOptions {
+        WriterOptions {
+            block_bytes: 64 << 10,
+            backend: match self {
+                Self::Pwrite => BackendChoice::Pwrite,
+                Self::Threads => BackendChoice::Threads,
+                Self::File | Self::Set => BackendChoice::Auto,
+            },
+            ..WriterOptions::default()
+        }
+    }
+
+    fn write(self, path: &Path, generation: u64) {
+        let options = self.options();
+        if self == Self::Set {
+            let set = FileSetWriter::begin(path).unwrap();
+            let member = |number: u64| -> FinishedMember {
+                let mut writer = set.create(&number.to_string(), &options).unwrap();
+                writer.write_all(&content(generation + number)).unwrap();
+                writer.finish().unwrap()
+            };
+            let members = (0..MEMBERS).map(member).collect();
+            set.commit(members, &generation.to_string()).unwrap();
+            return;
+        }
+        let mut writer = options.create(path).unwrap();
         for piece in content(generation).chunks(10_007) {
             writer.write_all(piece).unwrap();
         }
         writer.publish().unwrap();
+    }
+}
+
+/// Publishes one generation after the other, until killed.
+fn write_forever(directory: &Path, kind: Kind) -> ! {
+    let path = directory.join("file");
+    let mut generation = kind.whole(&path).map_or(0, |last| last + 1);
+    loop {
+        kind.write(&path, generation);
         generation += 1;
     }
 }
 
 /// Starts this very test again, as the process that writes.
-fn start_writer(test: &str, directory: &Path, backend: &str) -> Child {
+fn start_writer(test: &str, directory: &Path, kind: Kind) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--quiet"])
         .env(DIRECTORY, directory)
-        .env(BACKEND, backend)
+        .env(KIND, format!("{kind:?}"))
         .stdout(Stdio::null())
         .stderr(Stdio::inherit())
         .spawn()
         .unwrap()
 }
 
-fn kill_writers(test: &str, backend: &str) {
+fn kill_writers(test: &str, kind: Kind) {
     let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = directory.path().join("file");
     let (mut last, mut removed) = (None, 0);
-    for round in 0..ROUNDS {
-        let mut writer = start_writer(test, directory.path(), backend);
+    for round in 0..rounds() {
+        let mut writer = start_writer(test, directory.path(), kind);
         // In every other round the writer is given the time to publish, however slow the machine.
-        while round % 2 == 0 && whole_generation(&path) == last {
+        while round % 2 == 0 && kind.whole(&path) == last {
             assert!(
                 writer.try_wait().unwrap().is_none(),
                 "the writer ended by itself"
@@ -111,41 +212,45 @@ fn kill_writers(test: &str, backend: &str) {
             "the writer ended by itself: {status}"
         );
 
-        let generation = whole_generation(&path);
+        let generation = kind.whole(&path);
         assert!(generation >= last, "{generation:?} after {last:?}");
         last = generation;
-        removed += remove_leftovers(&path).unwrap();
+        removed += kind.clean(&path);
         let left: Vec<_> = fs::read_dir(directory.path())
             .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .filter(|name| name != "file")
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !kind.is_wanted(name))
             .collect();
         assert!(left.is_empty(), "{left:?}");
+        if kind == Kind::Set {
+            // The lock, and what there is of one set.
+            let wanted = generation.map_or(1, |_| 2 + MEMBERS);
+            let found = fs::read_dir(directory.path()).unwrap().count() as u64;
+            assert_eq!(found, wanted);
+        }
     }
     assert!(
-        last >= Some(ROUNDS / 2 - 1),
+        last >= Some((rounds() / 2).saturating_sub(1)),
         "{last:?}: not every other writer published"
     );
     assert!(removed > 0, "no writer was killed while it wrote");
 }
 
 /// In the process started by [`start_writer`]: writes and never returns. Otherwise kills writers.
-fn run(test: &str, backend: &str) {
+fn run(test: &str, kind: Kind) {
     let Some(directory) = std::env::var_os(DIRECTORY) else {
-        return kill_writers(test, backend);
+        return kill_writers(test, kind);
     };
-    let choice = match std::env::var(BACKEND).as_deref() {
-        Ok("pwrite") => BackendChoice::Pwrite,
-        _ => BackendChoice::Auto,
-    };
-    write_forever(Path::new(&directory), choice)
+    let asked = std::env::var(KIND).unwrap();
+    let kind = KINDS.iter().find(|kind| format!("{kind:?}") == asked);
+    write_forever(Path::new(&directory), *kind.unwrap())
 }
 
 #[test]
 fn killed_writer_leaves_an_old_file_or_a_whole_new_one() {
     run(
         "killed_writer_leaves_an_old_file_or_a_whole_new_one",
-        "auto",
+        Kind::File,
     );
 }
 
@@ -153,6 +258,22 @@ fn killed_writer_leaves_an_old_file_or_a_whole_new_one() {
 fn killed_pwrite_writer_leaves_an_old_file_or_a_whole_new_one() {
     run(
         "killed_pwrite_writer_leaves_an_old_file_or_a_whole_new_one",
-        "pwrite",
+        Kind::Pwrite,
+    );
+}
+
+#[test]
+fn killed_writer_with_threads_leaves_an_old_file_or_a_whole_new_one() {
+    run(
+        "killed_writer_with_threads_leaves_an_old_file_or_a_whole_new_one",
+        Kind::Threads,
+    );
+}
+
+#[test]
+fn killed_writer_of_a_set_leaves_an_old_set_or_a_whole_new_one() {
+    run(
+        "killed_writer_of_a_set_leaves_an_old_set_or_a_whole_new_one",
+        Kind::Set,
     );
 }
