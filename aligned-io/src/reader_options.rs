@@ -17,7 +17,7 @@ use crate::reader::{AlignedReader, Parts};
 
 /// How to open an [`AlignedReader`].
 ///
-/// The buffers take `block_bytes * depth`, 4 MiB by default.
+/// The buffers take `block_bytes * (depth + 1)`, 5 MiB by default.
 ///
 /// # Example
 ///
@@ -38,7 +38,7 @@ use crate::reader::{AlignedReader, Parts};
 pub struct ReaderOptions {
     /// Bytes read at once: a multiple of 4096 and of the file's alignment, up to 1 GiB.
     pub block_bytes: usize,
-    /// Blocks to deliver and to have in flight, 1 to 1024. One gives no overlap at all.
+    /// Blocks to have in flight, 1 to 1024, while one more is delivered.
     pub depth: usize,
     /// What carries the reads.
     pub backend: BackendChoice,
@@ -52,7 +52,7 @@ pub struct ReaderOptions {
 }
 
 impl Default for ReaderOptions {
-    /// Four blocks of 1 MiB, the best backend and caching that are to be had.
+    /// Four blocks of 1 MiB in flight, the best backend and caching that are to be had.
     fn default() -> Self {
         Self {
             block_bytes: 1 << 20,
@@ -149,13 +149,14 @@ impl ReaderOptions {
     }
 
     fn allocate(&self, path: &Path) -> Result<Vec<AlignedBuf>, ReadError> {
-        let pool = BufferPool::new(self.depth, self.block_bytes, self.pages);
-        let buffers = pool.map(|pool| pool.take_all(self.depth));
+        let count = self.depth + 1;
+        let pool = BufferPool::new(count, self.block_bytes, self.pages);
+        let buffers = pool.map(|pool| pool.take_all(count));
         buffers
             .map(Option::unwrap_or_default)
             .map_err(|source| ReadError::Io {
                 operation: Operation::AllocateBuffers {
-                    bytes: self.depth.saturating_mul(self.block_bytes),
+                    bytes: count.saturating_mul(self.block_bytes),
                 },
                 path: path.to_path_buf(),
                 source,
