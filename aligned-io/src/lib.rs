@@ -1,4 +1,5 @@
-//! Sequential file writing through aligned buffers, `O_DIRECT` and `io_uring`, exact and durable.
+//! Whole files, written and read front to back through `io_uring` and `O_DIRECT`, exactly and
+//! durably.
 //!
 //! A file is written under a hidden name and appears under its final one only when it is whole,
 //! of its exact length, and on the disk. If anything fails on the way there, or the process is
