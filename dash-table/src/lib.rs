@@ -23,6 +23,8 @@
 //! ```
 
 mod bucket;
+mod collect;
+mod compare;
 mod cursor;
 mod cut;
 mod iter;
