@@ -12,22 +12,22 @@ use crate::planted::Bug;
 use crate::segment::{Place, Segment};
 
 impl<K, V> Segment<K, V> {
-    /// Adds an entry that is not there yet, or gives it back when there is no room without a
-    /// split or a longer chain.
+    /// Adds an entry that is not there yet and says where it stands, or gives it back when there
+    /// is no room without a split or a longer chain.
     #[inline]
     pub(crate) fn add<O>(
         &mut self,
         hash: KeyHash,
         entry: (K, V),
         hook: &mut Hook<'_, O>,
-    ) -> Result<(), (K, V)>
+    ) -> Result<Place, (K, V)>
     where
         O: Observer<K, V>,
     {
         let (tag, home) = (hash.tag(), hash.home());
         if let Some(place) = self.regular_room(home) {
             self.put_new(home, place, tag, entry, hook);
-            return Ok(());
+            return Ok(place);
         }
         self.add_crowded(home, tag, entry, hook)
     }
@@ -59,13 +59,13 @@ impl<K, V> Segment<K, V> {
         tag: Tag,
         entry: (K, V),
         hook: &mut Hook<'_, O>,
-    ) -> Result<(), (K, V)>
+    ) -> Result<Place, (K, V)>
     where
         O: Observer<K, V>,
     {
         if let Some(place) = self.displace(home, hook) {
             self.put_new(home, place, tag, entry, hook);
-            return Ok(());
+            return Ok(place);
         }
         let mut room = self.stash_room(home);
         if room.is_none() {
@@ -76,7 +76,7 @@ impl<K, V> Segment<K, V> {
             return Err(entry);
         };
         self.put_new(home, place, tag, entry, hook);
-        Ok(())
+        Ok(place)
     }
 
     /// Fills a vacant slot anywhere with an entry that the table did not have.

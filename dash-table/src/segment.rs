@@ -150,6 +150,15 @@ impl<K, V> Segment<K, V> {
         Some(Place { bucket, slot })
     }
 
+    /// The entry at `place`.
+    #[inline]
+    pub(crate) fn get(&self, place: Place) -> &(K, V) {
+        match self.link(place.bucket) {
+            Some(link) => link.block.get(0, place.slot),
+            None => self.block.get(place.bucket, place.slot),
+        }
+    }
+
     /// The value at `place`, to change. The caller has passed the hook.
     #[inline]
     pub(crate) fn value_mut(&mut self, place: Place) -> &mut V {

@@ -153,6 +153,18 @@ impl<T, const N: usize> Block<T, N> {
     ///
     /// # Panics
     ///
+    /// The entry in an occupied slot.
+    ///
+    /// # Panics
+    ///
+    /// When the slot is vacant.
+    #[inline]
+    pub(crate) fn get(&self, bucket: usize, slot: usize) -> &T {
+        self.assert_occupied(bucket, slot);
+        // SAFETY: occupied, as just checked.
+        unsafe { self.slots[bucket][slot].assume_init_ref() }
+    }
+
     /// When the slot is occupied.
     #[inline]
     pub(crate) fn put(&mut self, bucket: usize, slot: usize, tag: Tag, entry: T) {

@@ -80,8 +80,14 @@ impl<K, V> Segment<K, V> {
         links == 0 || links.is_power_of_two()
     }
 
-    /// Lengthens the chain by a bucket, and adds an entry there that the table does not have.
-    pub(crate) fn add_to_chain<O>(&mut self, hash: KeyHash, entry: (K, V), hook: &Hook<'_, O>) {
+    /// Lengthens the chain by a bucket, adds an entry there that the table does not have, and
+    /// says where it stands.
+    pub(crate) fn add_to_chain<O>(
+        &mut self,
+        hash: KeyHash,
+        entry: (K, V),
+        hook: &Hook<'_, O>,
+    ) -> Place {
         let link = Link {
             block: Block::new(),
             version: hook.cuts.clock(),
@@ -93,6 +99,7 @@ impl<K, V> Segment<K, V> {
         };
         self.chain.push(link);
         self.put_overflow(hash.home(), place, hash.tag(), entry);
+        place
     }
 
     /// Gives back the empty buckets at the end of the chain. The others keep their numbers,

@@ -14,6 +14,7 @@ use crate::hook::{Hook, Tally};
 use crate::iter::Iter;
 use crate::observer::Observer;
 use crate::planted::{Bug, Plant};
+use crate::position::Position;
 
 /// A hash map that grows by one small segment at a time, and tells an observer about every
 /// bucket before it changes.
@@ -147,7 +148,7 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
 
     /// The parts that a mutation needs side by side.
     #[inline]
-    fn parts(&mut self) -> (&mut Directory<K, V>, Hook<'_, O>, &S) {
+    pub(crate) fn parts(&mut self) -> (&mut Directory<K, V>, Hook<'_, O>, &S) {
         let hook = Hook {
             cuts: &self.cuts,
             observer: &mut self.observer,
@@ -233,7 +234,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
                 return Some(mem::replace(segment.value_mut(place), entry.1));
             }
             match segment.add(hash, entry, &mut hook) {
-                Ok(()) => {
+                Ok(_) => {
                     hook.tally.entries += 1;
                     return None;
                 }
@@ -315,20 +316,26 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     }
 
     #[inline]
-    fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> KeyHash {
+    pub(crate) fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> KeyHash {
         KeyHash::of(&self.hasher, key)
     }
 
     /// Adds an entry for which its segment, if there is one, has no room.
     #[cold]
-    fn insert_by_growing(&mut self, hash: KeyHash, mut entry: (K, V)) {
+    pub(crate) fn insert_by_growing(&mut self, hash: KeyHash, mut entry: (K, V)) -> Position {
         let (directory, mut hook, hasher) = self.parts();
         let hash_of = |key: &K| KeyHash::of(hasher, key);
         directory.first(hook.cuts.clock());
-        while let Some(number) = directory.number(hash) {
+        loop {
+            let Some(number) = directory.number(hash) else {
+                unreachable!("there is a first segment");
+            };
             let segment = directory.segment_mut(number);
             match segment.add(hash, entry, &mut hook) {
-                Ok(()) => break,
+                Ok(place) => {
+                    hook.tally.entries += 1;
+                    return Position { number, place };
+                }
                 Err(back) => entry = back,
             }
             if !segment.may_ask_for_split()
@@ -336,13 +343,12 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
                     .split(number, Some(hash), hash_of, &mut hook)
                     .is_err()
             {
-                directory
-                    .segment_mut(number)
-                    .add_to_chain(hash, entry, &hook);
-                break;
+                let segment = directory.segment_mut(number);
+                let place = segment.add_to_chain(hash, entry, &hook);
+                hook.tally.entries += 1;
+                return Position { number, place };
             }
         }
-        hook.tally.entries += 1;
     }
 }
 
