@@ -18,6 +18,9 @@ const CHUNK: usize = 32;
 /// The elements of an arena, in order.
 pub(crate) type Iter<'a, T> = iter::Flatten<slice::Iter<'a, Vec<T>>>;
 
+/// The elements of an arena, in order, to change.
+pub(crate) type IterMut<'a, T> = iter::Flatten<slice::IterMut<'a, Vec<T>>>;
+
 impl<T> Arena<T> {
     pub(crate) const fn new() -> Self {
         Self {
@@ -51,7 +54,7 @@ impl<T> Arena<T> {
     }
 
     /// The elements, in order, to change.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+    pub(crate) fn iter_mut(&mut self) -> IterMut<'_, T> {
         self.chunks.iter_mut().flatten()
     }
 

@@ -1,13 +1,15 @@
-//! Iteration over all entries.
+//! Iteration over all entries, keys or values, to look at.
 
-use std::fmt;
-use std::iter::FusedIterator;
+use core::fmt;
+use core::iter::FusedIterator;
 
-use crate::arena::{self, Arena};
+use crate::arena;
+use crate::directory::Directory;
 use crate::segment::Segment;
 use crate::slot::Entries;
+use crate::table::DashTable;
 
-/// Every entry once, in no particular order.
+/// Every entry once, in no particular order; see [`DashTable::iter`].
 pub struct Iter<'a, K, V> {
     segments: arena::Iter<'a, Segment<K, V>>,
     segment: Option<&'a Segment<K, V>>,
@@ -17,9 +19,56 @@ pub struct Iter<'a, K, V> {
     left: usize,
 }
 
+/// Every key once, in no particular order; see [`DashTable::keys`].
+pub struct Keys<'a, K, V> {
+    entries: Iter<'a, K, V>,
+}
+
+/// Every value once, in no particular order; see [`DashTable::values`].
+pub struct Values<'a, K, V> {
+    entries: Iter<'a, K, V>,
+}
+
+impl<K, V, S, O> DashTable<K, V, S, O> {
+    /// Every entry, in no particular order.
+    ///
+    /// All of them take O(buckets + entries).
+    pub fn iter(&self) -> Iter<'_, K, V> {
+        Iter::new(self.directory(), self.len())
+    }
+
+    /// Every key, in no particular order.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let table = dash_table::DashTable::from([("one", 1), ("two", 2)]);
+    /// assert!(table.keys().all(|key| table.contains_key(key)));
+    /// ```
+    pub fn keys(&self) -> Keys<'_, K, V> {
+        Keys {
+            entries: self.iter(),
+        }
+    }
+
+    /// Every value, in no particular order.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let table = dash_table::DashTable::from([("one", 1), ("two", 2)]);
+    /// assert_eq!(table.values().sum::<u32>(), 3);
+    /// ```
+    pub fn values(&self) -> Values<'_, K, V> {
+        Values {
+            entries: self.iter(),
+        }
+    }
+}
+
 impl<'a, K, V> Iter<'a, K, V> {
-    pub(crate) fn new(segments: &'a Arena<Segment<K, V>>, entries: usize) -> Self {
-        let mut segments = segments.iter();
+    fn new(directory: &'a Directory<K, V>, entries: usize) -> Self {
+        let mut segments = directory.segments().iter();
         let segment = segments.next();
         Self {
             segments,
@@ -56,10 +105,96 @@ impl<'a, K, V> Iterator for Iter<'a, K, V> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         (self.left, Some(self.left))
     }
+
+    #[inline]
+    fn count(self) -> usize {
+        self.left
+    }
+
+    /// Bucket by bucket, without a look at the iterator's state for each entry.
+    fn fold<B, F>(self, first: B, mut join: F) -> B
+    where
+        F: FnMut(B, Self::Item) -> B,
+    {
+        let mut join_bucket = |joined, entries: Entries<'a, (K, V)>| {
+            entries.fold(joined, |joined, (key, value)| join(joined, (key, value)))
+        };
+        let mut joined = match self.entries {
+            Some(entries) => join_bucket(first, entries),
+            None => first,
+        };
+        let mut begin = self.bucket;
+        for segment in self.segment.into_iter().chain(self.segments) {
+            for bucket in begin..segment.bucket_count() {
+                joined = join_bucket(joined, segment.entries(bucket));
+            }
+            begin = 0;
+        }
+        joined
+    }
+}
+
+impl<'a, K, V> Iterator for Keys<'a, K, V> {
+    type Item = &'a K;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a K> {
+        self.entries.next().map(|(key, _)| key)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.entries.size_hint()
+    }
+
+    #[inline]
+    fn count(self) -> usize {
+        self.entries.len()
+    }
+
+    fn fold<B, F>(self, first: B, mut join: F) -> B
+    where
+        F: FnMut(B, Self::Item) -> B,
+    {
+        self.entries
+            .fold(first, |joined, (key, _)| join(joined, key))
+    }
+}
+
+impl<'a, K, V> Iterator for Values<'a, K, V> {
+    type Item = &'a V;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a V> {
+        self.entries.next().map(|(_, value)| value)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.entries.size_hint()
+    }
+
+    #[inline]
+    fn count(self) -> usize {
+        self.entries.len()
+    }
+
+    fn fold<B, F>(self, first: B, mut join: F) -> B
+    where
+        F: FnMut(B, Self::Item) -> B,
+    {
+        self.entries
+            .fold(first, |joined, (_, value)| join(joined, value))
+    }
 }
 
 impl<K, V> ExactSizeIterator for Iter<'_, K, V> {}
+impl<K, V> ExactSizeIterator for Keys<'_, K, V> {}
+impl<K, V> ExactSizeIterator for Values<'_, K, V> {}
+
 impl<K, V> FusedIterator for Iter<'_, K, V> {}
+impl<K, V> FusedIterator for Keys<'_, K, V> {}
+impl<K, V> FusedIterator for Values<'_, K, V> {}
 
 impl<K, V> Clone for Iter<'_, K, V> {
     fn clone(&self) -> Self {
@@ -70,8 +205,73 @@ impl<K, V> Clone for Iter<'_, K, V> {
     }
 }
 
+impl<K, V> Clone for Keys<'_, K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            entries: self.entries.clone(),
+        }
+    }
+}
+
+impl<K, V> Clone for Values<'_, K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            entries: self.entries.clone(),
+        }
+    }
+}
+
 impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Iter<'_, K, V> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_list().entries(self.clone()).finish()
+    }
+}
+
+impl<K: fmt::Debug, V> fmt::Debug for Keys<'_, K, V> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.clone()).finish()
+    }
+}
+
+impl<K, V: fmt::Debug> fmt::Debug for Values<'_, K, V> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.clone()).finish()
+    }
+}
+
+impl<'a, K, V, S, O> IntoIterator for &'a DashTable<K, V, S, O> {
+    type Item = (&'a K, &'a V);
+    type IntoIter = Iter<'a, K, V>;
+
+    fn into_iter(self) -> Iter<'a, K, V> {
+        self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn folding_from_anywhere_meets_what_stepping_meets() {
+        let table: DashTable<u32, u32> = (0..300).map(|key| (key, key)).collect();
+        for steps in 0..=300 {
+            let mut keys = table.keys();
+            assert_eq!(keys.by_ref().take(steps).count(), steps);
+            let mut stepped = Vec::new();
+            let mut rest = keys.clone();
+            while let Some(key) = rest.next() {
+                stepped.push(key);
+                assert_eq!(rest.len(), 300 - steps - stepped.len());
+            }
+            assert!(rest.next().is_none());
+            let folded = keys.fold(Vec::new(), |mut folded, key| {
+                folded.push(key);
+                folded
+            });
+            assert_eq!(folded, stepped);
+        }
     }
 }

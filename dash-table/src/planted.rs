@@ -22,6 +22,8 @@ pub enum Bug {
     SkipDeliveryOnRetain,
     /// `clear` drops entries without delivering.
     SkipDeliveryOnClear,
+    /// `iter_mut` lends values without delivering.
+    SkipDeliveryOnIterMut,
     /// A split moves entries out of buckets that it has not delivered.
     SkipDeliveryOnSplit,
     /// A displacement moves an entry between buckets that it has not delivered.

@@ -167,7 +167,7 @@ impl<K, V> Segment<K, V> {
 
     /// The entry at `place`, to change. The caller has passed the hook.
     #[inline]
-    fn get_mut(&mut self, place: Place) -> &mut (K, V) {
+    pub(crate) fn get_mut(&mut self, place: Place) -> &mut (K, V) {
         if place.bucket < BUCKETS {
             self.block.get_mut(place.bucket, place.slot)
         } else {
@@ -192,7 +192,7 @@ impl<K, V> Segment<K, V> {
     }
 
     /// Takes the entry at `place` out. The caller has passed the hook, and trims the chain.
-    fn take(&mut self, place: Place) -> (K, V) {
+    pub(crate) fn take(&mut self, place: Place) -> (K, V) {
         if place.bucket < REGULAR {
             self.block.take(place.bucket, place.slot).1
         } else {

@@ -4,7 +4,9 @@
     reason = "owns uninitialised slots; all of them are in this file"
 )]
 
+use std::iter::Zip;
 use std::mem::{self, MaybeUninit};
+use std::slice;
 
 use crate::geometry::SLOTS;
 use crate::group::Group;
@@ -34,6 +36,20 @@ pub(crate) struct Entries<'a, T> {
     // Invariant: every slot in `left` is initialised.
     left: SlotSet,
     slots: &'a [MaybeUninit<T>; SLOTS],
+}
+
+/// The entries of one bucket, to change.
+pub(crate) struct EntriesMut<'a, T> {
+    left: SlotSet,
+    // Invariant: of the slots from `passed` on, those in `left` are initialised.
+    slots: slice::IterMut<'a, MaybeUninit<T>>,
+    passed: usize,
+}
+
+/// The buckets of a block, to change their entries.
+pub(crate) struct BucketsMut<'a, T> {
+    // Invariant: each group stands beside the slots that it describes.
+    buckets: Zip<slice::Iter<'a, Group>, slice::IterMut<'a, [MaybeUninit<T>; SLOTS]>>,
 }
 
 impl<T, const N: usize> Block<T, N> {
@@ -137,22 +153,6 @@ impl<T, const N: usize> Block<T, N> {
         }
     }
 
-    /// The entry in an occupied slot, to change.
-    ///
-    /// # Panics
-    ///
-    /// When the slot is vacant.
-    #[inline]
-    pub(crate) fn get_mut(&mut self, bucket: usize, slot: usize) -> &mut T {
-        self.assert_occupied(bucket, slot);
-        // SAFETY: occupied, as just checked.
-        unsafe { self.slots[bucket][slot].assume_init_mut() }
-    }
-
-    /// Fills a vacant slot.
-    ///
-    /// # Panics
-    ///
     /// The entry in an occupied slot.
     ///
     /// # Panics
@@ -165,6 +165,29 @@ impl<T, const N: usize> Block<T, N> {
         unsafe { self.slots[bucket][slot].assume_init_ref() }
     }
 
+    /// The entry in an occupied slot, to change.
+    ///
+    /// # Panics
+    ///
+    /// When the slot is vacant.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, bucket: usize, slot: usize) -> &mut T {
+        self.assert_occupied(bucket, slot);
+        // SAFETY: occupied, as just checked.
+        unsafe { self.slots[bucket][slot].assume_init_mut() }
+    }
+
+    /// The buckets, to change their entries.
+    pub(crate) fn buckets_mut(&mut self) -> BucketsMut<'_, T> {
+        BucketsMut {
+            buckets: self.groups.iter().zip(self.slots.iter_mut()),
+        }
+    }
+
+    /// Fills a vacant slot.
+    ///
+    /// # Panics
+    ///
     /// When the slot is occupied.
     #[inline]
     pub(crate) fn put(&mut self, bucket: usize, slot: usize, tag: Tag, entry: T) {
@@ -294,3 +317,30 @@ impl<'a, T> Iterator for Entries<'a, T> {
 }
 
 impl<T> ExactSizeIterator for Entries<'_, T> {}
+
+impl<'a, T> Iterator for EntriesMut<'a, T> {
+    type Item = &'a mut T;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a mut T> {
+        let slot = self.left.next()?;
+        let entry = self.slots.nth(slot - self.passed)?;
+        self.passed = slot + 1;
+        // SAFETY: the invariant on `slots`.
+        Some(unsafe { entry.assume_init_mut() })
+    }
+}
+
+impl<'a, T> Iterator for BucketsMut<'a, T> {
+    type Item = EntriesMut<'a, T>;
+
+    #[inline]
+    fn next(&mut self) -> Option<EntriesMut<'a, T>> {
+        let (group, slots) = self.buckets.next()?;
+        Some(EntriesMut {
+            left: group.occupied(),
+            slots: slots.iter_mut(),
+            passed: 0,
+        })
+    }
+}

@@ -11,7 +11,6 @@ use crate::directory::Directory;
 use crate::geometry::{MAX_DEPTH, SEGMENT_SLOTS};
 use crate::hash::{DefaultHashBuilder, KeyHash};
 use crate::hook::{Hook, Tally};
-use crate::iter::Iter;
 use crate::observer::Observer;
 use crate::planted::{Bug, Plant};
 use crate::position::Position;
@@ -108,11 +107,6 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
         self.len() == 0
     }
 
-    /// Every entry, in no particular order.
-    pub fn iter(&self) -> Iter<'_, K, V> {
-        Iter::new(self.directory.segments(), self.len())
-    }
-
     /// Opens a cut: from now on the state of this moment is kept available to it, bucket by
     /// bucket, until [`close`](Self::close).
     ///
@@ -134,6 +128,11 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
 
     pub(crate) fn directory(&self) -> &Directory<K, V> {
         &self.directory
+    }
+
+    /// The entries; cuts, hasher and observer are dropped.
+    pub(crate) fn into_directory(self) -> Directory<K, V> {
+        self.directory
     }
 
     pub(crate) fn tally(&self) -> Tally {
@@ -349,15 +348,6 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
                 return Position { number, place };
             }
         }
-    }
-}
-
-impl<'a, K, V, S, O> IntoIterator for &'a DashTable<K, V, S, O> {
-    type Item = (&'a K, &'a V);
-    type IntoIter = Iter<'a, K, V>;
-
-    fn into_iter(self) -> Iter<'a, K, V> {
-        self.iter()
     }
 }
 
