@@ -1,4 +1,28 @@
-//! Why a segment does not split.
+//! Why there is no room, or no more of it.
+
+use alloc::collections::TryReserveError as AllocationError;
+
+/// Why [`DashTable::try_reserve`](crate::DashTable::try_reserve) could not make room.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TryReserveError {
+    /// No table holds so many.
+    #[error("{entries} entries are more than the {entries_max} that a table can hold")]
+    TooManyEntries {
+        /// Entries, those that are there included.
+        entries: usize,
+        /// The most there can be.
+        entries_max: usize,
+    },
+    /// The allocator refused.
+    #[error("{bytes} bytes could not be allocated")]
+    OutOfMemory {
+        /// Bytes that were asked for.
+        bytes: usize,
+        /// What the allocator said.
+        source: AllocationError,
+    },
+}
 
 /// Why splitting a segment would not make room.
 ///

@@ -22,7 +22,10 @@
 //! assert!(table.is_empty());
 //! ```
 
+extern crate alloc;
+
 mod bucket;
+mod capacity;
 mod collect;
 mod compare;
 mod cursor;
@@ -59,6 +62,7 @@ pub use crate::cursor::{Cursor, Traversal};
 pub use crate::cut::Cut;
 pub use crate::drain::Drain;
 pub use crate::entry::{Entry, OccupiedEntry, VacantEntry};
+pub use crate::error::TryReserveError;
 pub use crate::extract_if::ExtractIf;
 pub use crate::hash::DefaultHashBuilder;
 pub use crate::into_iter::{IntoIter, IntoKeys, IntoValues};

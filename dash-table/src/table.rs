@@ -74,7 +74,7 @@ impl<K, V, S: Default, O: Default> Default for DashTable<K, V, S, O> {
 }
 
 impl<K, V, S, O> DashTable<K, V, S, O> {
-    fn with_parts(hasher: S, observer: O) -> Self {
+    pub(crate) fn with_parts(hasher: S, observer: O) -> Self {
         Self {
             directory: Directory::new(),
             cuts: Cuts::new(),
