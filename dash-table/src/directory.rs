@@ -76,11 +76,22 @@ impl<K, V> Directory<K, V> {
 
     /// The segment whose hash range holds `position`, in units of 2^-[`MAX_DEPTH`]; `None`
     /// beyond the end, or while there is no segment.
+    #[inline]
+    pub(crate) fn segment_covering(&self, position: u32) -> Option<&Segment<K, V>> {
+        Some(&self.segments[self.number_covering(position)?])
+    }
+
+    /// As [`segment_covering`](Self::segment_covering), to change.
+    #[inline]
     pub(crate) fn segment_at(&mut self, position: u32) -> Option<&mut Segment<K, V>> {
-        let number = *self
-            .numbers
-            .get(position as usize >> (MAX_DEPTH - self.depth()))?;
-        Some(&mut self.segments[number as usize])
+        let number = self.number_covering(position)?;
+        Some(&mut self.segments[number])
+    }
+
+    #[inline]
+    fn number_covering(&self, position: u32) -> Option<usize> {
+        let index = position as usize >> (MAX_DEPTH - self.depth());
+        Some(*self.numbers.get(index)? as usize)
     }
 
     /// Makes the first segment if there is none.

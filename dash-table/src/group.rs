@@ -55,6 +55,12 @@ impl Group {
         self.marks & filter_bit(tag) != 0
     }
 
+    /// Whether any entry of this home may stand in the stash or the chain.
+    #[inline]
+    pub(crate) fn has_overflow(&self) -> bool {
+        self.marks & !SlotSet::ALL.bits() != 0
+    }
+
     /// The tag in `slot`, if there is an entry.
     #[inline]
     pub(crate) fn tag(&self, slot: usize) -> Option<Tag> {

@@ -37,6 +37,7 @@ mod into_iter;
 mod iter;
 mod iter_mut;
 mod observer;
+mod scan;
 mod stats;
 mod table;
 

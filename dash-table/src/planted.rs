@@ -40,6 +40,12 @@ pub enum Bug {
     TraversalHidesFromOlderCut,
     /// The traversal of a cut stamps with the clock, and hides the bucket from newer cuts.
     TraversalHidesFromNewerCut,
+    /// A scan does not look for entries that stand in the bucket after their home.
+    ScanMissesGuests,
+    /// A scan does not look into the stash.
+    ScanMissesOverflow,
+    /// A scan goes on by the width of a segment, also from the middle of one that has merged.
+    ScanOvershoots,
 }
 
 /// The bug that is planted in one table, if any.

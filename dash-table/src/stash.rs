@@ -220,7 +220,7 @@ impl<K, V> Segment<K, V> {
         }
     }
 
-    fn overflow_home(&self, place: Place) -> usize {
+    pub(crate) fn overflow_home(&self, place: Place) -> usize {
         usize::from(match self.link(place.bucket) {
             Some(link) => link.homes[place.slot],
             None => self.stash_homes[place.bucket - REGULAR][place.slot],

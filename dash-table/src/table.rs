@@ -139,6 +139,12 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
         self.tally
     }
 
+    /// The bug that is planted, if any.
+    #[inline]
+    pub(crate) fn planted(&self) -> Plant {
+        self.plant
+    }
+
     /// Plants a bug, or pulls it out.
     #[cfg(planted)]
     pub fn plant(&mut self, bug: Option<Bug>) {

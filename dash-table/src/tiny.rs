@@ -6,5 +6,7 @@ mod cuts;
 mod model;
 #[path = "../tests/panics.rs"]
 mod panics;
+#[path = "../tests/scan.rs"]
+mod scan;
 #[path = "../tests/split.rs"]
 mod split;
