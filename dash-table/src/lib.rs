@@ -38,6 +38,8 @@ mod iter;
 mod iter_mut;
 mod observer;
 mod scan;
+#[cfg(feature = "serde")]
+mod serialize;
 mod stats;
 mod table;
 
