@@ -5,10 +5,9 @@ use core::hash::{BuildHasher, Hash};
 use alloc::vec::Vec;
 
 use crate::error::TryReserveError;
-use crate::geometry::{BUCKETS, MAX_DEPTH, SEGMENT_SLOTS};
+use crate::geometry::{MAX_DEPTH, SEGMENT_SLOTS};
 use crate::observer::Observer;
 use crate::segment::Segment;
-use crate::slot::Block;
 use crate::table::DashTable;
 
 impl<K, V, S> DashTable<K, V, S> {
@@ -75,10 +74,8 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
                 entries_max: ENTRIES_MAX,
             });
         }
-        let missing = segments.saturating_sub(self.directory().segments().len());
-        let segment_bytes = Block::<(K, V), BUCKETS>::heap_bytes()
-            .saturating_add(size_of::<Segment<K, V>>())
-            .saturating_add(size_of::<u32>());
+        let missing = segments.saturating_sub(self.directory().segments().owners());
+        let segment_bytes = size_of::<Segment<K, V>>().saturating_add(4 * size_of::<usize>());
         let bytes = missing.saturating_mul(segment_bytes);
         let mut probe: Vec<u8> = Vec::new();
         probe

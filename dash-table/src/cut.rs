@@ -43,6 +43,15 @@ impl Cuts {
         }
     }
 
+    /// Bytes on the heap: none while few cuts are open.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        if self.open.spilled() {
+            self.open.capacity() * size_of::<Cut>()
+        } else {
+            0
+        }
+    }
+
     /// The version that a bucket has once no cut needs it.
     #[inline]
     pub(crate) fn clock(&self) -> u64 {

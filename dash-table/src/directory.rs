@@ -1,71 +1,71 @@
 //! The directory: hash prefix to segment.
 
-use crate::arena::Arena;
 use crate::error::SplitError;
 use crate::geometry::{DIRECTORY_FREE_MAX, DIRECTORY_PER_SEGMENT_MAX, MAX_DEPTH};
 use crate::hash::KeyHash;
 use crate::hook::Hook;
 use crate::observer::Observer;
+use crate::ranges::Ranges;
 use crate::segment::Segment;
 
 /// Which segment holds which hash prefix.
 ///
-/// Grows by doubling, which copies four bytes for each entry of the directory and touches no
-/// entry of the table. Without segments it owns no memory.
+/// Without segments it owns no memory.
 pub(crate) struct Directory<K, V> {
-    // Invariant: empty, or 2^depth numbers of segments; those of one segment are adjacent.
-    numbers: Vec<u32>,
-    /// 63 less the depth; see [`KeyHash::prefix`].
-    shift: u32,
-    segments: Arena<Segment<K, V>>,
+    // Invariant: a segment owns the range that it says it has.
+    segments: Ranges<Segment<K, V>>,
+    /// How many segments there are of each depth.
+    depths: [u32; MAX_DEPTH as usize + 1],
+    /// Segments of this depth or less are reserved room: only an explicit wish merges them.
+    depth_reserved: u32,
 }
 
 impl<K, V> Directory<K, V> {
     pub(crate) const fn new() -> Self {
         Self {
-            numbers: Vec::new(),
-            shift: 63,
-            segments: Arena::new(),
+            segments: Ranges::new(),
+            depths: [0; MAX_DEPTH as usize + 1],
+            depth_reserved: 0,
         }
     }
 
-    /// The segments, in the order of their making.
-    pub(crate) fn segments(&self) -> &Arena<Segment<K, V>> {
+    /// The segments, in the order of their positions.
+    pub(crate) fn segments(&self) -> &Ranges<Segment<K, V>> {
         &self.segments
     }
 
     /// As [`segments`](Self::segments), to change.
-    pub(crate) fn segments_mut(&mut self) -> &mut Arena<Segment<K, V>> {
+    pub(crate) fn segments_mut(&mut self) -> &mut Ranges<Segment<K, V>> {
         &mut self.segments
     }
 
     /// How many entries the directory itself has.
     pub(crate) fn len(&self) -> usize {
-        self.numbers.len()
+        self.segments.len()
     }
 
     /// Bytes on the heap, those of the segments themselves not counted.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.numbers.capacity() * size_of::<u32>() + self.segments.heap_bytes()
+        self.segments.heap_bytes()
     }
 
-    /// The number of the segment where a key with this hash belongs; `None` while there is none.
+    /// The number of the directory's entry for this hash, good until the next split or merge;
+    /// `None` while there is no segment.
     #[inline]
     pub(crate) fn number(&self, hash: KeyHash) -> Option<usize> {
-        Some(*self.numbers.get(hash.prefix(self.shift))? as usize)
+        self.segments.number(hash.position())
     }
 
     /// The segment where a key with this hash belongs; `None` while there is none.
     #[inline]
     pub(crate) fn segment_of(&self, hash: KeyHash) -> Option<&Segment<K, V>> {
-        Some(&self.segments[self.number(hash)?])
+        self.segments.get(hash.position())
     }
 
     /// As [`segment_of`](Self::segment_of), to change.
     #[inline]
     pub(crate) fn segment_of_mut(&mut self, hash: KeyHash) -> Option<&mut Segment<K, V>> {
-        let number = self.number(hash)?;
-        Some(&mut self.segments[number])
+        self.segments.get_mut(hash.position())
     }
 
     /// The segment with this number, to change.
@@ -78,39 +78,32 @@ impl<K, V> Directory<K, V> {
     /// beyond the end, or while there is no segment.
     #[inline]
     pub(crate) fn segment_covering(&self, position: u32) -> Option<&Segment<K, V>> {
-        Some(&self.segments[self.number_covering(position)?])
+        self.segments.get(widened(position)?)
     }
 
     /// As [`segment_covering`](Self::segment_covering), to change.
     #[inline]
     pub(crate) fn segment_at(&mut self, position: u32) -> Option<&mut Segment<K, V>> {
-        let number = self.number_covering(position)?;
-        Some(&mut self.segments[number])
-    }
-
-    #[inline]
-    fn number_covering(&self, position: u32) -> Option<usize> {
-        let index = position as usize >> (MAX_DEPTH - self.depth());
-        Some(*self.numbers.get(index)? as usize)
+        self.segments.get_mut(widened(position)?)
     }
 
     /// Makes the first segment if there is none.
     pub(crate) fn first(&mut self, version: u64) {
-        if self.segments.is_empty() {
-            self.segments.push(Segment::new(0, 0, version));
-            self.numbers.push(0);
+        if self.segments.len() == 0 {
+            self.segments.start(Segment::new(0, 0, version));
+            self.depths[0] = 1;
         }
     }
 
-    /// Splits a segment to make room for an entry with the hash `newcomer`, or, without one,
-    /// whatever it holds.
+    /// Splits the segment at `position` to make room for an entry with the hash `newcomer`, or,
+    /// without one, whatever it holds.
     ///
     /// # Errors
     ///
     /// When that would not help, or the directory would grow out of proportion.
     pub(crate) fn split<O>(
         &mut self,
-        number: usize,
+        position: u32,
         newcomer: Option<KeyHash>,
         hash_of: impl Fn(&K) -> KeyHash,
         hook: &mut Hook<'_, O>,
@@ -118,27 +111,38 @@ impl<K, V> Directory<K, V> {
     where
         O: Observer<K, V>,
     {
-        let depth = self.segments[number].depth();
-        let doubled = self.numbers.len() * 2;
+        let Some(wide) = widened(position) else {
+            return Ok(());
+        };
+        let is_narrow = self.segments.is_narrow(wide);
+        let doubled = self.segments.len() * 2;
         let proportion = self
             .segments
-            .len()
+            .owners()
             .saturating_mul(DIRECTORY_PER_SEGMENT_MAX);
-        if depth == self.depth() && doubled > proportion.max(DIRECTORY_FREE_MAX) {
+        if is_narrow && doubled > proportion.max(DIRECTORY_FREE_MAX) {
             return Err(SplitError::TooSparse {
                 entries: doubled,
-                segments: self.segments.len(),
+                segments: self.segments.owners(),
             });
         }
-        let upper = self.segments[number].split(newcomer, hash_of, hook)?;
-        if depth == self.depth() {
-            self.double();
+        let Some(lower) = self.segments.get_mut(wide) else {
+            return Ok(());
+        };
+        let upper = lower.split(newcomer, hash_of, hook)?;
+        let (middle, depth) = (upper.position(), upper.depth() as usize);
+        self.depths[depth - 1] -= 1;
+        self.depths[depth] += 2;
+        if is_narrow {
+            self.segments.double();
         }
         // Entered before it is unloaded: a panic of the observer then finds it in its place.
-        self.enter(upper);
-        self.segments[number].unload(hook);
-        let newest = self.segments.len() - 1;
-        self.segments[newest].unload(hook);
+        self.segments.divide(wide, upper);
+        for half in [position, middle] {
+            if let Some(segment) = self.segment_at(half) {
+                segment.unload(hook);
+            }
+        }
         Ok(())
     }
 
@@ -151,38 +155,72 @@ impl<K, V> Directory<K, V> {
     ) where
         O: Observer<K, V>,
     {
+        self.depth_reserved = self.depth_reserved.max(depth);
         // Level by level, so that the directory stays in proportion.
         for level in 1..=depth {
-            for number in 0..self.segments.len() {
-                if self.segments[number].depth() < level
-                    && self.split(number, None, &hash_of, hook).is_err()
-                {
+            let mut position = 0;
+            while let Some(segment) = self.segment_at(position) {
+                let next = segment.end();
+                if segment.depth() < level && self.split(position, None, &hash_of, hook).is_err() {
                     return;
                 }
+                position = next;
             }
         }
     }
+}
 
-    /// How many hash bits the directory uses.
-    fn depth(&self) -> u32 {
-        63 - self.shift
+/// For [`merge`](crate::merge).
+impl<K, V> Directory<K, V> {
+    /// Segments of this depth or less are reserved room.
+    pub(crate) fn depth_reserved(&self) -> u32 {
+        self.depth_reserved
     }
 
-    fn double(&mut self) {
-        self.numbers = self
-            .numbers
-            .iter()
-            .flat_map(|&number| [number; 2])
-            .collect();
-        self.shift -= 1;
+    /// Forgets what was reserved.
+    pub(crate) fn unreserve(&mut self) {
+        self.depth_reserved = 0;
     }
 
-    /// Enters a new segment for the hash range that it says it has.
-    fn enter(&mut self, segment: Segment<K, V>) {
-        let shift = MAX_DEPTH - self.depth();
-        let range = segment.position() as usize >> shift..segment.end() as usize >> shift;
-        let number = u32::try_from(self.segments.len()).unwrap_or(u32::MAX);
-        self.segments.push(segment);
-        self.numbers[range].fill(number);
+    /// Takes the upper of two buddies away, and gives its range to the lower one, who must be told.
+    ///
+    /// Halves the directory when half of it would do for a while: two levels of it are unused, so
+    /// that the next split does not double it again.
+    pub(crate) fn unite(&mut self, lower: u32, upper: u32) -> Box<Segment<K, V>> {
+        let width = upper - lower;
+        let depth = (MAX_DEPTH - width.trailing_zeros()) as usize;
+        self.depths[depth] -= 2;
+        self.depths[depth - 1] += 1;
+        let gone = self.segments.unite(u64::from(upper) << (64 - MAX_DEPTH));
+        if self.unused_levels() >= 2 {
+            self.segments.halve();
+        }
+        gone
     }
+
+    /// Halves the directory as often as possible, and gives back what it no longer needs.
+    ///
+    /// Without entries of the table it is made anew by the next insert.
+    pub(crate) fn shrink_entries(&mut self) {
+        while self.unused_levels() >= 1 {
+            self.segments.halve();
+        }
+        self.segments.settle_all();
+    }
+
+    /// How many of the last hash bits that the directory uses are used by no segment.
+    fn unused_levels(&self) -> usize {
+        let levels = self.segments.depth() as usize;
+        // The smallest directory uses one bit, whether or not there is a split.
+        (2..=levels)
+            .rev()
+            .take_while(|&depth| self.depths[depth] == 0)
+            .count()
+    }
+}
+
+/// A position in 64 bits; `None` beyond the end.
+#[inline]
+fn widened(position: u32) -> Option<u64> {
+    (position < 1 << MAX_DEPTH).then(|| u64::from(position) << (64 - MAX_DEPTH))
 }

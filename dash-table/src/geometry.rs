@@ -6,13 +6,14 @@
 /// Entries that one bucket holds. At most 14: a [`Group`](crate::group::Group) has no more bytes.
 pub(crate) const SLOTS: usize = if cfg!(test) { 2 } else { 14 };
 
-/// Buckets where an entry stands in its home or as a guest.
-pub(crate) const REGULAR: usize = if cfg!(test) { 5 } else { 56 };
+/// Buckets that an entry can have as its home. A power of two, so that a few bits of the hash
+/// name one; at most 256, so that one fits a byte.
+pub(crate) const HOMES: usize = if cfg!(test) { 4 } else { 64 };
 
-/// Buckets that an entry can have as its home: all regular ones but the last, which is only ever
-/// a neighbour. So the neighbour of a home always comes right after it in memory.
-/// At most 255, so that a home fits a byte.
-pub(crate) const HOMES: usize = REGULAR - 1;
+/// Buckets where an entry stands in its home or as a guest: the homes, and one after the last,
+/// which is only ever a neighbour. So the neighbour of a home always comes right after it in
+/// memory.
+pub(crate) const REGULAR: usize = HOMES + 1;
 
 /// Buckets that take what home and neighbour cannot.
 pub(crate) const STASH: usize = if cfg!(test) { 2 } else { 4 };
@@ -33,6 +34,10 @@ pub(crate) const MAX_DEPTH: u32 = 24;
 /// would buy little room for much memory.
 pub(crate) const SPLIT_ENTRIES_MIN: usize = SEGMENT_SLOTS / 4;
 
+/// Buddies merge when they have at most this many entries together. Well below half of what makes
+/// a segment split, so that neither follows soon after the other.
+pub(crate) const MERGE_ENTRIES_MAX: usize = SEGMENT_SLOTS * 2 / 5;
+
 /// The directory does not grow beyond this many entries per segment ...
 pub(crate) const DIRECTORY_PER_SEGMENT_MAX: usize = 16;
 
@@ -40,5 +45,5 @@ pub(crate) const DIRECTORY_PER_SEGMENT_MAX: usize = 16;
 pub(crate) const DIRECTORY_FREE_MAX: usize = 1024;
 
 const _: () = assert!(SLOTS <= 14, "a group has room for fourteen fingerprints");
-const _: () = assert!(HOMES >= 1 && HOMES <= 255, "see HOMES");
+const _: () = assert!(HOMES.is_power_of_two() && HOMES <= 256, "see HOMES");
 const _: () = assert!(STASH >= 1, "a segment has a stash");

@@ -1,10 +1,10 @@
 //! A key's hash, and what each of its bits decides.
 //!
 //! ```text
-//!  63            40 39      32 31                     0
-//! +----------------+----------+------------------------+
-//! | segment prefix |   tag    |  home bucket           |
-//! +----------------+----------+------------------------+
+//!  63                       40 39      16 15     8 7    6 5    0
+//! +---------------------------+----------+--------+------+------+
+//! | segment prefix            |          |  tag   |      | home |
+//! +---------------------------+----------+--------+------+------+
 //! ```
 
 use std::hash::{BuildHasher, Hash};
@@ -37,30 +37,34 @@ impl KeyHash {
         Self(low ^ high)
     }
 
-    /// The first `64 - 1 - shift` bits, as a number; none for a shift of 63.
+    /// Where the key stands in the table: the leading bits of this choose the segment.
     #[inline]
-    pub(crate) fn prefix(self, shift: u32) -> usize {
-        // Two shifts, because a shift by all 64 bits is not one.
-        (self.0 >> 1 >> shift) as usize
+    pub(crate) fn position(self) -> u64 {
+        self.0
     }
 
     /// Whether the bit after the first `depth` is set.
     #[inline]
     pub(crate) fn bit(self, depth: u32) -> bool {
-        self.0 >> (63 - depth) & 1 == 1
+        self.position() >> (63 - depth) & 1 == 1
     }
 
     /// How many leading bits, of those that the directory can use, are the same in both.
     #[inline]
     pub(crate) fn common_prefix(self, other: Self) -> u32 {
-        (self.0 ^ other.0).leading_zeros().min(MAX_DEPTH)
+        (self.position() ^ other.position())
+            .leading_zeros()
+            .min(MAX_DEPTH)
     }
 
     /// The bucket that the entry belongs to, below [`HOMES`].
     #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the lowest bits are wanted"
+    )]
     pub(crate) fn home(self) -> usize {
-        // A multiplication and a shift instead of a division.
-        (((self.0 & 0xffff_ffff) * HOMES as u64) >> 32) as usize
+        self.0 as usize & (HOMES - 1)
     }
 
     /// The fingerprint.
@@ -70,7 +74,7 @@ impl KeyHash {
         reason = "the low eight bits are wanted"
     )]
     pub(crate) fn tag(self) -> Tag {
-        Tag(NonZeroU8::new((self.0 >> 32) as u8).unwrap_or(NonZeroU8::MIN))
+        Tag(NonZeroU8::new((self.0 >> 8) as u8).unwrap_or(NonZeroU8::MIN))
     }
 }
 
@@ -93,24 +97,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_empty_prefix_is_zero() {
-        assert_eq!(KeyHash(u64::MAX).prefix(63), 0);
-        assert_eq!(
-            KeyHash(u64::MAX).prefix(63 - MAX_DEPTH),
-            (1 << MAX_DEPTH) - 1
-        );
-    }
-
-    #[test]
     fn a_tag_is_never_vacant() {
         assert_eq!(KeyHash(0).tag().byte(), 1);
-        assert_eq!(KeyHash(0xff << 32).tag().byte(), 255);
+        assert_eq!(KeyHash(0xff << 8).tag().byte(), 255);
     }
 
     #[test]
     fn homes_span_all_regular_buckets_but_the_last() {
         assert_eq!(KeyHash(0).home(), 0);
-        assert_eq!(KeyHash(0xffff_ffff).home(), HOMES - 1);
+        assert_eq!(KeyHash(u64::MAX).home(), HOMES - 1);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(crate) struct Tally {
     pub(crate) displacements: u64,
     /// Segments split, since the table was made.
     pub(crate) splits: u64,
+    /// Segments merged with their buddies, since the table was made.
+    pub(crate) merges: u64,
 }
 
 /// The context of one mutation.

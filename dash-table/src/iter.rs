@@ -3,15 +3,15 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use crate::arena;
 use crate::directory::Directory;
+use crate::ranges;
 use crate::segment::Segment;
 use crate::slot::Entries;
 use crate::table::DashTable;
 
 /// Every entry once, in no particular order; see [`DashTable::iter`].
 pub struct Iter<'a, K, V> {
-    segments: arena::Iter<'a, Segment<K, V>>,
+    segments: ranges::Iter<'a, Segment<K, V>>,
     segment: Option<&'a Segment<K, V>>,
     /// The next bucket of `segment`.
     bucket: usize,

@@ -4,10 +4,10 @@ use core::fmt;
 use core::iter::FusedIterator;
 use core::slice;
 
-use crate::arena;
 use crate::hook::Hook;
 use crate::observer::Observer;
 use crate::planted::Bug;
+use crate::ranges;
 use crate::segment::Segment;
 use crate::slot::{BucketsMut, EntriesMut};
 use crate::stash::Link;
@@ -16,7 +16,7 @@ use crate::table::DashTable;
 /// Every entry once, its value to change, in no particular order; see [`DashTable::iter_mut`].
 pub struct IterMut<'a, K, V, O = ()> {
     hook: Hook<'a, O>,
-    segments: arena::IterMut<'a, Segment<K, V>>,
+    segments: ranges::IterMut<'a, Segment<K, V>>,
     /// What is left of the present segment, all of whose buckets have been delivered.
     block: Option<BucketsMut<'a, (K, V)>>,
     chain: slice::IterMut<'a, Link<K, V>>,
@@ -90,8 +90,9 @@ impl<'a, K, V, O: Observer<K, V>> IterMut<'a, K, V, O> {
             self.hook
                 .before_change_unless(Bug::SkipDeliveryOnIterMut, segment, bucket);
         }
-        self.block = Some(segment.block.buckets_mut());
-        self.chain = segment.chain.iter_mut();
+        let (block, header) = segment.block.parts_mut();
+        self.block = Some(block);
+        self.chain = header.chain.iter_mut();
         Some(())
     }
 }

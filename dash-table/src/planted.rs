@@ -26,6 +26,10 @@ pub enum Bug {
     SkipDeliveryOnIterMut,
     /// A split moves entries out of buckets that it has not delivered.
     SkipDeliveryOnSplit,
+    /// A merge moves entries between buckets that it has not delivered.
+    SkipDeliveryOnMerge,
+    /// The buckets of a merged segment are at version zero, so every cut takes them again.
+    MergedSegmentAtVersionZero,
     /// A displacement moves an entry between buckets that it has not delivered.
     SkipDeliveryOnDisplacement,
     /// Entries leave the stash without a delivery.

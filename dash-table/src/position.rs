@@ -19,7 +19,11 @@ pub(crate) struct Position {
 impl<K, V, S, O> DashTable<K, V, S, O> {
     /// The position of the entry with this hash whose key satisfies `is_key`.
     #[inline]
-    pub(crate) fn position(&self, hash: KeyHash, is_key: impl Fn(&K) -> bool) -> Option<Position> {
+    pub(crate) fn position(
+        &self,
+        hash: KeyHash,
+        is_key: impl Fn(&K) -> bool + Copy,
+    ) -> Option<Position> {
         let number = self.directory().number(hash)?;
         let place = self.directory().segments()[number].place_of(hash, is_key)?;
         Some(Position { number, place })
@@ -48,7 +52,9 @@ impl<K, V, S, O: Observer<K, V>> DashTable<K, V, S, O> {
     pub(crate) fn remove_at(&mut self, position: Position) -> (K, V) {
         let (directory, mut hook, _) = self.parts();
         let segment = directory.segment_mut(position.number);
-        segment.remove(position.place, &mut hook)
+        let entry = segment.remove(position.place, &mut hook);
+        directory.merge_if_emptied(position.number, position.place, &mut hook);
+        entry
     }
 }
 

@@ -18,8 +18,15 @@ use crate::stash::Link;
 /// Buckets that share the first `depth` bits of their entries' hashes.
 ///
 /// Physical buckets are numbered: regular ones, then the stash, then the chain.
+///
+/// All of it lies in one allocation, its chain excepted.
+#[repr(transparent)]
 pub(crate) struct Segment<K, V> {
-    pub(crate) block: Block<(K, V), BUCKETS>,
+    pub(crate) block: Block<(K, V), BUCKETS, Header<K, V>>,
+}
+
+/// What a segment knows besides its entries.
+pub(crate) struct Header<K, V> {
     /// The clock at each bucket's last change or delivery.
     versions: [u64; BUCKETS],
     /// The home of each entry in the stash; meaningless for vacant slots.
@@ -49,20 +56,19 @@ struct Movers {
 
 impl<K, V> Segment<K, V> {
     /// An empty segment whose buckets have been changed last at `version`.
-    pub(crate) fn new(depth: u32, position: u32, version: u64) -> Self {
-        Self {
-            block: Block::new(),
+    pub(crate) fn new(depth: u32, position: u32, version: u64) -> Box<Self> {
+        Self::boxed(Header {
             versions: [version; BUCKETS],
             stash_homes: [[0; SLOTS]; STASH],
             depth,
             position,
             chain: Vec::new(),
-        }
+        })
     }
 
     /// How many leading hash bits all entries share.
     pub(crate) fn depth(&self) -> u32 {
-        self.depth
+        self.block.header().depth
     }
 
     /// The first hash position that is not this segment's, in units of 2^-[`MAX_DEPTH`].
@@ -72,12 +78,24 @@ impl<K, V> Segment<K, V> {
 
     /// The first hash position of this segment, in units of 2^-[`MAX_DEPTH`].
     pub(crate) fn position(&self) -> u32 {
-        self.position
+        self.block.header().position
+    }
+
+    /// Buckets for entries that no split could separate; empty in any normal segment.
+    #[inline]
+    pub(crate) fn chain(&self) -> &Vec<Link<K, V>> {
+        &self.block.header().chain
+    }
+
+    /// As [`chain`](Self::chain), to change.
+    #[inline]
+    pub(crate) fn chain_mut(&mut self) -> &mut Vec<Link<K, V>> {
+        &mut self.block.header_mut().chain
     }
 
     /// Physical buckets, chain included.
     pub(crate) fn bucket_count(&self) -> usize {
-        BUCKETS + self.chain.len()
+        BUCKETS + self.chain().len()
     }
 
     /// Entries, counted in O(buckets).
@@ -94,11 +112,25 @@ impl<K, V> Segment<K, V> {
             .sum()
     }
 
+    /// For each entry, the buckets that a lookup looks at until it finds it.
+    pub(crate) fn probes(&self) -> impl Iterator<Item = usize> {
+        let regular = (0..REGULAR).flat_map(|bucket| {
+            let guests = self.block.group(bucket).guests();
+            let slots = self.entries(bucket).slots();
+            slots.map(move |slot| 1 + usize::from(guests.has(slot)))
+        });
+        let overflow = (REGULAR..self.bucket_count()).flat_map(move |bucket| {
+            let slots = self.entries(bucket).slots();
+            slots.map(move |slot| 2 + self.overflow_probes(Place { bucket, slot }))
+        });
+        regular.chain(overflow)
+    }
+
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
-        Block::<(K, V), BUCKETS>::heap_bytes()
-            + self.chain.capacity() * size_of::<Link<K, V>>()
-            + self.chain.len() * Block::<(K, V), 1>::heap_bytes()
+        size_of::<Self>()
+            + self.chain().capacity() * size_of::<Link<K, V>>()
+            + self.chain().len() * Link::<K, V>::heap_bytes()
     }
 
     /// The entries of a physical bucket.
@@ -114,16 +146,16 @@ impl<K, V> Segment<K, V> {
     #[inline]
     pub(crate) fn version(&self, bucket: usize) -> u64 {
         match self.link(bucket) {
-            Some(link) => link.version,
-            None => self.versions[bucket],
+            Some(link) => link.version(),
+            None => self.block.header().versions[bucket],
         }
     }
 
     /// Sets the version of a physical bucket.
     pub(crate) fn stamp(&mut self, bucket: usize, version: u64) {
         match self.link_mut(bucket) {
-            Some(link) => link.version = version,
-            None => self.versions[bucket] = version,
+            Some(link) => link.stamp(version),
+            None => self.block.header_mut().versions[bucket] = version,
         }
     }
 
@@ -132,10 +164,11 @@ impl<K, V> Segment<K, V> {
     pub(crate) fn find(
         &self,
         hash: KeyHash,
-        is_key: impl Fn(&K) -> bool,
+        is_key: impl Fn(&K) -> bool + Copy,
     ) -> Option<Found<'_, (K, V)>> {
         let (tag, home) = (hash.tag(), hash.home());
-        let is_match = |entry: &(K, V)| is_key(&entry.0);
+        // By value, so that the key's address stays in a register.
+        let is_match = move |entry: &(K, V)| is_key(&entry.0);
         let found = self.block.find_in_pair(home, tag, is_match);
         if found.is_none() && self.block.group(home).may_overflow(tag) {
             return self.find_overflow(home, tag, is_match);
@@ -145,7 +178,11 @@ impl<K, V> Segment<K, V> {
 
     /// As [`find`](Self::find), for a change: says where the entry stands.
     #[inline]
-    pub(crate) fn place_of(&self, hash: KeyHash, is_key: impl Fn(&K) -> bool) -> Option<Place> {
+    pub(crate) fn place_of(
+        &self,
+        hash: KeyHash,
+        is_key: impl Fn(&K) -> bool + Copy,
+    ) -> Option<Place> {
         let Found { bucket, slot, .. } = self.find(hash, is_key)?;
         Some(Place { bucket, slot })
     }
@@ -171,7 +208,7 @@ impl<K, V> Segment<K, V> {
         if place.bucket < BUCKETS {
             self.block.get_mut(place.bucket, place.slot)
         } else {
-            self.chain[place.bucket - BUCKETS]
+            self.chain_mut()[place.bucket - BUCKETS]
                 .block
                 .get_mut(0, place.slot)
         }
@@ -257,7 +294,7 @@ impl<K, V> Segment<K, V> {
         newcomer: Option<KeyHash>,
         hash_of: impl Fn(&K) -> KeyHash,
         hook: &mut Hook<'_, O>,
-    ) -> Result<Self, SplitError>
+    ) -> Result<Box<Self>, SplitError>
     where
         O: Observer<K, V>,
     {
@@ -278,6 +315,11 @@ impl<K, V> Segment<K, V> {
             }
         }
         Ok(self.split_off(&movers, hook))
+    }
+
+    /// Becomes responsible for the range of its buddy too.
+    pub(crate) fn widen(&mut self) {
+        self.block.header_mut().depth -= 1;
     }
 
     /// The entries whose next hash bit is set, and how many bits all hashes share.
@@ -307,7 +349,7 @@ impl<K, V> Segment<K, V> {
 
     /// Splits. Entries of the block keep bucket and slot, because the next bit of the prefix
     /// changes neither home nor tag; so they fit, whatever they are.
-    fn split_off<O>(&mut self, movers: &Movers, hook: &mut Hook<'_, O>) -> Self
+    fn split_off<O>(&mut self, movers: &Movers, hook: &mut Hook<'_, O>) -> Box<Self>
     where
         O: Observer<K, V>,
     {
@@ -321,11 +363,11 @@ impl<K, V> Segment<K, V> {
         let depth = self.depth() + 1;
         let middle = self.position() + (1 << (MAX_DEPTH - depth));
         let mut upper = Self::new(depth, middle, version);
-        self.depth = depth;
+        self.block.header_mut().depth = depth;
         for (bucket, &set) in movers.block.iter().enumerate() {
             self.block.move_slots(bucket, set, &mut upper.block);
         }
-        upper.stash_homes = self.stash_homes;
+        upper.block.header_mut().stash_homes = self.block.header().stash_homes;
         self.split_chain(&movers.chain, &mut upper, version);
         self.rebuild_filters();
         upper.rebuild_filters();

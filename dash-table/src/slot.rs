@@ -8,21 +8,35 @@ use std::iter::Zip;
 use std::mem::{self, MaybeUninit};
 use std::slice;
 
-use crate::geometry::SLOTS;
+use smallvec::SmallVec;
+
+use crate::geometry::{BUCKETS, SLOTS};
 use crate::group::Group;
 use crate::hash::Tag;
+use crate::segment::{Header, Segment};
 use crate::slot_set::SlotSet;
 
-/// `N` buckets of [`SLOTS`] slots each, and the groups that say which are occupied.
+/// `N` buckets of [`SLOTS`] slots each, the groups that say which are occupied, and a header: one
+/// allocation.
 ///
-/// Groups lie inline, together: a home and its neighbour mostly share a cache line, and the
-/// groups of all segments lie so densely that looking into them seldom misses the TLB. The slots
-/// have an allocation of their own.
-pub(crate) struct Block<T, const N: usize> {
-    // Invariant: `slots[b][s]` is initialised whenever `groups[b]` shows slot `s` occupied.
-    slots: Box<[[MaybeUninit<T>; SLOTS]; N]>,
+/// Groups lie together: a home and its neighbour mostly share a cache line.
+///
+/// ```text
+/// +--------------+-----------------------------+--------+
+/// | N groups     | N buckets of SLOTS slots    | header |
+/// | 16 bytes each| each as large as its entries|        |
+/// +--------------+-----------------------------+--------+
+/// ```
+#[repr(C, align(64))]
+pub(crate) struct Block<T, const N: usize, H> {
     groups: [Group; N],
+    // Invariant: `slots[b][s]` is initialised whenever `groups[b]` shows slot `s` occupied.
+    slots: [[MaybeUninit<T>; SLOTS]; N],
+    header: H,
 }
+
+/// Slots that entries of one bucket came from, and went to.
+pub(crate) type Moves = SmallVec<[(usize, usize); SLOTS]>;
 
 /// An entry, and where it stands.
 pub(crate) struct Found<'a, T> {
@@ -52,24 +66,36 @@ pub(crate) struct BucketsMut<'a, T> {
     buckets: Zip<slice::Iter<'a, Group>, slice::IterMut<'a, [MaybeUninit<T>; SLOTS]>>,
 }
 
-impl<T, const N: usize> Block<T, N> {
+impl<T, const N: usize, H> Block<T, N, H> {
     /// A block without entries.
     ///
     /// The slots are never touched, nor do they pass over the stack: those of a block of large
     /// values may be megabytes.
-    pub(crate) fn new() -> Self {
-        let slots = Box::new_uninit();
-        // SAFETY: arrays of MaybeUninit need no initialisation.
-        let slots = unsafe { slots.assume_init() };
-        Self {
-            slots,
-            groups: [Group::default(); N],
-        }
+    pub(crate) fn boxed(header: H) -> Box<Self> {
+        let mut block = Box::<Self>::new_uninit();
+        let place = block.as_mut_ptr();
+        // SAFETY: `place` is valid for writes of a whole block.
+        let groups = unsafe { &raw mut (*place).groups };
+        // SAFETY: so are its fields.
+        unsafe { groups.write([Group::default(); N]) };
+        // SAFETY: as above.
+        let field = unsafe { &raw mut (*place).header };
+        // SAFETY: as above.
+        unsafe { field.write(header) };
+        // SAFETY: groups and header are written; arrays of MaybeUninit need no initialisation.
+        unsafe { block.assume_init() }
     }
 
-    /// Bytes on the heap.
-    pub(crate) const fn heap_bytes() -> usize {
-        size_of::<[[MaybeUninit<T>; SLOTS]; N]>()
+    /// What goes with the buckets.
+    #[inline]
+    pub(crate) fn header(&self) -> &H {
+        &self.header
+    }
+
+    /// As [`header`](Self::header), to change.
+    #[inline]
+    pub(crate) fn header_mut(&mut self) -> &mut H {
+        &mut self.header
     }
 
     /// Fingerprints and marks of a bucket.
@@ -113,7 +139,7 @@ impl<T, const N: usize> Block<T, N> {
         &self,
         home: usize,
         tag: Tag,
-        is_match: impl Fn(&T) -> bool,
+        is_match: impl Fn(&T) -> bool + Copy,
     ) -> Option<Found<'_, T>> {
         let pair: &[Group; 2] = match self.groups[home..].first_chunk() {
             Some(pair) => pair,
@@ -177,11 +203,17 @@ impl<T, const N: usize> Block<T, N> {
         unsafe { self.slots[bucket][slot].assume_init_mut() }
     }
 
+    /// The buckets and the header, to change both.
+    pub(crate) fn parts_mut(&mut self) -> (BucketsMut<'_, T>, &mut H) {
+        let buckets = BucketsMut {
+            buckets: self.groups.iter().zip(self.slots.iter_mut()),
+        };
+        (buckets, &mut self.header)
+    }
+
     /// The buckets, to change their entries.
     pub(crate) fn buckets_mut(&mut self) -> BucketsMut<'_, T> {
-        BucketsMut {
-            buckets: self.groups.iter().zip(self.slots.iter_mut()),
-        }
+        self.parts_mut().0
     }
 
     /// Fills a vacant slot.
@@ -229,6 +261,29 @@ impl<T, const N: usize> Block<T, N> {
         }
     }
 
+    /// Moves all entries of the same bucket in `source` here, guest marks included, and says which
+    /// slot each came from and went to. No code of the entries runs.
+    ///
+    /// # Panics
+    ///
+    /// When there are too few vacant slots.
+    pub(crate) fn take_over(&mut self, bucket: usize, source: &mut Self) -> Moves {
+        let guests = source.groups[bucket].guests();
+        let mut moves = Moves::new();
+        for from in source.groups[bucket].occupied() {
+            let Some(to) = self.groups[bucket].vacant().first() else {
+                panic!("bucket {bucket} is full")
+            };
+            let (tag, entry) = source.take(bucket, from);
+            self.put(bucket, to, tag, entry);
+            if guests.has(from) {
+                self.groups[bucket].mark_guest(to);
+            }
+            moves.push((from, to));
+        }
+        moves
+    }
+
     /// Drops the entries of a bucket one by one; `dropped` is told before each.
     pub(crate) fn clear(&mut self, bucket: usize, mut dropped: impl FnMut()) {
         for slot in self.groups[bucket].occupied() {
@@ -270,7 +325,16 @@ impl<T, const N: usize> Block<T, N> {
     }
 }
 
-impl<T, const N: usize> Drop for Block<T, N> {
+impl<K, V> Segment<K, V> {
+    /// A segment without entries.
+    pub(crate) fn boxed(header: Header<K, V>) -> Box<Self> {
+        let block = Box::into_raw(Block::<(K, V), BUCKETS, _>::boxed(header));
+        // SAFETY: the pointer came from a Box, and a segment is a block, transparently.
+        unsafe { Box::from_raw(block.cast()) }
+    }
+}
+
+impl<T, const N: usize, H> Drop for Block<T, N, H> {
     fn drop(&mut self) {
         if mem::needs_drop::<T>() {
             for bucket in 0..N {
@@ -281,6 +345,12 @@ impl<T, const N: usize> Drop for Block<T, N> {
 }
 
 impl<T> Entries<'_, T> {
+    /// Whether there is none.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
     /// Where the entries stand, in the order in which they come.
     #[inline]
     pub(crate) fn slots(&self) -> SlotSet {

@@ -53,6 +53,12 @@ impl SlotSet {
         Self(!self.0 & Self::ALL.0)
     }
 
+    /// Whether it holds this slot.
+    #[inline]
+    pub(crate) fn has(self, slot: usize) -> bool {
+        self.0 >> slot & 1 == 1
+    }
+
     /// Adds one slot.
     #[inline]
     pub(crate) fn add(&mut self, slot: usize) {

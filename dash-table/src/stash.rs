@@ -11,16 +11,43 @@ use crate::hook::Hook;
 use crate::observer::Observer;
 use crate::planted::Bug;
 use crate::segment::{Place, Segment};
-use crate::slot::{Block, Found};
+use crate::slot::{Block, Found, Moves};
 use crate::slot_set::SlotSet;
 
 /// One bucket of the chain.
 pub(crate) struct Link<K, V> {
-    pub(crate) block: Block<(K, V), 1>,
+    pub(crate) block: Box<Block<(K, V), 1, LinkHeader>>,
+}
+
+/// What a link knows besides its entries.
+pub(crate) struct LinkHeader {
     /// The clock at its last change or delivery.
-    pub(crate) version: u64,
+    version: u64,
     /// The home of each entry; meaningless for vacant slots.
     homes: [u8; SLOTS],
+}
+
+impl<K, V> Link<K, V> {
+    fn new(version: u64, homes: [u8; SLOTS]) -> Self {
+        Self {
+            block: Block::boxed(LinkHeader { version, homes }),
+        }
+    }
+
+    /// Bytes on the heap.
+    pub(crate) const fn heap_bytes() -> usize {
+        size_of::<Block<(K, V), 1, LinkHeader>>()
+    }
+
+    /// The clock at its last change or delivery.
+    pub(crate) fn version(&self) -> u64 {
+        self.block.header().version
+    }
+
+    /// Sets its version.
+    pub(crate) fn stamp(&mut self, version: u64) {
+        self.block.header_mut().version = version;
+    }
 }
 
 impl<K, V> Segment<K, V> {
@@ -28,14 +55,14 @@ impl<K, V> Segment<K, V> {
     #[inline]
     pub(crate) fn link(&self, bucket: usize) -> Option<&Link<K, V>> {
         let index = bucket.checked_sub(BUCKETS)?;
-        Some(&self.chain[index])
+        Some(&self.chain()[index])
     }
 
     /// As [`link`](Self::link), to change.
     #[inline]
     pub(crate) fn link_mut(&mut self, bucket: usize) -> Option<&mut Link<K, V>> {
         let index = bucket.checked_sub(BUCKETS)?;
-        Some(&mut self.chain[index])
+        Some(&mut self.chain_mut()[index])
     }
 
     /// Finds an entry of this home and tag in the stash or the chain.
@@ -44,16 +71,19 @@ impl<K, V> Segment<K, V> {
         &self,
         home: usize,
         tag: Tag,
-        is_match: impl Fn(&(K, V)) -> bool,
+        is_match: impl Fn(&(K, V)) -> bool + Copy,
     ) -> Option<Found<'_, (K, V)>> {
-        let stash = stash_from(home).find_map(|bucket| self.block.find(bucket, tag, &is_match));
+        let stash = stash_from(home).find_map(|bucket| self.block.find(bucket, tag, is_match));
         stash.or_else(|| {
-            self.chain.iter().zip(BUCKETS..).find_map(|(link, bucket)| {
-                Some(Found {
-                    bucket,
-                    ..link.block.find(0, tag, &is_match)?
+            self.chain()
+                .iter()
+                .zip(BUCKETS..)
+                .find_map(|(link, bucket)| {
+                    Some(Found {
+                        bucket,
+                        ..link.block.find(0, tag, is_match)?
+                    })
                 })
-            })
         })
     }
 
@@ -67,16 +97,19 @@ impl<K, V> Segment<K, V> {
 
     /// A vacant slot in the chain.
     pub(crate) fn chain_room(&self) -> Option<Place> {
-        self.chain.iter().zip(BUCKETS..).find_map(|(link, bucket)| {
-            let slot = link.block.group(0).vacant().first()?;
-            Some(Place { bucket, slot })
-        })
+        self.chain()
+            .iter()
+            .zip(BUCKETS..)
+            .find_map(|(link, bucket)| {
+                let slot = link.block.group(0).vacant().first()?;
+                Some(Place { bucket, slot })
+            })
     }
 
     /// Whether it is time to ask for a split: the chain does not exist, or has doubled since
     /// the last refusal. Keeps the cost of being refused constant for each entry.
     pub(crate) fn may_ask_for_split(&self) -> bool {
-        let links = self.chain.len();
+        let links = self.chain().len();
         links == 0 || links.is_power_of_two()
     }
 
@@ -88,16 +121,12 @@ impl<K, V> Segment<K, V> {
         entry: (K, V),
         hook: &Hook<'_, O>,
     ) -> Place {
-        let link = Link {
-            block: Block::new(),
-            version: hook.cuts.clock(),
-            homes: [0; SLOTS],
-        };
+        let link = Link::new(hook.cuts.clock(), [0; SLOTS]);
         let place = Place {
             bucket: self.bucket_count(),
             slot: 0,
         };
-        self.chain.push(link);
+        self.chain_mut().push(link);
         self.put_overflow(hash.home(), place, hash.tag(), entry);
         place
     }
@@ -105,7 +134,7 @@ impl<K, V> Segment<K, V> {
     /// Gives back the empty buckets at the end of the chain. The others keep their numbers,
     /// which the cursor relies on.
     pub(crate) fn trim_chain(&mut self) {
-        let chain = &mut self.chain;
+        let chain = self.chain_mut();
         while chain
             .last()
             .is_some_and(|link| link.block.group(0).occupied().is_empty())
@@ -119,10 +148,10 @@ impl<K, V> Segment<K, V> {
         let byte = u8::try_from(home).unwrap_or(u8::MAX);
         if let Some(link) = self.link_mut(place.bucket) {
             link.block.put(0, place.slot, tag, entry);
-            link.homes[place.slot] = byte;
+            link.block.header_mut().homes[place.slot] = byte;
         } else {
             self.block.put(place.bucket, place.slot, tag, entry);
-            self.stash_homes[place.bucket - REGULAR][place.slot] = byte;
+            self.block.header_mut().stash_homes[place.bucket - REGULAR][place.slot] = byte;
         }
         self.block.admit(home, tag);
     }
@@ -172,19 +201,34 @@ impl<K, V> Segment<K, V> {
     /// each link that gives. A link that has given all stays: the ones behind it may be pending,
     /// and must keep the numbers that a cursor will look for.
     pub(crate) fn split_chain(&mut self, movers: &[SlotSet], upper: &mut Self, version: u64) {
-        let chain = &mut self.chain;
+        let chain = self.chain_mut();
         for (link, &set) in chain
             .iter_mut()
             .zip(movers)
             .filter(|(_, set)| !set.is_empty())
         {
-            let mut leaving = Link {
-                block: Block::new(),
-                version,
-                homes: link.homes,
-            };
+            let mut leaving = Link::new(version, link.block.header().homes);
             link.block.move_slots(0, set, &mut leaving.block);
-            upper.chain.push(leaving);
+            upper.chain_mut().push(leaving);
+        }
+    }
+
+    /// Buckets of the stash and the chain that a lookup looks at until it finds this entry.
+    pub(crate) fn overflow_probes(&self, place: Place) -> usize {
+        let home = self.overflow_home(place);
+        let in_stash = stash_from(home).position(|bucket| bucket == place.bucket);
+        1 + in_stash.unwrap_or_else(|| place.bucket - REGULAR)
+    }
+
+    /// Notes the homes of entries that have just come from the same bucket of `source`.
+    pub(crate) fn copy_stash_homes(&mut self, bucket: usize, moves: &Moves, source: &Self) {
+        let Some(stash) = bucket.checked_sub(REGULAR) else {
+            return;
+        };
+        let homes = &source.block.header().stash_homes[stash];
+        let target = &mut self.block.header_mut().stash_homes[stash];
+        for &(from, to) in moves {
+            target[to] = homes[from];
         }
     }
 
@@ -222,8 +266,8 @@ impl<K, V> Segment<K, V> {
 
     pub(crate) fn overflow_home(&self, place: Place) -> usize {
         usize::from(match self.link(place.bucket) {
-            Some(link) => link.homes[place.slot],
-            None => self.stash_homes[place.bucket - REGULAR][place.slot],
+            Some(link) => link.block.header().homes[place.slot],
+            None => self.block.header().stash_homes[place.bucket - REGULAR][place.slot],
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::table::DashTable;
 pub struct Stats {
     /// Segments: the units of growth.
     pub segments: usize,
-    /// Entries of the directory, four bytes each.
+    /// Entries of the directory, eight bytes each.
     pub directory_entries: usize,
     /// Physical buckets, stashes and chains included.
     pub buckets: usize,
@@ -28,6 +28,13 @@ pub struct Stats {
     pub displacements: u64,
     /// Segments split, since the table was made.
     pub splits: u64,
+    /// Segments merged with their buddies, since the table was made.
+    pub merges: u64,
+    /// Buckets that a lookup looks at until it finds its entry, over all entries: one for an entry
+    /// in its home, two for a guest, and one more for each bucket of the stash and the chain.
+    pub probes: usize,
+    /// The most that a lookup of one entry looks at.
+    pub probes_max: usize,
 }
 
 impl<K, V, S, O> DashTable<K, V, S, O> {
@@ -37,13 +44,14 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
         let segments = self.directory().segments();
         let buckets = self.bucket_count();
         let mut stats = Stats {
-            segments: segments.len(),
+            segments: segments.owners(),
             directory_entries: self.directory().len(),
             buckets,
             slots: buckets * SLOTS,
             entries: tally.entries,
             displacements: tally.displacements,
             splits: tally.splits,
+            merges: tally.merges,
             ..Stats::default()
         };
         for segment in segments.iter() {
@@ -51,6 +59,10 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
             stats.guest_entries += segment.count_guests();
             stats.stash_entries += (REGULAR..BUCKETS).map(count).sum::<usize>();
             stats.chain_entries += (BUCKETS..segment.bucket_count()).map(count).sum::<usize>();
+            for probes in segment.probes() {
+                stats.probes += probes;
+                stats.probes_max = stats.probes_max.max(probes);
+            }
         }
         stats
     }
@@ -68,6 +80,6 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
     /// themselves is not counted. O(segments).
     pub fn memory_usage(&self) -> usize {
         let segments = self.directory().segments().iter().map(Segment::heap_bytes);
-        self.directory().heap_bytes() + segments.sum::<usize>()
+        self.directory().heap_bytes() + segments.sum::<usize>() + self.cuts().heap_bytes()
     }
 }

@@ -135,6 +135,10 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
         self.directory
     }
 
+    pub(crate) fn cuts(&self) -> &Cuts {
+        &self.cuts
+    }
+
     pub(crate) fn tally(&self) -> Tally {
         self.tally
     }
@@ -199,7 +203,9 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     {
         let hash = self.hash(key);
         let segment = self.directory.segment_of(hash)?;
-        let (key, value) = segment.find(hash, |other| other.borrow() == key)?.entry;
+        let (key, value) = segment
+            .find(hash, move |other| other.borrow() == key)?
+            .entry;
         Some((key, value))
     }
 
@@ -222,7 +228,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         let hash = self.hash(key);
         let (directory, mut hook, _) = self.parts();
         let segment = directory.segment_of_mut(hash)?;
-        let place = segment.place_of(hash, |other| other.borrow() == key)?;
+        let place = segment.place_of(hash, move |other| other.borrow() == key)?;
         hook.before_change_unless(Bug::SkipDeliveryOnGetMut, segment, place.bucket);
         Some(segment.value_mut(place))
     }
@@ -267,9 +273,12 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     {
         let hash = self.hash(key);
         let (directory, mut hook, _) = self.parts();
-        let segment = directory.segment_of_mut(hash)?;
-        let place = segment.place_of(hash, |other| other.borrow() == key)?;
-        Some(segment.remove(place, &mut hook))
+        let number = directory.number(hash)?;
+        let segment = directory.segment_mut(number);
+        let place = segment.place_of(hash, move |other| other.borrow() == key)?;
+        let entry = segment.remove(place, &mut hook);
+        directory.merge_if_emptied(number, place, &mut hook);
+        Some(entry)
     }
 
     /// Keeps the entries that `keep` says yes to, and drops the others.
@@ -303,6 +312,34 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         let (directory, mut hook, hasher) = self.parts();
         directory.first(hook.cuts.clock());
         directory.deepen(depth, |key| KeyHash::of(hasher, key), &mut hook);
+    }
+
+    /// Gives back what it can: merges segments as far as their entries fit, and halves the directory.
+    ///
+    /// An empty table then owns no memory. `remove` merges too, segment by segment, but leaves
+    /// reserved room alone, and merges only what is nearly empty.
+    ///
+    /// # Complexity
+    ///
+    /// O(buckets + entries). No key is hashed.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let mut table = dash_table::DashTable::with_capacity(100_000);
+    /// table.insert("one", 1);
+    /// let before = table.memory_usage();
+    /// table.shrink_to_fit();
+    /// assert!(table.memory_usage() * 50 < before);
+    /// ```
+    pub fn shrink_to_fit(&mut self) {
+        let (directory, mut hook, _) = self.parts();
+        if hook.tally.entries == 0 {
+            // Nothing is pending where nothing is.
+            *directory = Directory::new();
+        } else {
+            directory.shrink(&mut hook);
+        }
     }
 
     /// Takes the traversal of `cut` at most `max_buckets` physical buckets further, and `cursor`
@@ -343,9 +380,10 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
                 }
                 Err(back) => entry = back,
             }
+            let position = segment.position();
             if !segment.may_ask_for_split()
                 || directory
-                    .split(number, Some(hash), hash_of, &mut hook)
+                    .split(position, Some(hash), hash_of, &mut hook)
                     .is_err()
             {
                 let segment = directory.segment_mut(number);

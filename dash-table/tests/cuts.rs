@@ -94,6 +94,17 @@ struct Schedule {
     choices: Choices,
     keys: u32,
     next_value: u32,
+    /// Of a hundred writes that insert or remove, how many remove. Swings, so that segments split
+    /// and merge again while cuts are open.
+    removals: usize,
+    under_cuts: Reshaped,
+}
+
+/// How often the table was reshaped while more than one cut was open.
+#[derive(Default, Debug)]
+struct Reshaped {
+    splits: u64,
+    merges: u64,
 }
 
 impl Schedule {
@@ -117,6 +128,8 @@ impl Schedule {
             choices,
             keys,
             next_value: 0,
+            removals: 25,
+            under_cuts: Reshaped::default(),
         };
         for _ in 0..schedule.choices.key(schedule.keys + 1) {
             schedule.insert();
@@ -137,10 +150,10 @@ impl Schedule {
     fn write(&mut self) {
         let (key, value) = (self.choices.key(self.keys), self.value());
         match self.choices.below(100) {
-            0..60 => {
+            0..80 if self.choices.below(100) >= self.removals => {
                 assert_eq!(self.table.insert(key, value), self.model.insert(key, value));
             }
-            60..80 => assert_eq!(self.table.remove(&key), self.model.remove(&key)),
+            0..80 => assert_eq!(self.table.remove(&key), self.model.remove(&key)),
             80..98 => {
                 let lent = self.table.get_mut(&key).map(|lent| *lent = value);
                 assert_eq!(lent, self.model.get_mut(&key).map(|lent| *lent = value));
@@ -158,6 +171,7 @@ impl Schedule {
                 self.table.clear();
                 self.model.clear();
             }
+            _ if self.choices.below(2) == 0 => self.table.shrink_to_fit(),
             _ => self.table.reserve(self.choices.key(self.keys) as usize),
         }
     }
@@ -235,7 +249,7 @@ impl Schedule {
         Ok(())
     }
 
-    fn run(mut self) -> Result<(), &'static str> {
+    fn run(&mut self) -> Result<(), &'static str> {
         for _ in 0..[30, 120, 400][self.choices.below(3)] {
             match self.choices.below(100) {
                 0..8 if self.cuts.len() < 4 => self.open(),
@@ -247,7 +261,16 @@ impl Schedule {
                     let index = self.choices.below(self.cuts.len());
                     self.give_up(index)?;
                 }
-                _ => self.write(),
+                41 => self.removals = [10, 25, 60, 95][self.choices.below(4)],
+                _ => {
+                    let before = self.table.stats();
+                    self.write();
+                    if self.cuts.len() > 1 {
+                        let after = self.table.stats();
+                        self.under_cuts.splits += after.splits - before.splits;
+                        self.under_cuts.merges += after.merges - before.merges;
+                    }
+                }
             }
         }
         while !self.cuts.is_empty() {
@@ -284,11 +307,19 @@ fn schedules() -> u64 {
 #[test]
 fn each_cut_gets_its_state_exactly_once() {
     let slots = segment_slots();
+    let mut under_cuts = Reshaped::default();
     for seed in 0..schedules() {
-        if let Err(what) = Schedule::new(seed, slots).run() {
+        let mut schedule = Schedule::new(seed, slots);
+        if let Err(what) = schedule.run() {
             panic!("{what}, seed {seed}");
         }
+        under_cuts.splits += schedule.under_cuts.splits;
+        under_cuts.merges += schedule.under_cuts.merges;
     }
+    assert!(
+        under_cuts.splits.min(under_cuts.merges) > schedules() / 40,
+        "the schedules have to be about this: {under_cuts:?}"
+    );
 }
 
 #[cfg(planted)]
@@ -305,6 +336,8 @@ fn each_planted_bug_is_found() {
         Bug::SkipDeliveryOnRetain,
         Bug::SkipDeliveryOnClear,
         Bug::SkipDeliveryOnSplit,
+        Bug::SkipDeliveryOnMerge,
+        Bug::MergedSegmentAtVersionZero,
         Bug::SkipDeliveryOnDisplacement,
         Bug::SkipDeliveryOnUnload,
         Bug::StampBeforeDelivery,

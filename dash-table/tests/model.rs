@@ -32,6 +32,8 @@ enum Step {
     Get(u16),
     Retain(u16),
     Reserve(u16),
+    RemoveMost(u16),
+    ShrinkToFit,
     Clear,
 }
 
@@ -43,6 +45,8 @@ fn steps(keys: u16, length: usize) -> impl Strategy<Value = Vec<Step>> {
         20 => (0..keys).prop_map(Step::Get),
         2 => (2_u16..9).prop_map(Step::Retain),
         1 => (0_u16..400).prop_map(Step::Reserve),
+        2 => (2_u16..9).prop_map(Step::RemoveMost),
+        1 => Just(Step::ShrinkToFit),
         1 => Just(Step::Clear),
     ];
     prop::collection::vec(step, 0..length)
@@ -76,6 +80,17 @@ fn agrees<S: BuildHasher + Default>(steps: &[Step]) {
                 table.retain(keep);
                 model.retain(keep);
             }
+            Step::RemoveMost(divisor) => {
+                for key in 0..900_u16 {
+                    if !key.is_multiple_of(divisor) {
+                        assert_eq!(table.remove(&key), model.remove(&key));
+                    }
+                }
+            }
+            Step::ShrinkToFit => {
+                table.shrink_to_fit();
+                assert_eq!(table.memory_usage() == 0, model.is_empty());
+            }
             Step::Reserve(additional) => table.reserve(usize::from(additional)),
             Step::Clear => {
                 table.clear();
@@ -98,6 +113,7 @@ fn agrees<S: BuildHasher + Default>(steps: &[Step]) {
     let stats = table.stats();
     assert_eq!(stats.entries, model.len());
     assert_eq!(stats.buckets, table.bucket_count());
+    assert!(stats.probes >= stats.entries);
 }
 
 proptest! {

@@ -156,6 +156,13 @@ where
         });
     });
     survives::<S>(entries, 1, |table, _| table.reserve(3_000));
+    survives::<S>(entries, 7, |table, entries| {
+        // Merges on the way, and delivers what that moves.
+        for id in 0..entries - 5 {
+            table.remove(&Key(id));
+        }
+        table.shrink_to_fit();
+    });
     survives::<S>(entries, 1, |table, _| {
         let cut = table.open_cuts()[0];
         let mut cursor = Cursor::start();

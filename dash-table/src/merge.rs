@@ -1,0 +1,159 @@
+//! Merging: two emptied segments become one again.
+//!
+//! The inverse of a split: entries of the upper segment keep their bucket, because a bit of the
+//! prefix decides neither home nor tag. So counting is enough to know whether they fit, and no key
+//! is hashed.
+
+use crate::directory::Directory;
+use crate::geometry::{BUCKETS, MAX_DEPTH, MERGE_ENTRIES_MAX, SLOTS};
+use crate::hook::Hook;
+use crate::observer::Observer;
+use crate::planted::Bug;
+use crate::segment::{Place, Segment};
+
+/// Which merges are worth it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Density {
+    /// Those after which the segment is so empty that it will not split again soon, and that leave
+    /// reserved room alone.
+    Sparse,
+    /// All that fit.
+    Full,
+}
+
+impl<K, V> Directory<K, V> {
+    /// Merges the segment at `position` with its buddy, if both are there, whole, and empty enough;
+    /// says whether it did.
+    ///
+    /// Everything that gives or takes is delivered before anything moves: a panic of the observer
+    /// leaves both segments whole. O(one segment).
+    pub(crate) fn merge<O>(
+        &mut self,
+        position: u32,
+        density: Density,
+        hook: &mut Hook<'_, O>,
+    ) -> bool
+    where
+        O: Observer<K, V>,
+    {
+        let Some((lower, upper)) = self.buddies(position, density) else {
+            return false;
+        };
+        if !self.fit(lower, upper, density) {
+            return false;
+        }
+        self.deliver_both(lower, upper, hook);
+        let mut gone = self.unite(lower, upper);
+        let Some(segment) = self.segment_at(lower) else {
+            return false;
+        };
+        segment.absorb(&mut gone);
+        if hook.plant.has(Bug::MergedSegmentAtVersionZero) {
+            (0..segment.bucket_count()).for_each(|bucket| segment.stamp(bucket, 0));
+        }
+        hook.tally.merges += 1;
+        true
+    }
+
+    /// Merges the segment with this number with its buddy if a removal at `place` has emptied a bucket, and
+    /// with it, perhaps, the segment. A bucket is seldom emptied in a segment that is not sparse.
+    #[inline]
+    pub(crate) fn merge_if_emptied<O>(
+        &mut self,
+        number: usize,
+        place: Place,
+        hook: &mut Hook<'_, O>,
+    ) where
+        O: Observer<K, V>,
+    {
+        let segment = self.segment_mut(number);
+        if place.bucket < BUCKETS && segment.entries(place.bucket).is_empty() {
+            let position = segment.position();
+            self.merge(position, Density::Sparse, hook);
+        }
+    }
+
+    /// Merges whatever fits, and gives back what the directory does not need.
+    pub(crate) fn shrink<O>(&mut self, hook: &mut Hook<'_, O>)
+    where
+        O: Observer<K, V>,
+    {
+        self.unreserve();
+        let mut position = 0;
+        while let Some(segment) = self.segment_at(position) {
+            let (start, next) = (segment.position(), segment.end());
+            // After a merge the segment may well merge again, with a buddy that lies before it.
+            position = if self.merge(start, Density::Full, hook) {
+                start & !(next - start)
+            } else {
+                next
+            };
+        }
+        self.shrink_entries();
+    }
+
+    /// The positions of a segment and its buddy, the lower one first, if they can be merged.
+    fn buddies(&self, position: u32, density: Density) -> Option<(u32, u32)> {
+        let segment = self.segment_covering(position)?;
+        let depth = segment.depth();
+        let is_reserved = density == Density::Sparse && depth <= self.depth_reserved();
+        if depth == 0 || is_reserved {
+            return None;
+        }
+        let width = 1 << (MAX_DEPTH - depth);
+        let lower = segment.position() & !width;
+        let buddy = self.segment_covering(segment.position() ^ width)?;
+        (buddy.depth() == depth).then_some((lower, lower | width))
+    }
+
+    /// Whether the entries of both segments fit into one, each in the bucket where it stands.
+    fn fit(&self, lower: u32, upper: u32, density: Density) -> bool {
+        let segments = (self.segment_covering(lower), self.segment_covering(upper));
+        let (Some(lower), Some(upper)) = segments else {
+            return false;
+        };
+        let most = match density {
+            Density::Sparse => MERGE_ENTRIES_MAX,
+            Density::Full => usize::MAX,
+        };
+        let count = |segment: &Segment<K, V>, bucket| segment.entries(bucket).len();
+        lower.count_entries() + upper.count_entries() <= most
+            && (0..BUCKETS).all(|bucket| count(lower, bucket) + count(upper, bucket) <= SLOTS)
+    }
+
+    /// Passes the hook for each bucket that gives or takes.
+    fn deliver_both<O>(&mut self, lower: u32, upper: u32, hook: &mut Hook<'_, O>)
+    where
+        O: Observer<K, V>,
+    {
+        let Some(giver) = self.segment_at(upper) else {
+            return;
+        };
+        let moving: Vec<usize> = (0..giver.bucket_count())
+            .filter(|&bucket| !giver.entries(bucket).is_empty())
+            .collect();
+        for &bucket in &moving {
+            hook.before_change_unless(Bug::SkipDeliveryOnMerge, giver, bucket);
+        }
+        let Some(taker) = self.segment_at(lower) else {
+            return;
+        };
+        for &bucket in moving.iter().filter(|&&bucket| bucket < BUCKETS) {
+            hook.before_change_unless(Bug::SkipDeliveryOnMerge, taker, bucket);
+        }
+    }
+}
+
+impl<K, V> Segment<K, V> {
+    /// Takes all entries of its upper buddy, and its range. No code of the entries runs.
+    fn absorb(&mut self, upper: &mut Self) {
+        for bucket in 0..BUCKETS {
+            let taken = self.block.take_over(bucket, &mut upper.block);
+            self.copy_stash_homes(bucket, &taken, upper);
+        }
+        let links = upper.chain_mut().drain(..);
+        self.chain_mut().extend(links);
+        self.widen();
+        self.rebuild_filters();
+    }
+}
