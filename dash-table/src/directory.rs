@@ -62,6 +62,12 @@ impl<K, V> Directory<K, V> {
         self.segments.get(hash.position())
     }
 
+    /// As [`segment_of`](Self::segment_of), if the directory's entry has been filled since it grew.
+    #[inline]
+    pub(crate) fn settled_segment_of(&self, hash: KeyHash) -> Option<&Segment<K, V>> {
+        self.segments.get_settled(hash.position())
+    }
+
     /// As [`segment_of`](Self::segment_of), to change.
     #[inline]
     pub(crate) fn segment_of_mut(&mut self, hash: KeyHash) -> Option<&mut Segment<K, V>> {

@@ -86,6 +86,25 @@ impl Group {
         self.marks |= 1 << slot;
     }
 
+    /// Takes over tags and guest marks of the slots in `movers`, which are vacant here.
+    #[inline]
+    pub(crate) fn receive(&mut self, source: &Self, movers: SlotSet) {
+        for (slot, (tag, given)) in self.tags.iter_mut().zip(source.tags).enumerate() {
+            // All ones for a mover, without a branch.
+            *tag |= given & u8::from(movers.has(slot)).wrapping_neg();
+        }
+        self.marks |= source.marks & movers.bits();
+    }
+
+    /// Forgets tags and guest marks of the slots in `movers`.
+    #[inline]
+    pub(crate) fn release(&mut self, movers: SlotSet) {
+        for (slot, tag) in self.tags.iter_mut().enumerate() {
+            *tag &= u8::from(!movers.has(slot)).wrapping_neg();
+        }
+        self.marks &= !movers.bits();
+    }
+
     /// Notes that an entry of this home and tag stands in the stash or the chain.
     #[inline]
     pub(crate) fn admit(&mut self, tag: Tag) {
@@ -149,6 +168,23 @@ mod tests {
         assert!(!group.may_overflow(tag(8)));
         group.expel(tag(7));
         assert!(!group.may_overflow(tag(9)));
+    }
+
+    #[test]
+    fn movers_take_tag_and_guest_mark_along_and_leave_the_filter() {
+        let (mut source, mut target) = (Group::default(), Group::default());
+        source.occupy(0, tag(7));
+        source.occupy(1, tag(8));
+        source.mark_guest(1);
+        source.admit(tag(3));
+        let mut movers = SlotSet::NONE;
+        movers.add(1);
+        target.receive(&source, movers);
+        source.release(movers);
+        assert_eq!((target.tag(0), target.tag(1)), (None, Some(tag(8))));
+        assert_eq!((source.tag(0), source.tag(1)), (Some(tag(7)), None));
+        assert_eq!((target.guests(), source.guests()), (movers, SlotSet::NONE));
+        assert!(source.may_overflow(tag(3)) && !target.may_overflow(tag(3)));
     }
 
     #[test]

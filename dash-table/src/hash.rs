@@ -10,7 +10,7 @@
 use std::hash::{BuildHasher, Hash};
 use std::num::NonZeroU8;
 
-use crate::geometry::{HOMES, MAX_DEPTH};
+use crate::geometry::HOMES;
 
 /// The default hasher: fast, and seeded afresh for every table.
 pub use foldhash::fast::RandomState as DefaultHashBuilder;
@@ -47,20 +47,6 @@ impl KeyHash {
     pub(crate) fn position(self) -> u64 {
         let (_, curve) = self.0.carrying_mul(!self.0, 0);
         self.0 + (curve >> 2)
-    }
-
-    /// Whether the bit after the first `depth` is set.
-    #[inline]
-    pub(crate) fn bit(self, depth: u32) -> bool {
-        self.position() >> (63 - depth) & 1 == 1
-    }
-
-    /// How many leading bits, of those that the directory can use, are the same in both.
-    #[inline]
-    pub(crate) fn common_prefix(self, other: Self) -> u32 {
-        (self.position() ^ other.position())
-            .leading_zeros()
-            .min(MAX_DEPTH)
     }
 
     /// The bucket that the entry belongs to, below [`HOMES`].
@@ -128,11 +114,5 @@ mod tests {
     fn homes_span_all_regular_buckets_but_the_last() {
         assert_eq!(KeyHash(0).home(), 0);
         assert_eq!(KeyHash(u64::MAX).home(), HOMES - 1);
-    }
-
-    #[test]
-    fn the_common_prefix_ends_at_the_last_bit_of_the_directory() {
-        assert_eq!(KeyHash(7).common_prefix(KeyHash(7)), MAX_DEPTH);
-        assert_eq!(KeyHash(0).common_prefix(KeyHash(1 << 62)), 1);
     }
 }

@@ -85,6 +85,14 @@ impl<T> Ranges<T> {
         Some(unsafe { pointer.as_ref() })
     }
 
+    /// As [`get`](Self::get), but `None` too if the entry has not been settled.
+    #[inline]
+    pub(crate) fn get_settled(&self, position: u64) -> Option<&T> {
+        let pointer = (*self.entries.get(self.index(position))?)?;
+        // SAFETY: the invariant on `entries`; borrowing `self` keeps the owner.
+        Some(unsafe { pointer.as_ref() })
+    }
+
     /// As [`get`](Self::get), to change.
     #[inline]
     pub(crate) fn get_mut(&mut self, position: u64) -> Option<&mut T> {

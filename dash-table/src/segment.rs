@@ -176,6 +176,23 @@ impl<K, V> Segment<K, V> {
         found
     }
 
+    /// As [`find`](Self::find), for who does not ask where the entry stands: a few instructions
+    /// less.
+    #[inline]
+    pub(crate) fn lookup(
+        &self,
+        hash: KeyHash,
+        is_key: impl Fn(&K) -> bool + Copy,
+    ) -> Option<&(K, V)> {
+        let (tag, home) = (hash.tag(), hash.home());
+        let is_match = move |entry: &(K, V)| is_key(&entry.0);
+        let entry = self.block.get_in_pair(home, tag, is_match);
+        if entry.is_none() && self.block.group(home).may_overflow(tag) {
+            return self.lookup_overflow(home, tag, is_match);
+        }
+        entry
+    }
+
     /// As [`find`](Self::find), for a change: says where the entry stands.
     #[inline]
     pub(crate) fn place_of(
@@ -325,16 +342,16 @@ impl<K, V> Segment<K, V> {
     /// The entries whose next hash bit is set, and how many bits all hashes share.
     fn movers(&self, newcomer: Option<KeyHash>, hash_of: impl Fn(&K) -> KeyHash) -> Movers {
         let depth = self.depth();
-        let mut shared_bits = MAX_DEPTH;
+        // A bit is set where some hash differs from the newcomer's, or anywhere without one.
+        let mut difference = if newcomer.is_some() { 0 } else { u64::MAX };
+        let reference = newcomer.map_or(0, KeyHash::position);
         let mut movers_of = |bucket| {
             let entries = self.entries(bucket);
             let mut movers = SlotSet::NONE;
             for (slot, (key, _)) in entries.slots().zip(entries) {
-                let hash = hash_of(key);
-                shared_bits = shared_bits.min(newcomer.map_or(0, |new| hash.common_prefix(new)));
-                if hash.bit(depth) {
-                    movers.add(slot);
-                }
+                let position = hash_of(key).position();
+                difference |= position ^ reference;
+                movers.add_if(slot, position >> (63 - depth) & 1 == 1);
             }
             movers
         };
@@ -343,7 +360,7 @@ impl<K, V> Segment<K, V> {
         Movers {
             block,
             chain,
-            shared_bits,
+            shared_bits: difference.leading_zeros().min(MAX_DEPTH),
         }
     }
 

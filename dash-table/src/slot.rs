@@ -6,6 +6,7 @@
 
 use std::iter::Zip;
 use std::mem::{self, MaybeUninit};
+use std::ptr;
 use std::slice;
 
 use smallvec::SmallVec;
@@ -34,6 +35,9 @@ pub(crate) struct Block<T, const N: usize, H> {
     slots: [[MaybeUninit<T>; SLOTS]; N],
     header: H,
 }
+
+/// Entries up to this size move with their whole bucket: 14 of them of 16 bytes fill four cache lines.
+const COPIED_WHOLE_BYTES_MAX: usize = 64;
 
 /// Slots that entries of one bucket came from, and went to.
 pub(crate) type Moves = SmallVec<[(usize, usize); SLOTS]>;
@@ -141,6 +145,35 @@ impl<T, const N: usize, H> Block<T, N, H> {
         tag: Tag,
         is_match: impl Fn(&T) -> bool + Copy,
     ) -> Option<Found<'_, T>> {
+        let (slot, entry) = self.search_pair(home, tag, is_match)?;
+        // Without a division, which the compiler would make a multiplication.
+        let next = usize::from(slot >= SLOTS);
+        Some(Found {
+            bucket: home + next,
+            slot: slot - SLOTS * next,
+            entry,
+        })
+    }
+
+    /// As [`find_in_pair`](Self::find_in_pair), for who does not ask where the entry stands.
+    #[inline]
+    pub(crate) fn get_in_pair(
+        &self,
+        home: usize,
+        tag: Tag,
+        is_match: impl Fn(&T) -> bool + Copy,
+    ) -> Option<&T> {
+        Some(self.search_pair(home, tag, is_match)?.1)
+    }
+
+    /// The entry, and its slot, counted from the first of `home`.
+    #[inline]
+    fn search_pair(
+        &self,
+        home: usize,
+        tag: Tag,
+        is_match: impl Fn(&T) -> bool + Copy,
+    ) -> Option<(usize, &T)> {
         let pair: &[Group; 2] = match self.groups[home..].first_chunk() {
             Some(pair) => pair,
             None => panic!("bucket {home} is nobody's home"),
@@ -157,13 +190,7 @@ impl<T, const N: usize, H> Block<T, N, H> {
             // SAFETY: the slot has a tag, so it is occupied; see the invariant on `slots`.
             let entry = unsafe { entry.assume_init_ref() };
             if is_match(entry) {
-                // Without a division, which the compiler would make a multiplication.
-                let next = usize::from(slot >= SLOTS);
-                return Some(Found {
-                    bucket: home + next,
-                    slot: slot - SLOTS * next,
-                    entry,
-                });
+                return Some((slot, entry));
             }
             left &= left - 1;
         }
@@ -251,14 +278,32 @@ impl<T, const N: usize, H> Block<T, N, H> {
     ///
     /// When one of `movers` is vacant here or occupied there.
     pub(crate) fn move_slots(&mut self, bucket: usize, movers: SlotSet, target: &mut Self) {
-        let guests = self.groups[bucket].guests();
-        for slot in movers {
-            let (tag, entry) = self.take(bucket, slot);
-            target.put(bucket, slot, tag, entry);
+        let (source, taker) = (&mut self.groups[bucket], &mut target.groups[bucket]);
+        assert!(
+            movers.and(source.occupied().complement()).is_empty(),
+            "{movers:?} are not all in bucket {bucket}"
+        );
+        assert!(
+            movers.and(taker.occupied()).is_empty(),
+            "{movers:?} have no room in bucket {bucket}"
+        );
+        let (from, to) = (&self.slots[bucket], &mut target.slots[bucket]);
+        if size_of::<T>() <= COPIED_WHOLE_BYTES_MAX {
+            // The groups say which of them count: one copy of the bucket is faster than one of
+            // each entry.
+            let vacant = taker.occupied().is_empty();
+            assert!(vacant, "bucket {bucket} of the target has entries");
+            // SAFETY: two arrays of one type, in two blocks, of which one is borrowed mutably.
+            unsafe { ptr::copy_nonoverlapping(from, to, 1) };
+        } else {
+            for slot in movers {
+                // SAFETY: as above, for one slot.
+                unsafe { ptr::copy_nonoverlapping(&raw const from[slot], &raw mut to[slot], 1) };
+            }
         }
-        for slot in movers.and(guests) {
-            target.groups[bucket].mark_guest(slot);
-        }
+        // From here on the target's groups say that it has the entries, and ours that we have not.
+        taker.receive(source, movers);
+        source.release(movers);
     }
 
     /// Moves all entries of the same bucket in `source` here, guest marks included, and says which

@@ -59,6 +59,12 @@ impl SlotSet {
         self.0 >> slot & 1 == 1
     }
 
+    /// Adds one slot if `is_wanted`, without a branch.
+    #[inline]
+    pub(crate) fn add_if(&mut self, slot: usize, is_wanted: bool) {
+        self.0 |= (u16::from(is_wanted) << slot) & Self::ALL.0;
+    }
+
     /// Adds one slot.
     #[inline]
     pub(crate) fn add(&mut self, slot: usize) {

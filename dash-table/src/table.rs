@@ -202,10 +202,10 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         Q: Hash + Eq + ?Sized,
     {
         let hash = self.hash(key);
-        let segment = self.directory.segment_of(hash)?;
-        let (key, value) = segment
-            .find(hash, move |other| other.borrow() == key)?
-            .entry;
+        let Some(segment) = self.directory.settled_segment_of(hash) else {
+            return self.get_unsettled(hash, key);
+        };
+        let (key, value) = segment.lookup(hash, move |other| other.borrow() == key)?;
         Some((key, value))
     }
 
@@ -355,6 +355,20 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     pub fn traverse(&mut self, cut: Cut, cursor: &mut Cursor, max_buckets: usize) -> Traversal {
         let (directory, mut hook, _) = self.parts();
         cursor.advance(cut, max_buckets, directory, &mut hook)
+    }
+
+    /// Looks a key up whose entry of the directory has not been filled yet, or in a table that has
+    /// no segment. Out of the way, so that most lookups need not save registers for it.
+    #[cold]
+    #[inline(never)]
+    fn get_unsettled<Q>(&self, hash: KeyHash, key: &Q) -> Option<(&K, &V)>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let segment = self.directory.segment_of(hash)?;
+        let (key, value) = segment.lookup(hash, move |other| other.borrow() == key)?;
+        Some((key, value))
     }
 
     #[inline]
