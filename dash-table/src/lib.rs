@@ -26,6 +26,7 @@ extern crate alloc;
 
 mod bucket;
 mod capacity;
+mod clone;
 mod collect;
 mod compare;
 mod cursor;

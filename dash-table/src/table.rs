@@ -95,6 +95,11 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
         &mut self.observer
     }
 
+    /// What hashes the keys.
+    pub fn hasher(&self) -> &S {
+        &self.hasher
+    }
+
     /// How many entries.
     #[inline]
     pub fn len(&self) -> usize {
