@@ -2,6 +2,8 @@
 
 #[path = "../tests/cuts.rs"]
 mod cuts;
+#[path = "../tests/map.rs"]
+mod map;
 #[path = "../tests/model.rs"]
 mod model;
 #[path = "../tests/panics.rs"]

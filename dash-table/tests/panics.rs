@@ -189,3 +189,47 @@ fn a_split_that_panics_loses_nothing() {
         }
     });
 }
+
+/// What else a map can do.
+fn map_operations<S>(entries: u32)
+where
+    S: std::hash::BuildHasher + Default,
+{
+    survives::<S>(entries, 1, |table, entries| {
+        for id in entries..entries + 20 {
+            table.entry(Key(id)).or_insert_with(|| Value::new(id));
+        }
+        table
+            .entry(Key(entries))
+            .insert_entry(Value::new(entries + 20));
+        table
+            .entry(Key(1))
+            .and_modify(|_| burn())
+            .or_insert_with(|| {
+                unreachable!("the key is there");
+            });
+    });
+    survives::<S>(entries, 1, |table, _| {
+        table.iter_mut().for_each(|_| burn());
+    });
+    survives::<S>(entries, 1, |table, _| {
+        let chosen = table.extract_if(|key, _| {
+            burn();
+            key.0 % 3 == 0
+        });
+        chosen.for_each(drop);
+    });
+    survives::<S>(entries, 1, |table, _| {
+        table.drain().take(20).for_each(drop);
+    });
+}
+
+#[test]
+fn with_the_default_hasher_and_the_rest_of_the_api() {
+    map_operations::<dash_table::DefaultHashBuilder>(60);
+}
+
+#[test]
+fn with_few_different_hashes_and_the_rest_of_the_api() {
+    map_operations::<BuildHasherDefault<TwoBits>>(60);
+}
