@@ -32,8 +32,9 @@ pub struct ValuesMut<'a, K, V, O = ()> {
 impl<K, V, S, O: Observer<K, V>> DashTable<K, V, S, O> {
     /// Every entry, in no particular order, its value to change.
     ///
-    /// Delivers segment by segment, before it lends a value of the segment: at most the 60 buckets
-    /// of one (and its chain, if keys with equal hashes made one) at a time.
+    /// Delivers segment by segment, before it lends a value of the segment: at most the 69 buckets
+    /// of one (and its chain, if keys with equal hashes made one) at a time, because what it has
+    /// lent is out of its hands.
     /// What is not reached is not delivered.
     ///
     /// All of them take O(buckets + entries).

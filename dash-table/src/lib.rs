@@ -5,10 +5,12 @@
 //!
 //! | start here | to |
 //! |---|---|
-//! | [`DashTable`] | use it as a map |
+//! | [`DashTable`] | use it as a map, with the methods of `HashMap` |
+//! | [`DashTable::entry`] | look a key up once, and then decide |
 //! | [`Observer`] | be handed each bucket before it changes, with a complete example |
 //! | [`DashTable::cut`] | open a cut: the state of this moment will be delivered |
 //! | [`DashTable::traverse`] | deliver what writes have not delivered, in small steps |
+//! | [`DashTable::scan`] | look through it in small steps, with a number for a cursor |
 //! | [`Stats`] | see how full it is, and where entries stand |
 //!
 //! # Example
@@ -21,6 +23,18 @@
 //! assert_eq!(table.remove("one"), Some(11));
 //! assert!(table.is_empty());
 //! ```
+//!
+//! # The hook
+//!
+//! Whatever lends a `&mut V` or takes an entry out hands the entry's bucket to the observer first,
+//! if some cut has not had it: `insert`, `remove`, `get_mut`, `entry`, `iter_mut`, `retain`,
+//! `extract_if`, `drain`, `clear`, and the table's own moves. What only looks does not, and neither
+//! does the end of a table: dropping it, or [`into_iter`](DashTable#method.into_iter).
+//!
+//! # Features
+//!
+//! `std`, on by default, gives the default hasher a better seed; without it the crate is `no_std`
+//! and needs `alloc`. `serde` makes a table a map of that crate.
 
 extern crate alloc;
 

@@ -48,7 +48,7 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
     ///
     /// One step looks at the at most 14 entries each of a home and its neighbour, and at those of
     /// the stash (56) if entries of this home overflow; and at the chain, in a table where keys
-    /// with equal hashes made one. A whole scan takes 55 steps for each segment; some of them visit
+    /// with equal hashes made one. A whole scan takes 64 steps for each segment; some of them visit
     /// nothing.
     ///
     /// # Example

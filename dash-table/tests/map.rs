@@ -128,6 +128,7 @@ enum Step {
     ValuesMut,
     Extend(Vec<u32>),
     Reserve(usize),
+    ShrinkToFit,
     Clone,
     Clear,
     Open,
@@ -161,6 +162,7 @@ fn steps(keys: u32, length: usize) -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::ValuesMut),
         9 => prop::collection::vec(key(), 0..200).prop_map(Step::Extend),
         1 => count().prop_map(Step::Reserve),
+        2 => Just(Step::ShrinkToFit),
         1 => Just(Step::Clone),
         1 => Just(Step::Clear),
     ];
@@ -421,6 +423,7 @@ where
                 table.reserve(*room);
                 assert!(table.try_reserve(*room).is_ok());
             }
+            Step::ShrinkToFit => table.shrink_to_fit(),
             Step::Clone => {
                 let copy = table.clone();
                 assert!(copy == *table && copy.open_cuts().is_empty());

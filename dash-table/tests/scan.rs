@@ -53,6 +53,8 @@ enum Change {
     ShrinkToStayers,
     /// Makes room.
     Reserve(usize),
+    /// Merges what fits: the directory halves.
+    ShrinkToFit,
 }
 
 #[derive(Clone, Debug)]
@@ -80,6 +82,7 @@ fn schedules() -> impl Strategy<Value = Schedule> {
         3 => (1..size / 2).prop_map(Change::Shrink),
         1 => Just(Change::ShrinkToStayers),
         1 => (1..size).prop_map(Change::Reserve),
+        2 => Just(Change::ShrinkToFit),
     ];
     let size = u32::try_from(size).unwrap_or(u32::MAX);
     let mask = prop_oneof![8 => Just(u64::MAX), 1 => Just(0b1111)];
@@ -167,6 +170,7 @@ impl Scanned {
             Change::Shrink(keys) => self.shrink(keys),
             Change::ShrinkToStayers => self.shrink(usize::MAX),
             Change::Reserve(room) => self.table.reserve(room),
+            Change::ShrinkToFit => self.table.shrink_to_fit(),
         }
     }
 
@@ -239,7 +243,11 @@ fn each_planted_bug_is_found() {
     use proptest::strategy::ValueTree;
     use proptest::test_runner::TestRunner;
 
-    for bug in [Bug::ScanMissesGuests, Bug::ScanMissesOverflow] {
+    for bug in [
+        Bug::ScanMissesGuests,
+        Bug::ScanMissesOverflow,
+        Bug::ScanOvershoots,
+    ] {
         let mut runner = TestRunner::deterministic();
         let found = (0..500).find_map(|_| {
             let schedule = schedules().new_tree(&mut runner).unwrap().current();
