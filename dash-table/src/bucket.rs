@@ -1,6 +1,6 @@
 //! One physical bucket, as an observer sees it.
 
-use std::fmt;
+use core::fmt;
 
 use crate::slot::Entries;
 

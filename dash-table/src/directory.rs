@@ -1,5 +1,7 @@
 //! The directory: hash prefix to segment.
 
+use alloc::boxed::Box;
+
 use crate::error::SplitError;
 use crate::geometry::{DIRECTORY_FREE_MAX, DIRECTORY_PER_SEGMENT_MAX, MAX_DEPTH};
 use crate::hash::KeyHash;

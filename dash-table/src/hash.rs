@@ -7,8 +7,8 @@
 //! +---------------------------+----------+--------+------+------+
 //! ```
 
-use std::hash::{BuildHasher, Hash};
-use std::num::NonZeroU8;
+use core::hash::{BuildHasher, Hash};
+use core::num::NonZeroU8;
 
 use crate::geometry::HOMES;
 

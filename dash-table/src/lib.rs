@@ -36,6 +36,8 @@
 //! `std`, on by default, gives the default hasher a better seed; without it the crate is `no_std`
 //! and needs `alloc`. `serde` makes a table a map of that crate.
 
+#![cfg_attr(not(any(test, feature = "std")), no_std)]
+
 extern crate alloc;
 
 mod bucket;

@@ -4,6 +4,8 @@
 //! prefix decides neither home nor tag. So counting is enough to know whether they fit, and no key
 //! is hashed.
 
+use alloc::vec::Vec;
+
 use crate::directory::Directory;
 use crate::geometry::{BUCKETS, MAX_DEPTH, MERGE_ENTRIES_MAX, SLOTS};
 use crate::hook::Hook;

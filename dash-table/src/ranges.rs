@@ -4,10 +4,13 @@
     reason = "several entries point at one owner; all pointers to owners are in this file"
 )]
 
-use std::iter::FusedIterator;
-use std::marker::PhantomData;
-use std::ops::{Index, IndexMut, Range};
-use std::ptr::NonNull;
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::iter::FusedIterator;
+use core::marker::PhantomData;
+use core::ops::{Index, IndexMut, Range};
+use core::ptr::NonNull;
 
 /// Owners of ranges that cover all positions; a position is a number of 64 bits, and the ranges
 /// are halves of halves of all positions.
@@ -216,7 +219,7 @@ impl<T> Ranges<T> {
 
     /// Lets `entries` become `former`. The new ones come from the allocator as zeros, untouched.
     fn replace(&mut self, len: usize) {
-        self.former = std::mem::replace(&mut self.entries, vec![None; len]);
+        self.former = core::mem::replace(&mut self.entries, vec![None; len]);
         self.settled = 0;
     }
 

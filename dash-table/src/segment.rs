@@ -3,6 +3,9 @@
 //! An entry stands in its *home* bucket, in the *neighbour* after it (as a guest), in the stash,
 //! or, when all that is full and a split would not help, in the segment's chain.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
 use crate::error::SplitError;
 use crate::geometry::{
     BUCKETS, MAX_DEPTH, REGULAR, SEGMENT_SLOTS, SLOTS, SPLIT_ENTRIES_MIN, STASH,
@@ -355,7 +358,7 @@ impl<K, V> Segment<K, V> {
             }
             movers
         };
-        let block = std::array::from_fn(&mut movers_of);
+        let block = core::array::from_fn(&mut movers_of);
         let chain = (BUCKETS..self.bucket_count()).map(movers_of).collect();
         Movers {
             block,

@@ -4,10 +4,11 @@
     reason = "owns uninitialised slots; all of them are in this file"
 )]
 
-use std::iter::Zip;
-use std::mem::{self, MaybeUninit};
-use std::ptr;
-use std::slice;
+use alloc::boxed::Box;
+use core::iter::Zip;
+use core::mem::{self, MaybeUninit};
+use core::ptr;
+use core::slice;
 
 use smallvec::SmallVec;
 

@@ -4,6 +4,8 @@
 //! a split would not separate the keys: with any decent hasher it does not exist.
 //! Both remember each entry's home, so that nothing here needs to hash a key.
 
+use alloc::boxed::Box;
+
 use crate::geometry::{BUCKETS, HOMES, REGULAR, SLOTS, STASH};
 use crate::group;
 use crate::hash::{KeyHash, Tag};

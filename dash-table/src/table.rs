@@ -1,9 +1,9 @@
 //! The map.
 
-use std::borrow::Borrow;
-use std::fmt;
-use std::hash::{BuildHasher, Hash};
-use std::mem;
+use core::borrow::Borrow;
+use core::fmt;
+use core::hash::{BuildHasher, Hash};
+use core::mem;
 
 use crate::cursor::{Cursor, Traversal};
 use crate::cut::{Cut, Cuts};

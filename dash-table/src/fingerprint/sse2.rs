@@ -1,8 +1,8 @@
 //! The comparison with SSE2, which every x86-64 has.
 #![expect(unsafe_code, reason = "vector intrinsics")]
 
-use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_load_si128, _mm_movemask_epi8, _mm_set1_epi32};
-use std::ptr;
+use core::arch::x86_64::{_mm_cmpeq_epi8, _mm_load_si128, _mm_movemask_epi8, _mm_set1_epi32};
+use core::ptr;
 
 use crate::group::Group;
 
