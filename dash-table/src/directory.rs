@@ -1,6 +1,7 @@
 //! The directory: hash prefix to segment.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use crate::error::SplitError;
 use crate::geometry::{DIRECTORY_FREE_MAX, DIRECTORY_PER_SEGMENT_MAX, MAX_DEPTH};
@@ -93,6 +94,30 @@ impl<K, V> Directory<K, V> {
     #[inline]
     pub(crate) fn segment_at(&mut self, position: u32) -> Option<&mut Segment<K, V>> {
         self.segments.get_mut(widened(position)?)
+    }
+
+    /// A directory of the same shape, with what `map` makes of each segment.
+    pub(crate) fn map(&self, map: impl Fn(&Segment<K, V>) -> Box<Segment<K, V>>) -> Self {
+        let level = |segment: &&Segment<K, V>| {
+            // Zero, the position of the first, has as many trailing zeros as there can be.
+            MAX_DEPTH - segment.position().trailing_zeros().min(MAX_DEPTH)
+        };
+        let mut sources: Vec<_> = self.segments.iter().collect();
+        // From wide to narrow, so that each is the upper half of a range that is there.
+        sources.sort_by_key(level);
+        let mut segments = Ranges::new();
+        for source in sources {
+            let width = 1 << (MAX_DEPTH - level(&source));
+            let Some(lower) = source.position().checked_sub(width).and_then(widened) else {
+                segments.start(map(source));
+                continue;
+            };
+            if segments.is_narrow(lower) {
+                segments.double();
+            }
+            segments.divide(lower, map(source));
+        }
+        Self { segments, ..*self }
     }
 
     /// Makes the first segment if there is none.

@@ -36,6 +36,11 @@ impl<K, V> Link<K, V> {
         }
     }
 
+    /// A link without entries, changed last when no cut had been opened.
+    pub(crate) fn empty() -> Self {
+        Self::new(0, [0; SLOTS])
+    }
+
     /// Bytes on the heap.
     pub(crate) const fn heap_bytes() -> usize {
         size_of::<Block<(K, V), 1, LinkHeader>>()
@@ -270,7 +275,7 @@ impl<K, V> Segment<K, V> {
         })
     }
 
-    fn tag(&self, place: Place) -> Option<Tag> {
+    pub(crate) fn tag(&self, place: Place) -> Option<Tag> {
         match self.link(place.bucket) {
             Some(link) => link.block.group(0).tag(place.slot),
             None => self.block.group(place.bucket).tag(place.slot),
