@@ -48,8 +48,8 @@ pub enum Bug {
     ScanMissesGuests,
     /// A scan does not look into the stash.
     ScanMissesOverflow,
-    /// A scan goes on by the width of a segment, also from the middle of one that has merged.
-    ScanOvershoots,
+    /// A scan's cursor counts entries of the directory, whose number changes between steps.
+    ScanCountsDirectoryEntries,
 }
 
 /// The bug that is planted in one table, if any.

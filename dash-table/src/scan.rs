@@ -70,19 +70,24 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
     /// assert!((0..1000).all(|key| seen.contains(&key)));
     /// ```
     pub fn scan<'a>(&'a self, cursor: u64, visit: impl FnMut(&'a K, &'a V)) -> u64 {
-        let Some(step) = Step::from_cursor(cursor) else {
+        let Some(mut step) = Step::from_cursor(cursor) else {
             return 0;
         };
+        let counts_entries = self.planted().has(Bug::ScanCountsDirectoryEntries);
+        if counts_entries {
+            step.position <<= MAX_DEPTH - self.directory().segments().depth();
+        }
         let Some(segment) = self.directory().segment_covering(step.position) else {
             return 0;
         };
         segment.visit_home(step.home, self.planted(), visit);
-        let end = if self.planted().has(Bug::ScanOvershoots) {
-            step.position + (segment.end() - segment.position())
-        } else {
-            segment.end()
+        let Some(mut next) = step.after(segment.end()) else {
+            return 0;
         };
-        step.after(end).map_or(0, Step::into_cursor)
+        if counts_entries {
+            next.position >>= MAX_DEPTH - self.directory().segments().depth();
+        }
+        next.into_cursor()
     }
 }
 
