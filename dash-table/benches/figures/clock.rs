@@ -1,38 +1,29 @@
 //! Time that this thread has spent computing.
 
 use std::fs;
-use std::time::Instant;
 
-/// A moment, in time of this thread's own.
-pub(crate) struct Moment {
-    /// Nanoseconds on a processor, if the kernel tells.
-    computing: Option<u64>,
-    wall: Instant,
-}
+use rustix::time::{ClockId, clock_gettime};
+
+/// A moment, in time of this thread's own: what other programs take of the processor does not
+/// count.
+pub(crate) struct Moment(f64);
 
 impl Moment {
     pub(crate) fn now() -> Self {
-        Self {
-            computing: computing(),
-            wall: Instant::now(),
-        }
+        Self(computing())
     }
 
-    /// Nanoseconds since then. Time in which other programs had the processor does not count, where
-    /// the kernel tells.
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    /// Nanoseconds since then.
     pub(crate) fn nanoseconds(&self) -> f64 {
-        match (self.computing, computing()) {
-            (Some(before), Some(after)) => (after - before) as f64,
-            _ => self.wall.elapsed().as_secs_f64() * 1e9,
-        }
+        computing() - self.0
     }
 }
 
-/// The first number of `schedstat`: nanoseconds on a processor.
-fn computing() -> Option<u64> {
-    let told = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    told.split_whitespace().next()?.parse().ok()
+/// Nanoseconds that this thread has had a processor for.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn computing() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }
 
 /// How often another program took the processor away from this thread.
