@@ -123,7 +123,13 @@ impl Group {
     }
 
     /// The fingerprints, byte by byte.
-    #[cfg(any(test, not(target_arch = "x86_64")))]
+    #[cfg(any(
+        test,
+        not(any(
+            target_arch = "x86_64",
+            all(target_arch = "aarch64", target_endian = "little")
+        ))
+    ))]
     pub(crate) fn tags(&self) -> &[u8; 14] {
         &self.tags
     }

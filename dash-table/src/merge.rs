@@ -12,6 +12,7 @@ use crate::hook::Hook;
 use crate::observer::Observer;
 use crate::planted::Bug;
 use crate::segment::{Place, Segment};
+use crate::table::DashTable;
 
 /// Which merges are worth it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +22,37 @@ pub(crate) enum Density {
     Sparse,
     /// All that fit.
     Full,
+}
+
+impl<K, V, S, O: Observer<K, V>> DashTable<K, V, S, O> {
+    /// Gives back what it can: merges segments as far as their entries fit, and halves the
+    /// directory.
+    ///
+    /// An empty table then owns no memory. `remove` merges too, segment by segment, but leaves
+    /// reserved room alone, and merges only what is nearly empty.
+    ///
+    /// # Complexity
+    ///
+    /// O(buckets + entries). No key is hashed.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let mut table = dash_table::DashTable::with_capacity(100_000);
+    /// table.insert("one", 1);
+    /// let before = table.memory_usage();
+    /// table.shrink_to_fit();
+    /// assert!(table.memory_usage() * 50 < before);
+    /// ```
+    pub fn shrink_to_fit(&mut self) {
+        let (directory, mut hook, _) = self.parts();
+        if hook.tally.entries == 0 {
+            // Nothing is pending where nothing is.
+            *directory = Directory::new();
+        } else {
+            directory.shrink(&mut hook);
+        }
+    }
 }
 
 impl<K, V> Directory<K, V> {
@@ -57,8 +89,9 @@ impl<K, V> Directory<K, V> {
         true
     }
 
-    /// Merges the segment with this number with its buddy if a removal at `place` has emptied a bucket, and
-    /// with it, perhaps, the segment. A bucket is seldom emptied in a segment that is not sparse.
+    /// Merges the segment with this number with its buddy if a removal at `place` has emptied a
+    /// bucket, and with it, perhaps, the segment. A bucket of a full one is seldom
+    /// emptied.
     #[inline]
     pub(crate) fn merge_if_emptied<O>(
         &mut self,

@@ -4,19 +4,22 @@
     reason = "owns uninitialised slots; all of them are in this file"
 )]
 
+mod entries;
+
 use alloc::boxed::Box;
-use core::iter::Zip;
 use core::mem::{self, MaybeUninit};
 use core::ptr;
-use core::slice;
 
 use smallvec::SmallVec;
 
+use crate::fingerprint;
 use crate::geometry::{BUCKETS, SLOTS};
 use crate::group::Group;
 use crate::hash::Tag;
 use crate::segment::{Header, Segment};
 use crate::slot_set::SlotSet;
+
+pub(crate) use self::entries::{BucketsMut, Entries, EntriesMut};
 
 /// `N` buckets of [`SLOTS`] slots each, the groups that say which are occupied, and a header: one
 /// allocation.
@@ -37,8 +40,16 @@ pub(crate) struct Block<T, const N: usize, H> {
     header: H,
 }
 
-/// Entries up to this size move with their whole bucket: 14 of them of 16 bytes fill four cache lines.
+/// Entries up to this many bytes move with their whole bucket.
 const COPIED_WHOLE_BYTES_MAX: usize = 64;
+
+/// Cache lines of the home's slots that a lookup asks for before it knows whether it needs them,
+/// so that it waits for groups and slots at once. Slots are filled from the first on.
+///
+/// Fastest of 300 windows of 8,000 hits among 5 M pairs of `u64`, in a loop that also computes the
+/// key (a division), over hashbrown's: 1.51 without, 1.27 with one line, 1.12 with two, 1.08 with
+/// four, which makes a miss slower by a third.
+const LINES_AHEAD: usize = 2;
 
 /// Slots that entries of one bucket came from, and went to.
 pub(crate) type Moves = SmallVec<[(usize, usize); SLOTS]>;
@@ -48,27 +59,6 @@ pub(crate) struct Found<'a, T> {
     pub(crate) bucket: usize,
     pub(crate) slot: usize,
     pub(crate) entry: &'a T,
-}
-
-/// The entries of one bucket.
-pub(crate) struct Entries<'a, T> {
-    // Invariant: every slot in `left` is initialised.
-    left: SlotSet,
-    slots: &'a [MaybeUninit<T>; SLOTS],
-}
-
-/// The entries of one bucket, to change.
-pub(crate) struct EntriesMut<'a, T> {
-    left: SlotSet,
-    // Invariant: of the slots from `passed` on, those in `left` are initialised.
-    slots: slice::IterMut<'a, MaybeUninit<T>>,
-    passed: usize,
-}
-
-/// The buckets of a block, to change their entries.
-pub(crate) struct BucketsMut<'a, T> {
-    // Invariant: each group stands beside the slots that it describes.
-    buckets: Zip<slice::Iter<'a, Group>, slice::IterMut<'a, [MaybeUninit<T>; SLOTS]>>,
 }
 
 impl<T, const N: usize, H> Block<T, N, H> {
@@ -180,6 +170,10 @@ impl<T, const N: usize, H> Block<T, N, H> {
             None => panic!("bucket {home} is nobody's home"),
         };
         let slots = self.slots.as_flattened();
+        let first = slots.as_ptr().wrapping_add(home * SLOTS).cast::<u8>();
+        for line in 0..LINES_AHEAD {
+            fingerprint::prefetch(first.wrapping_add(line * 64));
+        }
         let here = u32::from(pair[0].tagged(tag).bits());
         let there = u32::from(pair[1].tagged(tag).bits());
         let mut left = here | there << SLOTS;
@@ -387,76 +381,5 @@ impl<T, const N: usize, H> Drop for Block<T, N, H> {
                 self.clear(bucket, || ());
             }
         }
-    }
-}
-
-impl<T> Entries<'_, T> {
-    /// Whether there is none.
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.left.is_empty()
-    }
-
-    /// Where the entries stand, in the order in which they come.
-    #[inline]
-    pub(crate) fn slots(&self) -> SlotSet {
-        self.left
-    }
-}
-
-impl<T> Clone for Entries<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Entries<'_, T> {}
-
-#[expect(
-    clippy::copy_iterator,
-    reason = "a view, copied on purpose; crate-private"
-)]
-impl<'a, T> Iterator for Entries<'a, T> {
-    type Item = &'a T;
-
-    #[inline]
-    fn next(&mut self) -> Option<&'a T> {
-        let slot = self.left.next()?;
-        // SAFETY: the invariant on `left`.
-        Some(unsafe { self.slots[slot].assume_init_ref() })
-    }
-
-    #[inline]
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.left.size_hint()
-    }
-}
-
-impl<T> ExactSizeIterator for Entries<'_, T> {}
-
-impl<'a, T> Iterator for EntriesMut<'a, T> {
-    type Item = &'a mut T;
-
-    #[inline]
-    fn next(&mut self) -> Option<&'a mut T> {
-        let slot = self.left.next()?;
-        let entry = self.slots.nth(slot - self.passed)?;
-        self.passed = slot + 1;
-        // SAFETY: the invariant on `slots`.
-        Some(unsafe { entry.assume_init_mut() })
-    }
-}
-
-impl<'a, T> Iterator for BucketsMut<'a, T> {
-    type Item = EntriesMut<'a, T>;
-
-    #[inline]
-    fn next(&mut self) -> Option<EntriesMut<'a, T>> {
-        let (group, slots) = self.buckets.next()?;
-        Some(EntriesMut {
-            left: group.occupied(),
-            slots: slots.iter_mut(),
-            passed: 0,
-        })
     }
 }

@@ -23,15 +23,18 @@ use crate::position::Position;
 /// # Complexity
 ///
 /// Lookups and changes take O(1) expected time, for a hasher that tells keys apart. An insert
-/// moves at most the entries of one segment (840 slots), plus, when the directory doubles, four
-/// bytes for each of its entries (about one per 300 keys).
+/// moves at most the entries of one segment (966 slots); a removal at most those of two nearly
+/// empty ones, which it merges. The directory doubles and halves without being copied at once.
 /// Keys with equal hashes are chained: n of them cost O(n) per operation, and no more memory than
-/// others.
+/// others. So does a flood of keys that somebody chose to collide; the default hasher is seeded
+/// afresh for every table, so that nobody can choose them without knowing the seed. It is fast, not
+/// cryptographic: against an attacker who can measure time, use `std`'s `RandomState`.
 ///
 /// # Memory
 ///
-/// About 1.9 bytes per slot besides the entry itself. Segments are about 95 % full when they
-/// split, so two thirds to three quarters of the slots are in use on average.
+/// About 1.8 bytes per slot besides the entry itself. Segments are about 95 % full when they
+/// split, and split at different times, so about two thirds of the slots are in use at any size.
+/// [`shrink_to_fit`](Self::shrink_to_fit) gives back what removals have left empty.
 ///
 /// # Panics
 ///
@@ -317,34 +320,6 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         let (directory, mut hook, hasher) = self.parts();
         directory.first(hook.cuts.clock());
         directory.deepen(depth, |key| KeyHash::of(hasher, key), &mut hook);
-    }
-
-    /// Gives back what it can: merges segments as far as their entries fit, and halves the directory.
-    ///
-    /// An empty table then owns no memory. `remove` merges too, segment by segment, but leaves
-    /// reserved room alone, and merges only what is nearly empty.
-    ///
-    /// # Complexity
-    ///
-    /// O(buckets + entries). No key is hashed.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// let mut table = dash_table::DashTable::with_capacity(100_000);
-    /// table.insert("one", 1);
-    /// let before = table.memory_usage();
-    /// table.shrink_to_fit();
-    /// assert!(table.memory_usage() * 50 < before);
-    /// ```
-    pub fn shrink_to_fit(&mut self) {
-        let (directory, mut hook, _) = self.parts();
-        if hook.tally.entries == 0 {
-            // Nothing is pending where nothing is.
-            *directory = Directory::new();
-        } else {
-            directory.shrink(&mut hook);
-        }
     }
 
     /// Takes the traversal of `cut` at most `max_buckets` physical buckets further, and `cursor`

@@ -11,6 +11,14 @@ pub(crate) fn equal(group: &Group, byte: u8) -> u16 {
     })
 }
 
+/// Nothing.
+#[inline]
+#[cfg(not(any(
+    target_arch = "x86_64",
+    all(target_arch = "aarch64", target_endian = "little")
+)))]
+pub(crate) fn prefetch(_: *const u8) {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -24,5 +32,28 @@ mod tests {
         group.occupy(13, tag);
         assert_eq!(equal(&group, 9), 1 << 3 | 1 << 13);
         assert_eq!(equal(&group, 1), 0);
+    }
+
+    #[test]
+    fn the_machine_agrees_with_scalar() {
+        let mut state = 1_u64;
+        for _ in 0..2_000 {
+            let mut group = Group::default();
+            for slot in 0..14 {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                let byte = u8::try_from(state >> 61).unwrap().wrapping_mul(37);
+                if let Some(tag) = Tag::from_byte(byte) {
+                    group.occupy(slot, tag);
+                    group.admit(tag);
+                }
+            }
+            for wanted in [0, 37, 74, 255, group.tags()[0], group.tags()[13]] {
+                let machine = crate::fingerprint::equal(&group, wanted);
+                let difference = machine ^ equal(&group, wanted);
+                assert_eq!(difference & 0x3fff, 0, "{group:?}, {wanted}");
+            }
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! The comparison with SSE2, which every x86-64 has.
 #![expect(unsafe_code, reason = "vector intrinsics")]
 
-use core::arch::x86_64::{_mm_cmpeq_epi8, _mm_load_si128, _mm_movemask_epi8, _mm_set1_epi32};
+use core::arch::x86_64::{
+    _MM_HINT_T0, _mm_cmpeq_epi8, _mm_load_si128, _mm_movemask_epi8, _mm_prefetch, _mm_set1_epi32,
+};
 use core::ptr;
 
 use crate::group::Group;
@@ -28,31 +30,9 @@ pub(crate) fn equal(group: &Group, byte: u8) -> u16 {
     bits as u16
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fingerprint::scalar;
-    use crate::hash::Tag;
-
-    #[test]
-    fn sse2_agrees_with_scalar() {
-        let mut state = 1_u64;
-        for _ in 0..2_000 {
-            let mut group = Group::default();
-            for slot in 0..14 {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1);
-                let byte = u8::try_from(state >> 61).unwrap().wrapping_mul(37);
-                if let Some(tag) = Tag::from_byte(byte) {
-                    group.occupy(slot, tag);
-                    group.admit(tag);
-                }
-            }
-            for wanted in [0, 37, 74, 255, group.tags()[0], group.tags()[13]] {
-                let difference = equal(&group, wanted) ^ scalar::equal(&group, wanted);
-                assert_eq!(difference & 0x3fff, 0, "{group:?}, {wanted}");
-            }
-        }
-    }
+/// Asks for the cache line at `place`, which may be any address at all.
+#[inline]
+pub(crate) fn prefetch(place: *const u8) {
+    // SAFETY: a prefetch reads nothing, and never faults.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) };
 }
