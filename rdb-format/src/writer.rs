@@ -442,12 +442,17 @@ mod tests {
         let mut out = b"before".to_vec();
         let value = Value::SortedSet(vec![(b"a".to_vec(), 1.0), (b"b".to_vec(), f64::NAN)]);
         let mut encoder = Encoder::new(Target::Redis5, Compression::None);
-        let error = EncodeError::Score { index: 1 };
+        let error = |key: &[u8]| EncodeError::Score {
+            key: key.to_vec(),
+            index: 1,
+        };
+        let named = encoder.entry(&mut out, b"z", None, &value).unwrap_err();
+        assert_eq!(named, error(b"z"));
         assert_eq!(
-            encoder.entry(&mut out, b"z", None, &value),
-            Err(error.clone())
+            named.to_string(),
+            "key \"z\": score of member 1 is not a number"
         );
-        assert_eq!(encoder.value(&mut out, &value), Err(error));
+        assert_eq!(encoder.value(&mut out, &value), Err(error(b"")));
         assert_eq!(out, b"before");
     }
 

@@ -69,8 +69,10 @@ pub enum EncodeError {
         source: StreamError,
     },
     /// A score is not a number; no server loads such a sorted set.
-    #[error("score of member {index} is not a number")]
+    #[error("key \"{}\": score of member {index} is not a number", key.escape_ascii())]
     Score {
+        /// The key; empty when the value was written without one.
+        key: Vec<u8>,
         /// Position of the member in the value, from 0.
         index: usize,
     },

@@ -28,9 +28,12 @@ pub(crate) fn encode(encoder: &mut Encoder, out: &mut Vec<u8>, members: &[(Vec<u
 }
 
 /// Fails if some score is not a number.
-pub(crate) fn check(members: &[(Vec<u8>, f64)]) -> Result<(), EncodeError> {
+pub(crate) fn check(key: &[u8], members: &[(Vec<u8>, f64)]) -> Result<(), EncodeError> {
     match members.iter().position(|(_, score)| score.is_nan()) {
-        Some(index) => Err(EncodeError::Score { index }),
+        Some(index) => Err(EncodeError::Score {
+            key: key.to_vec(),
+            index,
+        }),
         None => Ok(()),
     }
 }

@@ -157,7 +157,7 @@ impl Value {
     pub(crate) fn check(&self, key: &[u8], value_type: ValueType) -> Result<(), EncodeError> {
         let repeats = match self {
             Self::SortedSet(members) => {
-                sorted_set::check(members)?;
+                sorted_set::check(key, members)?;
                 value_type == ValueType::SortedSetListpack
                     && pack::repeats(
                         members
