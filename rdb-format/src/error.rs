@@ -2,6 +2,7 @@
 
 mod compact;
 mod encode;
+mod write;
 
 use std::io;
 
@@ -12,6 +13,7 @@ use crate::value_type::ValueType;
 
 pub use self::compact::{CompactError, LzfError};
 pub use self::encode::EncodeError;
+pub use self::write::WriteError;
 
 /// Why a stream could not be decoded. Every `offset` is in bytes from its start, and every
 /// message begins with it: `byte 812: …`.

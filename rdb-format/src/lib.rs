@@ -3,7 +3,8 @@
 //! | start here | to |
 //! |---|---|
 //! | [`Reader`] | read a stream from a slice or an `io::Read`, event by event or key by key |
-//! | [`Encoder`] | append records to a `Vec<u8>` |
+//! | [`Writer`] | write a stream into an `io::Write`, whole values or element by element |
+//! | [`Encoder`] | append records to a `Vec<u8>`, to make pieces of a stream in many places |
 //! | [`Target`], [`Encodings`], [`Losses`] | choose who must load what is written, and how |
 //! | [`ReadOptions`], [`Limits`] | choose how deep and how strictly to read, and how much |
 //! | [`RawEntry`] | copy keys without decoding them |
@@ -16,16 +17,12 @@
 //! # Example
 //!
 //! ```
-//! use rdb_format::{Compression, Crc64, Encoder, Reader, Target, Value};
+//! use rdb_format::{Compression, Encoder, Reader, Target, Value, Writer};
 //!
-//! let mut encoder = Encoder::new(Target::default(), Compression::Lzf);
-//! let mut file = Vec::new();
-//! encoder.header(&mut file);
-//! encoder.select_db(&mut file, 0);
-//! encoder.entry(&mut file, b"counter", None, &Value::String(b"42".to_vec()))?;
-//! let mut crc = Crc64::new();
-//! crc.update(&file);
-//! encoder.end(&mut file, Some(crc));
+//! let encoder = Encoder::new(Target::default(), Compression::Lzf);
+//! let mut writer = Writer::new(Vec::new(), encoder);
+//! writer.entry(b"counter", None, &Value::String(b"42".to_vec()))?;
+//! let (file, _) = writer.finish()?;
 //!
 //! let mut reader = Reader::from_slice(&file);
 //! let entry = reader.next_entry()?.expect("one key was written");
@@ -65,12 +62,14 @@ mod raw_entry;
 mod reader;
 mod writer;
 
+mod output;
+
 pub use crate::compact::{CompactEntries, CompactEntry, Container};
 pub use crate::crc64::Crc64;
 pub use crate::dump::{Dump, parse_function_dump};
 pub use crate::encodings::Encodings;
 pub use crate::entry::Entry;
-pub use crate::error::{CompactError, DecodeError, EncodeError, LzfError};
+pub use crate::error::{CompactError, DecodeError, EncodeError, LzfError, WriteError};
 pub use crate::event::{ChecksumState, Dialect, Element, Event, KeyHead, Warning};
 pub use crate::lzf::{LzfEncoder, lzf_decompress};
 pub use crate::object::{
@@ -80,6 +79,7 @@ pub use crate::object::{
 pub use crate::options::{
     Checksum, Limits, ReadOptions, Strictness, Tombstones, Unsupported, Values,
 };
+pub use crate::output::{Writer, Written};
 pub use crate::raw_entry::RawEntry;
 pub use crate::reader::Reader;
 pub use crate::source::{ReadSource, SliceSource, Source};
