@@ -14,10 +14,12 @@ impl Decimal {
         let mut start = digits.len();
         let mut rest = value.unsigned_abs();
         // Twenty places hold the sign and the 19 digits of any i64, so every place is found.
-        for (place, digit) in digits.iter_mut().enumerate().rev() {
-            *digit = b'0' | (rest % 10).to_le_bytes()[0];
-            start = place;
-            rest /= 10;
+        let (pairs, _) = digits.as_chunks_mut::<2>();
+        for pair in pairs.iter_mut().rev() {
+            let [last, ..] = (rest % 100).to_le_bytes();
+            *pair = [b'0' | (last / 10), b'0' | (last % 10)];
+            start = start.wrapping_sub(if rest < 10 { 1 } else { 2 });
+            rest /= 100;
             if rest == 0 {
                 break;
             }

@@ -218,23 +218,31 @@ impl<S: Source> Input<S> {
     }
 
     /// A string; written to `slot` unless it is stored as it is.
-    #[inline]
     pub(crate) fn string(&mut self, slot: Slot) -> Result<Text, DecodeError> {
+        let mut text = Text::NOWHERE;
+        self.string_to(slot, &mut text)?;
+        Ok(text)
+    }
+
+    /// As [`string`](Self::string), but puts the text into its place: moving it there from a
+    /// result takes longer than all the rest.
+    #[inline]
+    pub(crate) fn string_to(&mut self, slot: Slot, text: &mut Text) -> Result<(), DecodeError> {
         let offset = self.position();
         let lead = self.byte()?;
         if lead < INTEGER_8 {
             let length = self.length_from(lead)?;
             let length = self.checked_length(offset, length)?;
             let start = self.take(length)?;
-            return Ok(Text::Window {
-                start,
-                end: self.at,
-            });
+            let end = self.at;
+            *text = Text::Window { start, end };
+            return Ok(());
         }
+        *text = Text::Slot(slot);
         self.encoded_string(slot, offset, lead)
     }
 
-    fn encoded_string(&mut self, slot: Slot, offset: u64, lead: u8) -> Result<Text, DecodeError> {
+    fn encoded_string(&mut self, slot: Slot, offset: u64, lead: u8) -> Result<(), DecodeError> {
         let integer = match lead {
             INTEGER_8 => i64::from(i8::from_le_bytes(self.array()?)),
             INTEGER_16 => i64::from(i16::from_le_bytes(self.array()?)),
@@ -244,11 +252,12 @@ impl<S: Source> Input<S> {
                 expanded.clear();
                 self.expand(offset, &mut expanded)?;
                 *self.slot_mut(slot) = expanded;
-                return Ok(Text::Slot(slot));
+                return Ok(());
             }
             byte => return Err(DecodeError::String { offset, byte }),
         };
-        Ok(self.decimal(slot, integer))
+        self.decimal(slot, integer);
+        Ok(())
     }
 
     /// Appends the compressed string that follows its first byte.

@@ -256,7 +256,11 @@ impl<S: Source> Reader<S> {
         self.dialect
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a caller that looks at a part of an event need not have it all in memory"
+    )]
+    #[inline(always)]
     fn event(&self, step: Step) -> Option<Event<'_>> {
         Some(match step {
             Step::Element(part) => {

@@ -44,6 +44,7 @@ impl IntsetCursor {
         })
     }
 
+    #[inline]
     pub(crate) fn next(&mut self, bytes: &[u8]) -> Result<Option<Span>, CompactError> {
         let next = self.at.saturating_add(self.width);
         let Some(integer) = bytes.get(self.at..next) else {

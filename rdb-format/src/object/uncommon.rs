@@ -35,8 +35,8 @@ pub(super) fn uncommon_element<S: Source>(
         };
         Some(ahead)
     };
-    parts.first = input.string(Slot::First)?;
-    parts.second = input.string(Slot::Second)?;
+    input.string_to(Slot::First, &mut parts.first)?;
+    input.string_to(Slot::Second, &mut parts.second)?;
     let offset = input.position();
     let expire_at_ms = match (ahead, form) {
         (Some(0), _) => None,

@@ -179,7 +179,7 @@ impl Walk {
     ) -> Result<Option<Part>, DecodeError> {
         match &mut self.stage {
             Stage::String => {
-                self.parts.first = input.string(Slot::First)?;
+                input.string_to(Slot::First, &mut self.parts.first)?;
                 self.stage = Stage::Done;
                 Ok(Some(Part::Item))
             }
@@ -223,7 +223,7 @@ impl Walk {
                     *left = rest;
                     match layout {
                         Layout::Quicklist2 if plain_node(input)? => {
-                            self.parts.first = input.string(Slot::First)?;
+                            input.string_to(Slot::First, &mut self.parts.first)?;
                             return Ok(Some(Part::Item));
                         }
                         Layout::Quicklist2 => (Container::Listpack, Shape::Items),
@@ -258,11 +258,11 @@ fn element<S: Source>(
     if form >= ElementForm::RelativeExpiry {
         return uncommon_element(form, lowest_ms, input, parts);
     }
-    parts.first = input.string(Slot::First)?;
+    input.string_to(Slot::First, &mut parts.first)?;
     Ok(match form {
         ElementForm::Item => Part::Item,
         ElementForm::Field => {
-            parts.second = input.string(Slot::Second)?;
+            input.string_to(Slot::Second, &mut parts.second)?;
             Part::Field
         }
         ElementForm::BinaryScore => {
@@ -360,6 +360,7 @@ impl Packed {
         Ok(Some(Part::Scored))
     }
 
+    #[inline]
     fn entry<S: Source>(&mut self, input: &Input<S>) -> Result<Option<Span>, DecodeError> {
         let bytes = input.blob_bytes(self.blob);
         self.cursor
@@ -367,6 +368,7 @@ impl Packed {
             .map_err(|source| self.damaged(source))
     }
 
+    #[inline]
     fn text<S: Source>(&self, span: Span, slot: Slot, input: &mut Input<S>) -> Text {
         match span {
             Span::Bytes { start, end } => self.blob.text(start, end),
@@ -374,6 +376,7 @@ impl Packed {
         }
     }
 
+    #[cold]
     fn damaged(&self, source: CompactError) -> DecodeError {
         let Self {
             blob, container, ..

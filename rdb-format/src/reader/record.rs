@@ -96,7 +96,7 @@ impl<S: Source> Reader<S> {
 
     #[inline]
     fn key(&mut self, offset: u64, value_type: ValueType) -> Result<Step, DecodeError> {
-        self.first = self.input.string(Slot::First)?;
+        self.input.string_to(Slot::First, &mut self.first)?;
         self.begin(offset, value_type)
     }
 
