@@ -1,45 +1,34 @@
 //! Integers as the decimal text they stand for.
 
-/// An `i64` as text, without allocation.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Decimal {
-    digits: [u8; 20],
-    start: usize,
-}
+/// The most bytes that an `i64` takes: a sign and 19 digits.
+const DECIMAL_MAX: usize = 20;
 
-impl Decimal {
-    /// The canonical text of `value`: no sign but `-`, no leading zero.
-    pub(crate) fn new(value: i64) -> Self {
-        let mut digits = [0; 20];
-        let mut start = digits.len();
-        let mut rest = value.unsigned_abs();
-        // Twenty places hold the sign and the 19 digits of any i64, so every place is found.
-        let (pairs, _) = digits.as_chunks_mut::<2>();
-        for pair in pairs.iter_mut().rev() {
-            let [last, ..] = (rest % 100).to_le_bytes();
-            *pair = [b'0' | (last / 10), b'0' | (last % 10)];
-            start = start.wrapping_sub(if rest < 10 { 1 } else { 2 });
-            rest /= 100;
-            if rest == 0 {
-                break;
-            }
-        }
-        if value < 0 {
-            start = start.saturating_sub(1);
-            if let Some(sign) = digits.get_mut(start) {
-                *sign = b'-';
-            }
-        }
-        Self { digits, start }
+/// Appends the canonical text of `value`: no sign but `-`, no leading zero.
+#[inline]
+pub(crate) fn append_decimal(out: &mut Vec<u8>, value: i64) {
+    if value < 0 {
+        out.push(b'-');
     }
-
-    /// The text.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.digits.get(self.start..).unwrap_or_default()
+    let mut rest = value.unsigned_abs();
+    let len = rest.checked_ilog10().unwrap_or(0).wrapping_add(1) as usize;
+    let start = out.len();
+    // All of it is given room, as a length that is known takes no call; then what is too much is
+    // taken back.
+    out.extend_from_slice(&[b'0'; DECIMAL_MAX]);
+    out.truncate(start.wrapping_add(len));
+    let digits = out.get_mut(start..).unwrap_or_default();
+    let (first, pairs) = digits.as_rchunks_mut::<2>();
+    for pair in pairs.iter_mut().rev() {
+        let [two, ..] = (rest % 100).to_le_bytes();
+        *pair = [b'0' | (two / 10), b'0' | (two % 10)];
+        rest /= 100;
+    }
+    if let Some(digit) = first.first_mut() {
+        *digit |= rest.to_le_bytes()[0];
     }
 }
 
-/// The value of `text` if it is exactly what [`Decimal`] writes for some `i64`.
+/// The value of `text` if it is exactly what [`append_decimal`] writes for some `i64`.
 pub(crate) fn parse_canonical(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
@@ -69,7 +58,7 @@ pub(crate) fn parse_canonical(text: &[u8]) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Decimal, parse_canonical};
+    use super::{append_decimal, parse_canonical};
 
     #[test]
     fn text_is_what_the_standard_library_prints() {
@@ -82,12 +71,16 @@ mod tests {
             -10,
             99,
             100,
+            999,
             4096,
+            -70_000,
             i64::MAX,
             i64::MIN,
             i64::MIN + 1,
         ] {
-            assert_eq!(Decimal::new(value).as_bytes(), value.to_string().as_bytes());
+            let mut text = b"before".to_vec();
+            append_decimal(&mut text, value);
+            assert_eq!(text, format!("before{value}").as_bytes());
             assert_eq!(parse_canonical(value.to_string().as_bytes()), Some(value));
         }
     }

@@ -3,7 +3,7 @@
 mod frame;
 mod number;
 
-use crate::decimal::Decimal;
+use crate::decimal::append_decimal;
 use crate::error::DecodeError;
 use crate::length::{WIDE_32, WIDE_64};
 use crate::lzf::lzf_decompress;
@@ -309,7 +309,7 @@ impl<S: Source> Input<S> {
     pub(crate) fn decimal(&mut self, slot: Slot, integer: i64) -> Text {
         let place = self.slot_mut(slot);
         place.clear();
-        place.extend_from_slice(Decimal::new(integer).as_bytes());
+        append_decimal(place, integer);
         Text::Slot(slot)
     }
 

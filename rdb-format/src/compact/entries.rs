@@ -1,7 +1,7 @@
 //! The entries of a container, as an iterator over borrowed bytes.
 
 use super::container::{Container, Cursor, Span};
-use crate::decimal::Decimal;
+use crate::decimal::append_decimal;
 use crate::error::CompactError;
 
 /// One entry of a container.
@@ -25,7 +25,7 @@ impl<'a> CompactEntry<'a> {
     pub fn append_to(self, out: &mut Vec<u8>) {
         match self {
             Self::Bytes(bytes) => out.extend_from_slice(bytes),
-            Self::Integer(value) => out.extend_from_slice(Decimal::new(value).as_bytes()),
+            Self::Integer(value) => append_decimal(out, value),
         }
     }
 

@@ -326,54 +326,57 @@ impl Packed {
         input: &mut Input<S>,
         parts: &mut Parts,
     ) -> Result<Option<Part>, DecodeError> {
-        let Some(first) = self.entry(input)? else {
+        if !self.text_to(Slot::First, &mut parts.first, input)? {
             input.end_blob(self.blob);
             return Ok(None);
-        };
-        parts.first = self.text(first, Slot::First, input);
+        }
         if matches!(self.shape, Shape::Items | Shape::Members) {
             return Ok(Some(Part::Item));
         }
         let at = self.cursor.at();
-        let second = self
-            .entry(input)?
-            .ok_or_else(|| self.damaged(CompactError::Odd { at }))?;
-        if self.shape == Shape::Fields {
-            parts.second = self.text(second, Slot::Second, input);
-            return Ok(Some(Part::Field));
+        if self.shape == Shape::Scores {
+            let bytes = input.blob_bytes(self.blob);
+            let score = match self.cursor.next(bytes) {
+                Ok(Some(span)) => compact::score(span, bytes),
+                Ok(None) => return Err(self.damaged(CompactError::Odd { at })),
+                Err(source) => return Err(self.damaged(source)),
+            };
+            parts.score = score.ok_or_else(|| self.damaged(CompactError::Score { at }))?;
+            return Ok(Some(Part::Scored));
+        }
+        if !self.text_to(Slot::Second, &mut parts.second, input)? {
+            return Err(self.damaged(CompactError::Odd { at }));
         }
         if self.shape == Shape::ExpiringFields {
-            parts.second = self.text(second, Slot::Second, input);
             let at = self.cursor.at();
-            let Some(Span::Integer(expire_at_ms)) = self.entry(input)? else {
-                return Err(self.damaged(CompactError::FieldExpiry { at }));
+            parts.expire_at_ms = match self.cursor.next(input.blob_bytes(self.blob)) {
+                Ok(Some(Span::Integer(expire_at_ms))) => expire_at_ms,
+                Ok(_) => return Err(self.damaged(CompactError::FieldExpiry { at })),
+                Err(source) => return Err(self.damaged(source)),
             };
-            parts.expire_at_ms = expire_at_ms;
-            return Ok(Some(if expire_at_ms == 0 {
-                Part::Field
-            } else {
-                Part::Expiring
-            }));
+            if parts.expire_at_ms != 0 {
+                return Ok(Some(Part::Expiring));
+            }
         }
-        parts.score = compact::score(second, input.blob_bytes(self.blob))
-            .ok_or_else(|| self.damaged(CompactError::Score { at }))?;
-        Ok(Some(Part::Scored))
+        Ok(Some(Part::Field))
     }
 
+    /// Puts the text of the next entry into its place; `false` after the last one.
     #[inline]
-    fn entry<S: Source>(&mut self, input: &Input<S>) -> Result<Option<Span>, DecodeError> {
-        let bytes = input.blob_bytes(self.blob);
-        self.cursor
-            .next(bytes)
-            .map_err(|source| self.damaged(source))
-    }
-
-    #[inline]
-    fn text<S: Source>(&self, span: Span, slot: Slot, input: &mut Input<S>) -> Text {
-        match span {
-            Span::Bytes { start, end } => self.blob.text(start, end),
-            Span::Integer(value) => input.decimal(slot, value),
+    fn text_to<S: Source>(
+        &mut self,
+        slot: Slot,
+        text: &mut Text,
+        input: &mut Input<S>,
+    ) -> Result<bool, DecodeError> {
+        // Taken apart where it is: moving it costs more than finding it.
+        match self.cursor.next(input.blob_bytes(self.blob)) {
+            Ok(Some(Span::Bytes { start, end })) => *text = self.blob.text(start, end),
+            Ok(Some(Span::Integer(value))) => *text = input.decimal(slot, value),
+            Ok(None) => return Ok(false),
+            Err(source) => return Err(self.damaged(source)),
         }
+        Ok(true)
     }
 
     #[cold]

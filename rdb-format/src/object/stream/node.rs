@@ -13,7 +13,7 @@
 use super::entry::StreamEntry;
 use super::fault::StreamError;
 use super::id::StreamId;
-use crate::compact::{CompactEntry, Container, Cursor};
+use crate::compact::{Container, Cursor, Span};
 use crate::decimal::parse_canonical;
 
 /// Flag of a record that is deleted.
@@ -99,7 +99,7 @@ impl NodeCursor {
         head.fields_len = fields_len;
         head.fields = head.cursor;
         for _ in 0..fields_len {
-            head.any(bytes)?;
+            head.skip(bytes)?;
         }
         let at = head.cursor.at();
         if head.integer(bytes)? != 0 {
@@ -177,7 +177,7 @@ impl NodeCursor {
             (fields.saturating_mul(2), 4_u64)
         };
         for _ in 0..texts {
-            self.any(bytes)?;
+            self.skip(bytes)?;
         }
         let at = self.cursor.at();
         if u64::try_from(self.integer(bytes)?) != Ok(texts.saturating_add(around)) {
@@ -186,11 +186,12 @@ impl NodeCursor {
         Ok(Some(record))
     }
 
-    fn any<'a>(&mut self, bytes: &'a [u8]) -> Result<CompactEntry<'a>, StreamError> {
+    /// Passes an entry, whatever it is.
+    fn skip(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
         let node = self.node;
         let at = self.cursor.at();
         match self.cursor.next(bytes) {
-            Ok(Some(span)) => Ok(CompactEntry::new(span, bytes)),
+            Ok(Some(_)) => Ok(()),
             Ok(None) => Err(StreamError::Record { node, at }),
             Err(source) => Err(StreamError::Listpack { node, source }),
         }
@@ -199,10 +200,13 @@ impl NodeCursor {
     fn integer(&mut self, bytes: &[u8]) -> Result<i64, StreamError> {
         let node = self.node;
         let at = self.cursor.at();
-        let value = match self.any(bytes)? {
-            CompactEntry::Integer(value) => Some(value),
-            CompactEntry::Bytes(text) => parse_canonical(text),
+        let text = match self.cursor.next(bytes) {
+            Ok(Some(Span::Integer(value))) => return Ok(value),
+            Ok(Some(Span::Bytes { start, end })) => bytes.get(start..end),
+            Ok(None) => None,
+            Err(source) => return Err(StreamError::Listpack { node, source }),
         };
+        let value = text.and_then(parse_canonical);
         value.ok_or(StreamError::Record { node, at })
     }
 }
