@@ -14,10 +14,10 @@ use crate::event::{ChecksumState, Dialect};
 use crate::object::Value;
 use crate::opcode;
 use crate::options::{Checksum, ReadOptions};
-use crate::raw_entry::decode_body;
+use crate::raw_entry::{RawEntry, decode_body};
 use crate::reader::Reader;
 use crate::value_type::ValueType;
-use crate::writer::Encoder;
+use crate::writer::{Encoder, append_meta};
 
 /// Bytes of version and checksum.
 const FOOTER_BYTES: usize = 10;
@@ -185,6 +185,22 @@ impl Encoder {
         Ok(())
     }
 
+    /// Appends what `RESTORE` of the target takes for a value as it was stored, with the metadata
+    /// of its key. When the key expires is an argument of `RESTORE`.
+    ///
+    /// # Errors
+    ///
+    /// As [`raw_entry`](Encoder::raw_entry).
+    pub fn raw_dump(&mut self, out: &mut Vec<u8>, entry: &RawEntry) -> Result<(), EncodeError> {
+        let meta = self.admit_raw(entry)?;
+        let start = out.len();
+        append_meta(out, meta);
+        out.push(entry.value_type.number());
+        out.extend_from_slice(&entry.body);
+        self.append_footer(out, start);
+        Ok(())
+    }
+
     /// Appends what `FUNCTION RESTORE` of the target takes for these libraries.
     ///
     /// # Errors
@@ -210,5 +226,42 @@ impl Encoder {
         let mut crc = Crc64::new();
         crc.update(out.get(start..).unwrap_or_default());
         out.extend_from_slice(&crc.value().to_le_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Dump;
+    use crate::error::EncodeError;
+    use crate::object::Value;
+    use crate::reader::Reader;
+    use crate::target::{Compression, Loss, Losses, Target};
+    use crate::writer::Encoder;
+
+    /// One key with metadata of class `abcd`, one item of which is the integer 5.
+    const FILE: &[u8] =
+        b"REDIS0013\xf3\x01abcd\x02\x05\0\x01\x01k\x02\x01a\x01b\xff\0\0\0\0\0\0\0\0";
+
+    #[test]
+    fn a_raw_dump_is_the_value_as_it_was_stored() {
+        let entry = Reader::from_slice(FILE).next_raw_entry().unwrap().unwrap();
+        let mut payload = b"before".to_vec();
+        let mut encoder = Encoder::new(Target::Redis86, Compression::Lzf);
+        encoder.raw_dump(&mut payload, &entry).unwrap();
+        let dump = Dump::parse(&payload[6..]).unwrap();
+        assert_eq!(dump.meta, entry.meta.as_deref());
+        assert_eq!((dump.version, dump.body), (13, entry.body.as_slice()));
+        let value = Value::List(vec![b"a".to_vec(), b"b".to_vec()]);
+        assert_eq!(dump.value().unwrap(), value);
+
+        payload.truncate(6);
+        let mut old = Encoder::new(Target::Redis72, Compression::None);
+        let refused = old.raw_dump(&mut payload, &entry).unwrap_err();
+        let loss = Loss::KeyMeta;
+        assert!(matches!(refused, EncodeError::Loss { loss: found, .. } if found == loss));
+        assert_eq!(payload, b"before");
+        old = old.allow(Losses::Any);
+        old.raw_dump(&mut payload, &entry).unwrap();
+        assert_eq!(Dump::parse(&payload[6..]).unwrap().meta, None);
     }
 }

@@ -2,6 +2,8 @@
 
 mod whole;
 
+pub(crate) use self::whole::append_meta;
+
 use crate::compact::ListpackWriter;
 use crate::crc64::Crc64;
 use crate::decimal::parse_canonical;

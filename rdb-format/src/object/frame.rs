@@ -2,10 +2,11 @@
 
 use crate::error::DecodeError;
 use crate::event::Dialect;
-use crate::input::{Input, Text};
+use crate::input::{Input, Slot, Text};
 use crate::object::stream::Form;
 use crate::source::Source;
 use crate::value_type::ValueType;
+use crate::writer::Encoder;
 
 /// A value passes in pieces of about this size.
 const PIECE_BYTES: u64 = 64 * 1024;
@@ -211,6 +212,35 @@ impl Frame {
         let Some(op) = self.next_op() else {
             return Ok(false);
         };
+        self.pass(op, input)?;
+        Ok(true)
+    }
+
+    /// Passes a whole value and appends it: its strings as the encoder writes them, all else as it
+    /// is.
+    pub(crate) fn recode<S: Source>(
+        &mut self,
+        input: &mut Input<S>,
+        encoder: &mut Encoder,
+        out: &mut Vec<u8>,
+    ) -> Result<(), DecodeError> {
+        while let Some(op) = self.next_op() {
+            if matches!(op, String) {
+                let text = input.string(Slot::First)?;
+                encoder.string(out, input.text(text));
+            } else {
+                self.pass(op, input)?;
+                let bytes = std::mem::take(&mut self.bytes);
+                input.bytes(usize::try_from(bytes).unwrap_or(usize::MAX))?;
+                out.extend_from_slice(input.text(input.parsed()));
+            }
+            input.commit();
+        }
+        Ok(())
+    }
+
+    /// Passes a thing but for its bytes, which are left to be passed.
+    fn pass<S: Source>(&mut self, op: Op, input: &mut Input<S>) -> Result<(), DecodeError> {
         match op {
             Length => {
                 input.length()?;
@@ -237,7 +267,7 @@ impl Frame {
             ArrayPayload => self.array_payload(input)?,
             ModuleItems => self.module_item(input)?,
         }
-        Ok(true)
+        Ok(())
     }
 
     fn enter(&mut self, all: &'static [Op], times: u64) {

@@ -2,10 +2,13 @@
 
 use super::Encoder;
 use crate::entry::Entry;
-use crate::error::EncodeError;
+use crate::error::{DecodeError, EncodeError};
 use crate::event::Dialect;
+use crate::input::Input;
+use crate::object::Frame;
 use crate::opcode;
 use crate::raw_entry::RawEntry;
+use crate::source::SliceSource;
 use crate::target::Loss;
 use crate::value_type::ValueType;
 
@@ -35,6 +38,21 @@ impl Encoder {
     /// [`EncodeError::Loss`] when it does not know metadata of keys and the entry has some, unless
     /// losses are allowed. `out` is then left as it was.
     pub fn raw_entry(&mut self, out: &mut Vec<u8>, entry: &RawEntry) -> Result<(), EncodeError> {
+        let meta = self.admit_raw(entry)?;
+        self.attributes(out, entry.idle_s, entry.freq);
+        append_expiry(out, entry.expire_at_ms);
+        append_meta(out, meta);
+        self.key(out, &entry.key, entry.value_type, None);
+        out.extend_from_slice(&entry.body);
+        Ok(())
+    }
+
+    /// The metadata that the target gets with a value as it was stored, or an error if it cannot
+    /// have either.
+    pub(crate) fn admit_raw<'a>(
+        &mut self,
+        entry: &'a RawEntry,
+    ) -> Result<Option<&'a [u8]>, EncodeError> {
         let value_type = entry.value_type;
         let foreign =
             value_type == ValueType::HashExpiryPreview && entry.dialect != Dialect::Valkey;
@@ -45,13 +63,64 @@ impl Encoder {
                 target: self.target,
             });
         }
-        let meta = self.admit_meta(&entry.key, entry.meta.as_deref())?;
-        self.attributes(out, entry.idle_s, entry.freq);
-        append_expiry(out, entry.expire_at_ms);
-        append_meta(out, meta);
-        self.key(out, &entry.key, value_type, None);
-        out.extend_from_slice(&entry.body);
-        Ok(())
+        self.admit_meta(&entry.key, entry.meta.as_deref())
+    }
+
+    /// Appends the body of a value as it was stored, but for its strings, among them containers
+    /// and the nodes of lists and streams: they are compressed if this encoder compresses, and
+    /// expanded if it does not.
+    ///
+    /// Takes memory for one string, whatever the value; nothing inside a string is looked at.
+    ///
+    /// ```
+    /// use rdb_format::{Compression, Dialect, Encoder, Target, ValueType};
+    ///
+    /// let plain = b"\x01\x19aaaaaaaaaaaaaaaaaaaaaaaaa";
+    /// let mut small = Vec::new();
+    /// let mut encoder = Encoder::new(Target::Redis72, Compression::Lzf);
+    /// encoder.recode(&mut small, ValueType::List, Dialect::Redis, plain)?;
+    /// assert!(small.len() < plain.len());
+    ///
+    /// let mut again = Vec::new();
+    /// let mut encoder = Encoder::new(Target::Redis72, Compression::None);
+    /// encoder.recode(&mut again, ValueType::List, Dialect::Redis, &small)?;
+    /// assert_eq!(again, plain);
+    /// # Ok::<(), rdb_format::DecodeError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] when `body` is not one value of this type, as far as outer lengths tell, or
+    /// when only its stream can tell its end (hashes with templates). `out` is then left as it
+    /// was.
+    pub fn recode(
+        &mut self,
+        out: &mut Vec<u8>,
+        value_type: ValueType,
+        dialect: Dialect,
+        body: &[u8],
+    ) -> Result<(), DecodeError> {
+        let mut frame = Frame::default();
+        if !frame.start(value_type, dialect) {
+            return Err(DecodeError::UnsupportedType {
+                offset: 0,
+                value_type,
+                key: Vec::new(),
+            });
+        }
+        let before = out.len();
+        let mut input = Input::new(SliceSource::new(body));
+        input.ignore_checksum();
+        let mut recoded = frame.recode(&mut input, self, out);
+        let offset = input.position();
+        let bytes = (body.len() as u64).saturating_sub(offset);
+        if recoded.is_ok() && bytes > 0 {
+            recoded = Err(DecodeError::Trailing { offset, bytes });
+        }
+        if recoded.is_err() {
+            out.truncate(before);
+        }
+        recoded
     }
 
     /// Appends how long ago the next key was used, in seconds, and how often. Servers take one of
@@ -152,9 +221,106 @@ fn append_expiry(out: &mut Vec<u8>, expire_at_ms: Option<i64>) {
     }
 }
 
-fn append_meta(out: &mut Vec<u8>, meta: Option<&[u8]>) {
+pub(crate) fn append_meta(out: &mut Vec<u8>, meta: Option<&[u8]>) {
     if let Some(meta) = meta {
         out.push(opcode::KEY_META);
         out.extend_from_slice(meta);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Encoder;
+    use crate::error::DecodeError;
+    use crate::event::Dialect;
+    use crate::object::{Stream, StreamId, StreamRecord, Value};
+    use crate::raw_entry::decode_body;
+    use crate::target::{Compression, Target};
+    use crate::value_type::ValueType;
+
+    fn values() -> Vec<Value> {
+        let texts: Vec<Vec<u8>> = (0..300)
+            .map(|n| format!("text of some length, number {}", n % 7 * n).into_bytes())
+            .collect();
+        let record = |n: u64| StreamRecord {
+            id: StreamId { ms: n + 1, seq: 0 },
+            deleted: false,
+            fields: vec![(b"field".to_vec(), texts[0].clone())],
+        };
+        let records: Vec<_> = (0..500).map(record).collect();
+        let stream = Stream {
+            last_id: StreamId { ms: 500, seq: 0 },
+            entries_added: Some(500),
+            deleted_id_max: Some(StreamId::ZERO),
+            records,
+            ..Stream::default()
+        };
+        let pairs = texts.iter().map(|text| (text.clone(), 0.25));
+        vec![
+            Value::String(texts.concat()),
+            Value::List(texts.clone()),
+            Value::SortedSet(pairs.collect()),
+            Value::Stream(Box::new(stream)),
+            Value::Module(b"\x81\0\0\0\0\0\0\0\x07\x02\x05\x05\x03abc\0".to_vec()),
+        ]
+    }
+
+    #[test]
+    fn recoding_is_what_encoding_would_have_written() {
+        for value in values() {
+            let encoded = |compression| {
+                let mut encoder = Encoder::new(Target::Redis72, compression);
+                let value_type = encoder.choose(b"", &value).unwrap();
+                let mut body = Vec::new();
+                value.encode(&mut encoder, &mut body, value_type);
+                (encoder, value_type, body)
+            };
+            let (mut plain, value_type, large) = encoded(Compression::None);
+            let (mut lzf, _, small) = encoded(Compression::Lzf);
+            let mut out = b"before".to_vec();
+            lzf.recode(&mut out, value_type, Dialect::Redis, &large)
+                .unwrap();
+            assert!(out[6..] == small, "{value_type}");
+            out.truncate(6);
+            plain
+                .recode(&mut out, value_type, Dialect::Redis, &small)
+                .unwrap();
+            assert!(out[6..] == large, "{value_type}");
+            let options = crate::ReadOptions::default();
+            let again = decode_body(value_type, Dialect::Redis, &small, options).unwrap();
+            let mut bodies = [Vec::new(), Vec::new()];
+            for (value, body) in [again, value].iter().zip(&mut bodies) {
+                value.encode(&mut plain, body, value_type);
+            }
+            assert!(bodies[0] == bodies[1], "{value_type}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_not_whole_leaves_the_output_alone() {
+        let mut encoder = Encoder::new(Target::Redis72, Compression::Lzf);
+        let mut out = b"before".to_vec();
+        let whole = b"\x02\x01a\x01b";
+        for len in 0..whole.len() {
+            let body = &whole[..len];
+            let refused = encoder.recode(&mut out, ValueType::List, Dialect::Redis, body);
+            assert!(
+                matches!(refused, Err(DecodeError::Truncated { .. })),
+                "{len}"
+            );
+        }
+        let refused = encoder.recode(&mut out, ValueType::Set, Dialect::Redis, b"\x01\x01ab");
+        let trailing = matches!(
+            refused,
+            Err(DecodeError::Trailing {
+                offset: 3,
+                bytes: 1
+            })
+        );
+        assert!(trailing);
+        let template = ValueType::HashTemplateRef;
+        let refused = encoder.recode(&mut out, template, Dialect::Redis, b"");
+        assert!(matches!(refused, Err(DecodeError::UnsupportedType { .. })));
+        assert_eq!(out, b"before");
     }
 }
