@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use rdb_format::{
-    Checksum, Compression, Dump, EncodeError, Encoder, Encodings, Family, ReadOptions, Target,
-    Value as Owned, ValueType,
+    Checksum, Compression, Dialect, Dump, EncodeError, Encoder, Encodings, Family, ReadOptions,
+    Target, Value as Owned, ValueType,
 };
 use snapshot::{Frozen, Piece};
 
@@ -93,7 +93,10 @@ impl Opaque {
     pub(crate) fn body(&self, encoder: &mut Encoder) -> Result<Cow<'_, [u8]>, EncodeError> {
         let target = encoder.target();
         if self.passes_to(target) {
-            return Ok(Cow::Borrowed(&self.body));
+            return Ok(match encoder.compression() {
+                Compression::None => Cow::Borrowed(&self.body),
+                Compression::Lzf => Cow::Owned(self.recoded(encoder)),
+            });
         }
         let (value_type, body) = encode(encoder, &self.decode())?;
         if value_type != self.value_type_for(target) {
@@ -104,6 +107,14 @@ impl Opaque {
             });
         }
         Ok(Cow::Owned(body))
+    }
+
+    /// The body with its strings, such as the nodes of a stream, as the encoder writes them.
+    fn recoded(&self, encoder: &mut Encoder) -> Vec<u8> {
+        let mut body = Vec::new();
+        let recoded = encoder.recode(&mut body, self.value_type, Dialect::Redis, &self.body);
+        recoded.unwrap_or_else(|error| unreachable!("what was encoded here is sound: {error}"));
+        body
     }
 
     fn decode(&self) -> Owned {
@@ -184,6 +195,8 @@ impl Frozen for FrozenOpaque {
 
 #[cfg(test)]
 mod tests {
+    use rdb_format::{Stream, StreamId, StreamRecord};
+
     use super::*;
 
     fn expiring(fields: i64) -> Owned {
@@ -224,5 +237,33 @@ mod tests {
         }
         let mut old = Encoder::new(Target::Redis70, Compression::None);
         assert!(opaque.body(&mut old).is_err());
+    }
+
+    #[test]
+    fn what_is_kept_is_compressed_for_a_file_that_is() {
+        let record = |n: u64| StreamRecord {
+            id: StreamId { ms: n, seq: 1 },
+            deleted: false,
+            fields: vec![(b"field".to_vec(), b"always the same value".to_vec())],
+        };
+        let stream = Owned::Stream(Box::new(Stream {
+            records: (1..1000).map(record).collect(),
+            last_id: StreamId { ms: 999, seq: 1 },
+            entries_added: Some(999),
+            deleted_id_max: Some(StreamId::ZERO),
+            ..Stream::default()
+        }));
+        for value in [expiring(100), stream] {
+            let opaque = Opaque::new(&value).unwrap();
+            let mut lzf = Encoder::new(Target::Redis74, Compression::Lzf);
+            let body = opaque.body(&mut lzf).unwrap().into_owned();
+            assert!(body.len() < opaque.body.len() / 3, "{opaque:?}");
+            let kept = Opaque {
+                value_type: opaque.value_type,
+                body: body.into_boxed_slice(),
+            };
+            let again = Opaque::new(&kept.decode()).unwrap();
+            assert!(again.body == opaque.body, "{opaque:?}");
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! The events of a file, one after the other into another file.
 
 use rdb_format::{
-    Checksum, Dialect, Dump, Element, EncodeError, Encoder, Encodings, Event, KeyHead, Loss,
-    ReadOptions, Target, Value, ValueType,
+    DecodeError, Dialect, Element, EncodeError, Encoder, Encodings, Event, Family, KeyHead, Loss,
+    Target, Value, ValueType,
 };
 
 use crate::arguments::{AllowLoss, Convert};
+use crate::command::convert::held_key::HeldKey;
 use crate::command::convert::kept_aux::{self, Fate};
 use crate::command::convert::left_out::LeftOut;
 use crate::command::convert::sink::Sink;
@@ -15,14 +16,13 @@ use crate::object::{Packing, holds_listpacks};
 
 /// The opcode in front of metadata of a key.
 const KEY_META: u8 = 243;
-/// Bytes of version and checksum at the end of a payload of `DUMP`.
-const DUMP_FOOTER: [u8; 10] = [0; 10];
 
 /// A conversion under way.
 ///
 /// The value of a key passes as it is stored, piece by piece, when the target knows its type, the
 /// user leaves compression as it is, and no listpack must change its form. Otherwise the whole
-/// value is read, taken apart and written in the type that suits the target.
+/// value is read. A stream of which only the compression changes gets it node by node; all else is
+/// taken apart and written in the type that suits the target.
 pub(crate) struct Conversion<'a> {
     arguments: &'a Convert,
     filter: Filter,
@@ -51,20 +51,6 @@ enum OpenKey {
     Passing,
     /// Its pieces are collected.
     Held(Box<HeldKey>),
-}
-
-/// A key whose value must be taken apart.
-struct HeldKey {
-    key: Vec<u8>,
-    offset: u64,
-    expire_at_ms: Option<i64>,
-    idle_s: Option<u64>,
-    freq: Option<u8>,
-    meta: Option<Vec<u8>>,
-    // A payload of `DUMP`: type and value as stored.
-    payload: Vec<u8>,
-    // Fields of a hash with a template, which only the reader can resolve.
-    fields: Option<Vec<(Vec<u8>, Vec<u8>)>>,
 }
 
 /// A slot import whose ranges are still to come.
@@ -268,6 +254,7 @@ impl<'a> Conversion<'a> {
                 idle_s: head.idle_s,
                 freq: head.freq,
                 meta,
+                value_type: head.value_type,
                 payload: vec![head.value_type.number()],
                 fields: None,
             }));
@@ -277,12 +264,17 @@ impl<'a> Conversion<'a> {
 
     /// Whether values of this type pass as they are stored.
     fn passes(&self, value_type: ValueType) -> bool {
+        self.arguments.compress.is_none() && self.suits(value_type)
+    }
+
+    /// Whether values of this type could be read by the target as they are stored.
+    fn suits(&self, value_type: ValueType) -> bool {
         // Number 22 is another type in files of Redis, from its release candidates.
         let foreign = value_type == ValueType::HashExpiryPreview && self.dialect != Dialect::Valkey;
         let target: Target = self.arguments.rdb_version;
         let packing = Packing::of_file(self.dialect, self.version);
         let repacked = holds_listpacks(value_type) && packing != Packing::of_target(target);
-        self.arguments.compress.is_none() && target.holds(value_type) && !foreign && !repacked
+        target.holds(value_type) && !foreign && !repacked
     }
 
     fn end(&mut self) -> Result<(), CommandError> {
@@ -295,9 +287,14 @@ impl<'a> Conversion<'a> {
     }
 
     fn rewrite(&mut self, mut held: HeldKey) -> Result<(), CommandError> {
-        let value = match held.fields.take() {
-            Some(fields) => Value::Hash(fields),
-            None => self.decode(&mut held)?,
+        if held.value_type.family() == Family::Stream && self.suits(held.value_type) {
+            return self.recode(&held);
+        }
+        let value = if let Some(fields) = held.fields.take() {
+            Value::Hash(fields)
+        } else {
+            let decoded = held.decode(self.dialect);
+            decoded.map_err(|source| self.damaged(&held, source))?
         };
         // Two forms of one value need not be in memory while the third is made.
         held.payload = Vec::new();
@@ -319,21 +316,32 @@ impl<'a> Conversion<'a> {
         Ok(())
     }
 
-    fn decode(&self, held: &mut HeldKey) -> Result<Value, CommandError> {
-        held.payload.extend_from_slice(&DUMP_FOOTER);
-        let options = ReadOptions {
-            checksum: Checksum::Ignore,
-            dialect: Some(self.dialect),
-            ..ReadOptions::default()
-        };
-        let dump = Dump::parse_with(&held.payload, options);
-        let value = dump.and_then(|dump| dump.value());
-        value.map_err(|source| CommandError::Value {
+    /// Writes a value as it was stored but for its strings. Taken apart it would need about ten
+    /// times as much memory.
+    fn recode(&mut self, held: &HeldKey) -> Result<(), CommandError> {
+        self.select();
+        let out = &mut self.sink.buffer;
+        self.encoder.attributes(out, held.idle_s, held.freq);
+        append_meta(out, held.meta.as_deref());
+        self.encoder
+            .key(out, &held.key, held.value_type, held.expire_at_ms);
+        let body = &held.payload[1..];
+        let recoded = self
+            .encoder
+            .recode(out, held.value_type, self.dialect, body);
+        recoded.map_err(|source| self.damaged(held, source))?;
+        self.keys += 1;
+        self.rewritten += 1;
+        Ok(())
+    }
+
+    fn damaged(&self, held: &HeldKey, source: DecodeError) -> CommandError {
+        CommandError::Value {
             path: self.arguments.input.clone(),
             offset: held.offset,
             key: held.key.escape_ascii().to_string(),
             source,
-        })
+        }
     }
 
     /// Whether a record was written. If the target cannot hold it, that is an error, unless the

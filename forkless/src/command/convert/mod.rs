@@ -3,6 +3,7 @@
 mod kept_aux;
 mod left_out;
 
+mod held_key;
 mod sink;
 
 mod conversion;
