@@ -1,4 +1,4 @@
-//! `cargo xtask compat`: every real server as an oracle, in both directions.
+//! `cargo xtask compat`: every real server, and liblzf, as an oracle, in both directions.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,9 +9,13 @@ use crate::program;
 use crate::step::{self, Needs, Step, Work};
 use crate::workspace::Workspace;
 
-/// Read what every real server saves, and have every server load what we save for it.
+/// Read what every real server saves, have every server load what we save for it, and compare LZF
+/// with liblzf.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {}
+
+/// Inputs that are given to both codecs of LZF.
+const LZF_INPUTS: &str = "100000";
 
 /// Runs the command.
 ///
@@ -21,10 +25,10 @@ pub(crate) struct Options {}
 pub(crate) fn run(workspace: &Workspace, _options: &Options) -> Result<(), Failure> {
     let folder = workspace.servers();
     let programs = programs(&folder)?;
-    let step = |name, package: &str, test, (variable, value): (_, OsString)| {
+    let step = |name, package: &str, test, variables: &[(&str, OsString)]| {
         let mut cargo = workspace.cargo(&["test", "--release", "--package", package]);
         cargo.args(["--test", test, "--", "--nocapture"]);
-        cargo.env(variable, value);
+        cargo.envs(variables.iter().map(|(name, value)| (name, value)));
         Step {
             name,
             needs: Needs::Nothing,
@@ -33,16 +37,25 @@ pub(crate) fn run(workspace: &Workspace, _options: &Options) -> Result<(), Failu
     };
     step::run_all(vec![
         step(
+            "strings of liblzf",
+            "rdb-format",
+            "liblzf",
+            &[
+                ("FORKLESS_LIBLZF", "required".into()),
+                ("FORKLESS_TEST_SEEDS", LZF_INPUTS.into()),
+            ],
+        ),
+        step(
             "values of the codec",
             "rdb-format",
             "servers",
-            ("FORKLESS_RDB_SERVERS", join(&programs)?),
+            &[("FORKLESS_RDB_SERVERS", join(&programs)?)],
         ),
         step(
             "files of every server",
             "forkless",
             "compat",
-            ("FORKLESS_SERVERS", folder.into()),
+            &[("FORKLESS_SERVERS", folder.into())],
         ),
     ])
 }

@@ -9,7 +9,7 @@ use crate::program;
 use crate::wheel;
 use crate::workspace::Workspace;
 
-/// Install what the tests need from the system: libclang, redis-server, redis-cli.
+/// Install what the tests need from the system: libclang, redis-server, redis-cli, liblzf.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Also fetch Redis 6.2 and 8.2, Valkey 8.1 and 9.1 into the target folder.
@@ -40,6 +40,11 @@ const PARTS: &[Part] = &[
         name: "redis-cli",
         package: "redis-tools",
         find: || program::on_path("redis-cli"),
+    },
+    Part {
+        name: "liblzf",
+        package: "liblzf-dev",
+        find: || Some(PathBuf::from("/usr/include/liblzf/lzf.h")).filter(|path| path.is_file()),
     },
 ];
 
