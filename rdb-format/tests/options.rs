@@ -80,6 +80,24 @@ fn strict_reading_finds_what_repeats_and_what_is_odd() {
     ));
     let list = b"REDIS0003\x01\x01k\x02\x01a\x01a\xff";
     assert!(read(list, strict).is_ok(), "elements of a list may repeat");
+    let array = |second: u8| {
+        let elements = [b"\x02\0\x01\0\x01a", &[second][..], b"\0\x01a"].concat();
+        [
+            b"REDIS0014\x1c\x01k",
+            &elements[..],
+            b"\xff\0\0\0\0\0\0\0\0",
+        ]
+        .concat()
+    };
+    assert!(
+        read(&array(2), strict).is_ok(),
+        "so may elements of an array"
+    );
+    assert!(read(&array(1), ReadOptions::default()).is_ok());
+    assert!(
+        matches!(read(&array(1), strict), Err(DecodeError::Duplicate { .. })),
+        "but not their indexes"
+    );
     let empty = b"REDIS0003\x02\x01k\0\xff";
     let error = read(empty, strict).unwrap_err();
     assert_eq!(error.offset(), 9);

@@ -2,6 +2,7 @@
 
 use super::{Reader, Step};
 use crate::error::DecodeError;
+use crate::object::Part;
 use crate::options::Strictness;
 use crate::source::Source;
 use crate::value_type::Family;
@@ -42,14 +43,23 @@ impl<S: Source> Reader<S> {
             if let Some(warning) = self.warnings.first() {
                 return Err(DecodeError::Strict { warning: *warning });
             }
-            let named = self.head.value_type.family() != Family::List;
-            if let (Step::Element(_), true) = (step, named) {
-                let name = self.input.text(self.walk.parts().first);
-                if !self.names.insert(name.to_vec()) {
-                    return Err(DecodeError::Duplicate { offset });
-                }
+            if let Step::Element(part) = step
+                && let Some(name) = self.unique_name(part)
+                && !self.names.insert(name)
+            {
+                return Err(DecodeError::Duplicate { offset });
             }
         }
         Ok(())
+    }
+
+    /// What of an element must not occur twice in its value.
+    fn unique_name(&self, part: Part) -> Option<Vec<u8>> {
+        let parts = self.walk.parts();
+        match (part, self.head.value_type.family()) {
+            (_, Family::List) => None,
+            (Part::Indexed, _) => Some(parts.index.to_be_bytes().to_vec()),
+            _ => Some(self.input.text(parts.first).to_vec()),
+        }
     }
 }
