@@ -4,15 +4,17 @@
 //! Valkey 8, 12 for 7.4 to 8.4, 80 for Valkey 9. What it cannot hold is left out and named.
 #![expect(clippy::print_stderr, reason = "it says what is lost")]
 
+use std::error::Error;
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 
 use rdb_format::{Compression, Crc64, Encoder, Encodings, Losses, Reader, Target};
 
 /// Bytes to collect before they are written.
 const PIECE_BYTES: usize = 1 << 20;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut argument = || {
         arguments
@@ -20,7 +22,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .ok_or("usage: convert <in> <version> <out>")
     };
     let (input, version, output) = (argument()?, argument()?, argument()?);
-    let target = Target::from_rdb_version(version.parse()?).ok_or("no such version")?;
+    convert(input.as_ref(), version.parse()?, output.as_ref())
+}
+
+pub(crate) fn convert(input: &Path, version: u32, output: &Path) -> Result<(), Box<dyn Error>> {
+    let target = Target::from_rdb_version(version).ok_or("no such version")?;
     let mut encoder = Encoder::new(target, Compression::Lzf)
         .with_encodings(Encodings::SERVERS)
         .allow(Losses::Any);

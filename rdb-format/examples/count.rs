@@ -1,13 +1,19 @@
 //! Counts the keys of a file by kind: `cargo run --example count dump.rdb`.
-#![expect(clippy::print_stdout, reason = "it is what the example is for")]
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
 
 use rdb_format::{Event, ReadOptions, Reader, Values};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args_os().nth(1).ok_or("which file?")?;
+    count(path.as_ref(), &mut io::stdout().lock())
+}
+
+pub(crate) fn count(path: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     // Raw values are passed over in constant memory, and fast.
     let options = ReadOptions {
         values: Values::Raw,
@@ -21,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     for (kind, count) in counts {
-        println!("{count:>12}  {kind}");
+        writeln!(out, "{count:>12}  {kind}")?;
     }
     Ok(())
 }

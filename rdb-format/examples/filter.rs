@@ -1,18 +1,24 @@
 //! Copies the keys that start with a prefix, without a look into their values:
 //! `cargo run --example filter in.rdb user: out.rdb`.
 
+use std::error::Error;
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 
 use rdb_format::{Compression, Crc64, Encoder, Reader, Target};
 
 /// Bytes to collect before they are written.
 const PIECE_BYTES: usize = 1 << 20;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut argument = || arguments.next().ok_or("usage: filter <in> <prefix> <out>");
     let (input, prefix, output) = (argument()?, argument()?, argument()?);
+    filter(input.as_ref(), &prefix, output.as_ref())
+}
+
+pub(crate) fn filter(input: &Path, prefix: &str, output: &Path) -> Result<(), Box<dyn Error>> {
     let mut reader = Reader::new(File::open(input)?);
     let mut output = File::create(output)?;
     let mut crc = Crc64::new();

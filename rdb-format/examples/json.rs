@@ -1,7 +1,9 @@
 //! Prints each key of a file as a line of JSON: `cargo run --example json dump.rdb`.
-#![expect(clippy::print_stdout, reason = "it is what the example is for")]
 
+use std::error::Error;
 use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
 
 use rdb_format::{Reader, Value};
 use serde_json::{Value as Json, json};
@@ -49,8 +51,12 @@ fn value(value: &Value) -> Json {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args_os().nth(1).ok_or("which file?")?;
+    dump(path.as_ref(), &mut io::stdout().lock())
+}
+
+pub(crate) fn dump(path: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let mut reader = Reader::new(File::open(path)?);
     while let Some(entry) = reader.next_entry()? {
         let line = json!({
@@ -59,7 +65,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "expire_at_ms": entry.expire_at_ms,
             "value": value(&entry.value),
         });
-        println!("{line}");
+        writeln!(out, "{line}")?;
     }
     Ok(())
 }

@@ -1,11 +1,17 @@
 //! Writes a file from scratch, one value of it in pieces: `cargo run --example write new.rdb`.
 
+use std::error::Error;
 use std::fs::File;
+use std::path::Path;
 
 use rdb_format::{Compression, Element, Encoder, Encodings, Target, Value, ValueType, Writer};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args_os().nth(1).ok_or("which file?")?;
+    write(path.as_ref())
+}
+
+pub(crate) fn write(path: &Path) -> Result<(), Box<dyn Error>> {
     let encoder =
         Encoder::new(Target::Redis72, Compression::Lzf).with_encodings(Encodings::SERVERS);
     let mut writer = Writer::new(File::create(path)?, encoder);
