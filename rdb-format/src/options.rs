@@ -65,8 +65,9 @@ pub enum Strictness {
     /// Only what cannot be read rightly. The rest is a [`Warning`](crate::Warning).
     #[default]
     Lenient,
-    /// Every warning as well, and members and fields that occur twice in a value that is stored
-    /// one by one. For that all names of one value are held in memory.
+    /// Every warning as well, and members, fields and indexes that occur twice in a value that is
+    /// stored one by one. For that all names of one value are held in memory. Keys are not
+    /// compared: that would take memory for all of them, and belongs to who holds them anyway.
     Strict,
 }
 
