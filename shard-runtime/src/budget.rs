@@ -1,6 +1,6 @@
 //! How much a task may do before it must give the shard back.
 
-use crate::sync::{AtomicBool, Ordering};
+use crate::sync::{AtomicBool, Ordering, now};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,9 +37,7 @@ enum Bound {
 impl Budget {
     /// Spent when `slice` has passed from now on.
     pub fn of_time(slice: Duration) -> Self {
-        let bound = Instant::now()
-            .checked_add(slice)
-            .map_or(Bound::None, Bound::Time);
+        let bound = now().checked_add(slice).map_or(Bound::None, Bound::Time);
         Self {
             bound,
             interrupt: None,
@@ -82,7 +80,7 @@ impl Budget {
             return true;
         }
         match &self.bound {
-            Bound::Time(end) => Instant::now() >= *end,
+            Bound::Time(end) => now() >= *end,
             Bound::Asks(left) => match left.get().checked_sub(1) {
                 Some(fewer) => {
                     left.set(fewer);

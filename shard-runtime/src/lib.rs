@@ -6,6 +6,7 @@
 //! | [`ShardSet::cut`] | see all shards at one logical moment |
 //! | [`Task`] | do long work on a shard between its messages |
 //! | [`channel`] | pass messages on, bounded by the memory they hold |
+//! | `Simulation` (feature `sim`) | run all of it on one thread, as a seed decides |
 //! | [`spawn_named`] | start a thread whose panic is an error |
 //! | [`ShardError`] | see every way a shard set can fail |
 //!
@@ -48,12 +49,28 @@ mod reply;
 mod shard_thread;
 mod signal;
 mod sync;
+mod thread;
 
 mod channel;
 mod channel_error;
 mod monitor;
 mod weighted_queue;
 mod worker;
+
+#[cfg(all(feature = "sim", not(loom)))]
+mod fiber;
+#[cfg(all(feature = "sim", not(loom)))]
+mod random;
+#[cfg(all(feature = "sim", not(loom)))]
+mod scheduler;
+#[cfg(all(feature = "sim", not(loom)))]
+mod simulated;
+#[cfg(all(feature = "sim", not(loom)))]
+mod simulation;
+#[cfg(all(feature = "sim", not(loom)))]
+mod simulation_failure;
+#[cfg(all(feature = "sim", not(loom)))]
+mod trace;
 
 pub use crate::budget::Budget;
 pub use crate::channel::{ChannelConfig, Receiver, Sender, Weighted, channel};
@@ -70,6 +87,13 @@ pub use crate::task_id::TaskId;
 pub use crate::topology::Pinning;
 pub use crate::weighted_queue::ChannelStats;
 pub use crate::worker::{Worker, spawn_named};
+
+#[cfg(all(feature = "sim", not(loom)))]
+pub use crate::simulation::{Simulated, Simulation, SimulationHandle};
+#[cfg(all(feature = "sim", not(loom)))]
+pub use crate::simulation_failure::{SimulationCause, SimulationFailure};
+#[cfg(all(feature = "sim", not(loom)))]
+pub use crate::trace::Trace;
 
 /// The example of the README, run as a test.
 #[cfg(doctest)]

@@ -7,6 +7,7 @@ use crate::mailbox::{End, Mailbox, Rejected, Room};
 use crate::reply::{Answer, Awaiter, reply};
 use crate::shard::{Message, Shard};
 use crate::shard_thread::{ShardThread, current_shard};
+use crate::sync::now;
 use crate::topology;
 use std::fmt;
 use std::sync::Arc;
@@ -161,7 +162,7 @@ impl<S: 'static> ShardSet<S> {
         f: impl Fn(&mut Shard<S>) -> R + Send + Sync + 'static,
     ) -> Result<Vec<R>, ShardError> {
         self.refuse_shard_threads()?;
-        let give_up = Instant::now().checked_add(deadline);
+        let give_up = now().checked_add(deadline);
         self.pass_through_mailboxes(deadline, give_up)?;
 
         let barrier = Arc::new(Barrier::new(self.len()));
@@ -187,7 +188,7 @@ impl<S: 'static> ShardSet<S> {
     /// [`ShardError::OnShardThread`] on a thread of this set; all stop soon after, unjoined.
     pub fn shutdown(mut self, deadline: Duration) -> Result<(), ShardError> {
         self.close();
-        let give_up = Instant::now().checked_add(deadline);
+        let give_up = now().checked_add(deadline);
         let threads = std::mem::take(&mut self.threads);
         self.refuse_shard_threads()?;
         for (shard, thread) in threads.iter().enumerate() {

@@ -5,25 +5,19 @@ use crate::error::ShardError;
 use crate::mailbox::{End, Idle, Mailbox};
 use crate::reply::{Answer, Awaiter, Replier, reply};
 use crate::shard::{Message, Shard, ShardLoop, Turn};
+use crate::thread::{Place, Thread, is_fiber, place, set_place, spawn, yield_now};
 use crate::topology;
 use crate::worker::panic_message;
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// The mailboxes of a set.
 pub(crate) type Mailboxes<S> = Arc<[Arc<Mailbox<Message<S>>>]>;
 
-thread_local! {
-    /// On a shard's thread: the address of its set's mailboxes, and the shard's index.
-    static CURRENT: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
-}
-
 /// The shard of the set with these mailboxes whose thread is running this, if it is one.
 pub(crate) fn current_shard<S>(mailboxes: &Mailboxes<S>) -> Option<usize> {
-    let (set, shard) = CURRENT.get()?;
+    let (set, shard): Place = place()?;
     (set == address(mailboxes)).then_some(shard)
 }
 
@@ -35,7 +29,7 @@ fn address<S>(mailboxes: &Mailboxes<S>) -> usize {
 /// A running shard.
 #[derive(Debug)]
 pub(crate) struct ShardThread {
-    handle: JoinHandle<()>,
+    handle: Thread<()>,
     finished: Awaiter<()>,
 }
 
@@ -50,21 +44,17 @@ impl ShardThread {
         build: impl FnOnce() -> S + Send + 'static,
     ) -> Result<Self, ShardError> {
         let name = format!("{}-{index}", config.name);
-        let mut builder = Builder::new().name(name.clone());
-        if let Some(bytes) = config.stack_bytes {
-            builder = builder.stack_size(bytes);
-        }
         let (finish, finished) = reply();
         let task_slice = config.task_slice;
         let mailboxes = Arc::clone(mailboxes);
-        let handle = builder
-            .spawn(move || {
-                CURRENT.set(Some((address(&mailboxes), index)));
-                pin(index, core);
-                run(index, &mailboxes, task_slice, ready, build);
-                finish.fill(());
-            })
-            .map_err(|source| ShardError::Spawn {
+        let life = move || {
+            set_place((address(&mailboxes), index));
+            pin(index, core);
+            run(index, &mailboxes, task_slice, ready, build);
+            finish.fill(());
+        };
+        let handle =
+            spawn(&name, config.stack_bytes, life).map_err(|source| ShardError::Spawn {
                 thread: name,
                 source,
             })?;
@@ -85,6 +75,7 @@ impl ShardThread {
 
 fn pin(index: usize, core: Option<usize>) {
     if let Some(core) = core
+        && !is_fiber()
         && let Err(error) = topology::pin_current_thread(core)
     {
         tracing::warn!(shard = index, core, %error, "shard is not pinned to its core");
@@ -109,7 +100,7 @@ fn run<S: 'static>(
                 Turn::Ended(end) => break end,
                 // Tasks are background work: on a machine whose cores are all taken, whoever
                 // waits for one, as a client with the next message, comes first.
-                Turn::Worked if shard.any_task_runnable() => std::thread::yield_now(),
+                Turn::Worked if shard.any_task_runnable() => yield_now(),
                 Turn::Worked | Turn::Idle => {}
             }
         };

@@ -1,9 +1,14 @@
-//! The only door to locks, waiting and atomics: the real ones, or `loom` under `--cfg loom`.
+//! The only door to locks, waiting, atomics and the clock: the real ones, or `loom` under
+//! `--cfg loom`; with the feature `sim`, those that a simulation can drive.
 
+#[cfg(all(feature = "sim", not(loom)))]
+pub(crate) use crate::simulated::{Condvar, Mutex, MutexGuard, Spin, now};
 #[cfg(loom)]
-pub(crate) use modelled::{Condvar, Mutex, MutexGuard};
-#[cfg(not(loom))]
-pub(crate) use real::{Condvar, Mutex, MutexGuard};
+pub(crate) use modelled::{Condvar, Mutex, MutexGuard, Spin, now};
+#[cfg(all(not(feature = "sim"), not(loom)))]
+pub(crate) use real::{Condvar, Mutex, MutexGuard, Spin, now};
+#[cfg(all(feature = "sim", not(loom)))]
+pub(crate) use real::{Condvar as RealCondvar, Spin as RealSpin};
 
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,18 +24,21 @@ pub(crate) enum Waited {
     TimedOut,
 }
 
-#[cfg(loom)]
-pub(crate) use modelled::Spin;
-#[cfg(not(loom))]
-pub(crate) use real::Spin;
-
 #[cfg(not(loom))]
 mod real {
     use super::Waited;
     use crossbeam::utils::Backoff;
     use std::time::Instant;
 
-    pub(crate) use parking_lot::{Mutex, MutexGuard};
+    #[cfg(not(feature = "sim"))]
+    pub(crate) use parking_lot::Mutex;
+    pub(crate) use parking_lot::MutexGuard;
+
+    /// The time.
+    #[cfg(not(feature = "sim"))]
+    pub(crate) fn now() -> Instant {
+        Instant::now()
+    }
 
     /// A condition variable that hands the guard through, so that `loom`'s twin can look alike.
     #[derive(Debug)]
@@ -136,6 +144,11 @@ mod modelled {
         pub(crate) fn notify_all(&self) {
             self.0.notify_all();
         }
+    }
+
+    /// The time; in a model it is never compared with a deadline.
+    pub(crate) fn now() -> Instant {
+        Instant::now()
     }
 
     /// Never looks again: to a model, a second look is only another schedule.

@@ -3,7 +3,7 @@
 use crate::channel_error::{Cancelled, RecvDeadlineError, TrySendError};
 #[cfg(planted)]
 use crate::planted::{Plant, is_active};
-use crate::sync::{Condvar, Mutex, MutexGuard, Waited};
+use crate::sync::{Condvar, Mutex, MutexGuard, Waited, now};
 use std::collections::VecDeque;
 use std::mem;
 use std::task::Waker;
@@ -128,7 +128,7 @@ impl<T> WeightedQueue<T> {
         let place = state.next_place;
         state.next_place += 1;
         state.line.push_back(place);
-        let since = Instant::now();
+        let since = now();
         let refusal = loop {
             let waited;
             (state, waited) = self.room.wait(state, deadline);
@@ -143,7 +143,7 @@ impl<T> WeightedQueue<T> {
             }
         };
         state.line.retain(|&other| other != place);
-        state.stats.blocked += since.elapsed();
+        state.stats.blocked += now().saturating_duration_since(since);
         // The next in line may have room too, or be the first now.
         self.room.notify_all();
         if let Some(refusal) = refusal {

@@ -1,9 +1,9 @@
 //! A named thread whose panic is an error for whoever joins it.
 
 use crate::error::ShardError;
+use crate::thread::{Thread, spawn};
 use std::any::Any;
 use std::io;
-use std::thread::{Builder, JoinHandle};
 
 /// Starts a thread with a name.
 ///
@@ -21,7 +21,7 @@ pub fn spawn_named<R: Send + 'static>(
 ) -> Worker<R> {
     Worker {
         name: name.to_owned(),
-        thread: Builder::new().name(name.to_owned()).spawn(run),
+        thread: spawn(name, None, run),
     }
 }
 
@@ -29,7 +29,7 @@ pub fn spawn_named<R: Send + 'static>(
 #[derive(Debug)]
 pub struct Worker<R> {
     name: String,
-    thread: io::Result<JoinHandle<R>>,
+    thread: io::Result<Thread<R>>,
 }
 
 impl<R> Worker<R> {
@@ -40,7 +40,7 @@ impl<R> Worker<R> {
 
     /// Whether [`Worker::join`] would return at once.
     pub fn is_finished(&self) -> bool {
-        self.thread.as_ref().map_or(true, JoinHandle::is_finished)
+        self.thread.as_ref().map_or(true, Thread::is_finished)
     }
 
     /// Waits for the thread to end, and returns what it returned.
