@@ -1,15 +1,19 @@
-//! The moment at which all shards stand still: they arrive, and one atomic says what became of it.
+//! The moment at which shards stand still together: they arrive, and one atomic says what became
+//! of it.
 //!
-//! A cut takes two rounds. In the first, a message passes through every mailbox in its turn and
-//! stops nobody; so what a client sent before it asked for the cut has run by then, and a shard
-//! that is dead or stuck is found out while the others go on serving. In the second, every shard
-//! gets an urgent message, served before anything that waits: it arrives at the [`Barrier`] and
-//! stands still until all have. So shards stand still for a wake-up and the rest of one closure,
-//! however long the queues are.
+//! A cut, or a transaction, takes two rounds. In the first, a message passes through the mailbox of
+//! every shard that takes part, in its turn, and stops nobody; so what a client sent before it
+//! asked has run by then, and a shard that is dead or stuck is found out while the others go on
+//! serving. In the second, each of them gets an urgent message, served before anything that waits:
+//! it takes its [`Seat`] at the [`Barrier`] and stands still until all have. So shards stand still
+//! for a wake-up and the rest of one closure, however long the queues are.
 //!
-//! No shard may begin with the cut before all have arrived, but each may leave when it likes: if a
+//! No shard may begin with its part before all have arrived, but each may leave when it likes: if a
 //! client sees a write acknowledged by a shard that has already left, and sends the next write to
-//! a shard that has not, that shard still does its part of the cut first.
+//! a shard that has not, that shard still does its part first.
+//!
+//! All second rounds of a set are handed out one after the other, under one short lock. So any two
+//! gatherings that share shards come to all of these in the same order, and nobody waits crosswise.
 
 #[cfg(planted)]
 use crate::planted::{Plant, is_active, is_unwinding};
@@ -20,16 +24,23 @@ use std::time::Instant;
 /// Set in the barrier's state when the cut has failed.
 const FAILED: usize = 1 << (usize::BITS - 1);
 
-/// Where the shards of one cut meet. Decided once, for all.
+/// Where the shards of one cut or transaction meet. Decided once, for all.
 #[derive(Debug)]
 pub(crate) struct Barrier {
     /// How many shards have arrived, and [`FAILED`]. Decided when it equals `shards`, or when
     /// `FAILED` is set; never both, and never undone.
     state: AtomicUsize,
     shards: usize,
-    /// Which shards have arrived, for the error message; and the way to sleep on `decided`.
-    present: Mutex<Vec<bool>>,
+    /// Who has come and who will not, for the error message; and the way to sleep on `decided`.
+    present: Mutex<Presence>,
     decided: Condvar,
+}
+
+#[derive(Debug)]
+struct Presence {
+    seats: Vec<bool>,
+    /// The first seat that was given up.
+    abandoned: Option<usize>,
 }
 
 /// What became of a cut.
@@ -46,7 +57,10 @@ impl Barrier {
         Self {
             state: AtomicUsize::new(0),
             shards,
-            present: Mutex::new(vec![false; shards]),
+            present: Mutex::new(Presence {
+                seats: vec![false; shards],
+                abandoned: None,
+            }),
             decided: Condvar::new(),
         }
     }
@@ -99,13 +113,24 @@ impl Barrier {
         }
     }
 
-    /// The first shard that has not arrived.
+    /// The first seat that nobody has taken.
     pub(crate) fn first_absent(&self) -> Option<usize> {
-        self.present.lock().iter().position(|present| !present)
+        let present = self.present.lock();
+        present.seats.iter().position(|present| !present)
     }
 
-    fn arrive(&self, shard: usize) {
-        if let Some(present) = self.present.lock().get_mut(shard) {
+    /// The first seat that was dropped and not taken: its shard has died, or is dying.
+    pub(crate) fn abandoned(&self) -> Option<usize> {
+        self.present.lock().abandoned
+    }
+
+    fn abandon(&self, seat: usize) {
+        self.present.lock().abandoned.get_or_insert(seat);
+        self.fail();
+    }
+
+    fn arrive(&self, seat: usize) {
+        if let Some(present) = self.present.lock().seats.get_mut(seat) {
             *present = true;
         }
         // AcqRel: pairs with the Acquire in `verdict`. Whoever sees the last arrival sees all that
@@ -151,19 +176,19 @@ impl Barrier {
     }
 }
 
-/// Brings the cuts of one set into one order.
+/// Brings the cuts and transactions of one set into one order.
 ///
-/// Each shard serves its tickets in the order in which they were handed to it. If two cuts were
+/// Each shard takes its seats in the order in which they were handed to it. If two cuts were
 /// handed out crosswise, the shards would stand still for each other.
 #[derive(Debug)]
-pub(crate) struct CutOrder(Mutex<()>);
+pub(crate) struct Order(Mutex<()>);
 
-impl CutOrder {
+impl Order {
     pub(crate) fn new() -> Self {
         Self(Mutex::new(()))
     }
 
-    /// Runs `hand_out`, which hands out the tickets of one cut, while no other cut's is running.
+    /// Runs `hand_out`, which hands out the seats of one barrier, while no other does.
     pub(crate) fn in_order<R>(&self, hand_out: impl FnOnce() -> R) -> R {
         #[cfg(planted)]
         if is_active(Plant::CutWithoutOrder) {
@@ -176,18 +201,18 @@ impl CutOrder {
 
 /// The right, and the duty, of one shard to arrive. Dropping it unused lets the cut fail.
 #[derive(Debug)]
-pub(crate) struct Ticket {
+pub(crate) struct Seat {
     /// Taken on arrival.
     barrier: Option<Arc<Barrier>>,
-    shard: usize,
+    number: usize,
 }
 
-impl Ticket {
-    /// The ticket of one of the shards of a barrier. Each must have only one.
-    pub(crate) fn new(barrier: &Arc<Barrier>, shard: usize) -> Self {
+impl Seat {
+    /// One of the seats of a barrier, counted from 0. Each must be given once.
+    pub(crate) fn new(barrier: &Arc<Barrier>, number: usize) -> Self {
         Self {
             barrier: Some(Arc::clone(barrier)),
-            shard,
+            number,
         }
     }
 
@@ -196,19 +221,23 @@ impl Ticket {
         let Some(barrier) = self.barrier.take() else {
             return Verdict::Failed;
         };
-        barrier.arrive(self.shard);
+        barrier.arrive(self.number);
+        #[cfg(planted)]
+        if is_active(Plant::CutWithoutWait) {
+            return Verdict::Cut;
+        }
         barrier.wait(deadline)
     }
 }
 
-impl Drop for Ticket {
+impl Drop for Seat {
     fn drop(&mut self) {
         #[cfg(planted)]
         if is_unwinding() {
             return;
         }
         if let Some(barrier) = self.barrier.take() {
-            barrier.fail();
+            barrier.abandon(self.number);
         }
     }
 }
@@ -220,8 +249,8 @@ mod tests {
     #[test]
     fn deadline_fails_the_cut_for_those_who_come_later_too() {
         let barrier = Arc::new(Barrier::new(2));
-        let early = Ticket::new(&barrier, 0);
-        let late = Ticket::new(&barrier, 1);
+        let early = Seat::new(&barrier, 0);
+        let late = Seat::new(&barrier, 1);
         assert_eq!(early.arrive(Some(Instant::now())), Verdict::Failed);
         assert_eq!(barrier.first_absent(), Some(1));
         assert_eq!(late.arrive(None), Verdict::Failed);
@@ -229,20 +258,21 @@ mod tests {
     }
 
     #[test]
-    fn dropped_ticket_fails_the_cut_at_once() {
+    fn dropped_seat_fails_the_cut_at_once() {
         let barrier = Arc::new(Barrier::new(2));
-        drop(Ticket::new(&barrier, 1));
+        drop(Seat::new(&barrier, 1));
         assert_eq!(barrier.verdict(), Some(Verdict::Failed));
+        assert_eq!(barrier.abandoned(), Some(1));
     }
 
     #[test]
     fn cut_that_has_happened_cannot_fail() {
         let barrier = Arc::new(Barrier::new(1));
         assert_eq!(
-            Ticket::new(&barrier, 0).arrive(Some(Instant::now())),
+            Seat::new(&barrier, 0).arrive(Some(Instant::now())),
             Verdict::Cut
         );
-        drop(Ticket::new(&barrier, 0));
+        drop(Seat::new(&barrier, 0));
         assert_eq!(barrier.wait(None), Verdict::Cut);
     }
 }

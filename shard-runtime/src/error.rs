@@ -72,6 +72,38 @@ pub enum ShardError {
         /// The time that was given.
         deadline: Duration,
     },
+    /// Not all shards came to the transaction in time. No part of it has run, or ever will.
+    #[error("shard {shard} did not come to the transaction within {deadline:?}")]
+    TransactionTimedOut {
+        /// The first shard, in the order of the parts, that was waited for in vain.
+        shard: usize,
+        /// The time that was given.
+        deadline: Duration,
+    },
+    /// A shard was too long in the first half of an exchange. The second has run nowhere, and never
+    /// will; the first has run on all other shards, and may still be running on this one.
+    #[error("shard {shard} did not end the first half of the exchange within {deadline:?}")]
+    ExchangeTimedOut {
+        /// The first shard, in the order of the parts, that was waited for in vain.
+        shard: usize,
+        /// The time that was given.
+        deadline: Duration,
+    },
+    /// A transaction names a shard twice. It has run nowhere.
+    #[error("shard {shard} has more than one part of the transaction")]
+    TwoParts {
+        /// The shard's index.
+        shard: usize,
+    },
+    /// What was decided between the halves of an exchange is not one plan for each part. The second
+    /// half has run nowhere.
+    #[error("{plans} plans for the {parts} parts of an exchange")]
+    PlanCount {
+        /// How many plans there were.
+        plans: usize,
+        /// How many parts there are.
+        parts: usize,
+    },
     /// A shard did not stop in time. Its thread goes on by itself, unowned.
     #[error("shard {shard} did not stop within {deadline:?}")]
     ShutdownTimedOut {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`ShardSet`] | start shards, send to them, stop them |
 //! | [`ShardSet::cut`] | see all shards at one logical moment |
+//! | [`ShardSet::transact`] | act on several shards as one, or first look and then act |
 //! | [`Task`] | do long work on a shard between its messages |
 //! | [`channel`] | pass messages on, bounded by the memory they hold |
 //! | `Simulation` (feature `sim`) | run all of it on one thread, as a seed decides |
@@ -41,6 +42,8 @@ mod task_id;
 mod topology;
 
 mod cut;
+mod cut_stats;
+mod gathering;
 mod mailbox;
 #[cfg(planted)]
 #[expect(dead_code, reason = "the models activate the bugs")]
@@ -49,6 +52,7 @@ mod reply;
 mod shard_thread;
 mod signal;
 mod sync;
+mod table;
 mod thread;
 
 mod channel;
@@ -78,6 +82,7 @@ pub use crate::channel_error::{
     Cancelled, ReceiverDropped, RecvDeadlineError, SendError, TrySendError,
 };
 pub use crate::config::ShardSetConfig;
+pub use crate::cut_stats::CutStats;
 pub use crate::error::ShardError;
 pub use crate::monitor::Monitor;
 pub use crate::runtime::ShardSet;

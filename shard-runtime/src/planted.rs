@@ -33,6 +33,8 @@ pub(crate) enum Plant {
     CutArriveRelaxed,
     /// A decision is announced without passing through the lock.
     CutAnnounceWithoutLock,
+    /// A shard goes on with its part of a cut when it has arrived itself.
+    CutWithoutWait,
     /// Two cuts are handed out at the same time.
     CutWithoutOrder,
     /// A failure overrules a cut that has happened.

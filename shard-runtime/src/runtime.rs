@@ -1,8 +1,8 @@
 //! The shard set: starts the shards, sends to them, cuts them, stops them.
 
 use crate::config::ShardSetConfig;
-use crate::cut::{Barrier, CutOrder, Ticket, Verdict};
 use crate::error::ShardError;
+use crate::gathering::Gatherings;
 use crate::mailbox::{End, Mailbox, Rejected, Room};
 use crate::reply::{Answer, Awaiter, reply};
 use crate::shard::{Message, Shard};
@@ -11,7 +11,7 @@ use crate::sync::now;
 use crate::topology;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Threads that each own one shard of the state.
 ///
@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 pub struct ShardSet<S> {
     mailboxes: Arc<[Arc<Mailbox<Message<S>>>]>,
     threads: Vec<ShardThread>,
-    cut_order: CutOrder,
+    gatherings: Gatherings,
 }
 
 impl<S: 'static> ShardSet<S> {
@@ -56,7 +56,7 @@ impl<S: 'static> ShardSet<S> {
         let mut set = Self {
             mailboxes,
             threads: Vec::with_capacity(config.shards),
-            cut_order: CutOrder::new(),
+            gatherings: Gatherings::new(),
         };
         let cores = topology::plan(config.pin, config.shards);
         let build = Arc::new(build);
@@ -140,43 +140,6 @@ impl<S: 'static> ShardSet<S> {
         self.await_answer(shard, &awaiter)
     }
 
-    /// Lets `f` run on every shard at one logical moment; the results stand in shard order.
-    ///
-    /// Whatever ran on any shard is wholly before the moment or wholly after it. If the effect of
-    /// one closure was seen before another was sent, the moment never has the second without the
-    /// first. What the calling thread has sent before is before the moment.
-    ///
-    /// `deadline` bounds the wait for the moment. Shards stand still for a small part of it only:
-    /// from the first arrival to the last, which is a wake-up and the rest of the longest closure
-    /// or task step running then. After the moment, the results are awaited as long as `f` takes.
-    ///
-    /// # Errors
-    ///
-    /// [`ShardError::CutTimedOut`], [`ShardError::Poisoned`] and [`ShardError::Stopped`] when a
-    /// shard did not come: `f` has then run nowhere, and never will. Except that if `f` itself
-    /// panicked, its shard is [`ShardError::Poisoned`] and `f` has run on the others.
-    /// [`ShardError::OnShardThread`] on a thread of this set.
-    pub fn cut<R: Send + 'static>(
-        &self,
-        deadline: Duration,
-        f: impl Fn(&mut Shard<S>) -> R + Send + Sync + 'static,
-    ) -> Result<Vec<R>, ShardError> {
-        self.refuse_shard_threads()?;
-        let give_up = now().checked_add(deadline);
-        self.pass_through_mailboxes(deadline, give_up)?;
-
-        let barrier = Arc::new(Barrier::new(self.len()));
-        let results = self.call_shards_to(&barrier, give_up, &Arc::new(f))?;
-        if barrier.wait(give_up) == Verdict::Failed {
-            return Err(self.why_cut_failed(deadline, &barrier));
-        }
-        results
-            .iter()
-            .enumerate()
-            .map(|(shard, result)| self.await_answer(shard, result))
-            .collect()
-    }
-
     /// Stops all shards, once they have served what is in their mailboxes, and joins them.
     ///
     /// Tasks that are not done are dropped.
@@ -207,67 +170,12 @@ impl<S: 'static> ShardSet<S> {
             .unwrap_or(Ok(()))
     }
 
-    /// The first round of a cut: everything queued so far has run, and no shard is stuck.
-    fn pass_through_mailboxes(
+    pub(crate) fn push(
         &self,
-        deadline: Duration,
-        give_up: Option<Instant>,
+        shard: usize,
+        message: Message<S>,
+        room: Room,
     ) -> Result<(), ShardError> {
-        let mut passed = Vec::with_capacity(self.len());
-        for shard in 0..self.len() {
-            let (replier, awaiter) = reply();
-            self.push(shard, Box::new(move |_| replier.fill(())), Room::Exceed)?;
-            passed.push(awaiter);
-        }
-        for (shard, passed) in passed.iter().enumerate() {
-            match passed.wait(give_up) {
-                Answer::Filled(()) => {}
-                Answer::Lost => return Err(self.why_lost(shard)),
-                Answer::Pending => return Err(ShardError::CutTimedOut { shard, deadline }),
-            }
-        }
-        Ok(())
-    }
-
-    /// The second round: every shard gets its ticket, before all else that waits there.
-    fn call_shards_to<R: Send + 'static>(
-        &self,
-        barrier: &Arc<Barrier>,
-        give_up: Option<Instant>,
-        f: &Arc<impl Fn(&mut Shard<S>) -> R + Send + Sync + 'static>,
-    ) -> Result<Vec<Awaiter<R>>, ShardError> {
-        self.cut_order.in_order(|| {
-            let tickets = self.mailboxes.iter().enumerate().map(|(shard, mailbox)| {
-                let (replier, awaiter) = reply();
-                let ticket = Ticket::new(barrier, shard);
-                let f = Arc::clone(f);
-                let arrive: Message<S> = Box::new(move |shard| {
-                    if ticket.arrive(give_up) == Verdict::Cut {
-                        replier.fill(f(shard));
-                    }
-                });
-                mailbox
-                    .push_urgent(arrive)
-                    .map(|()| awaiter)
-                    .map_err(|rejected| rejected.into_error(shard, mailbox.capacity()))
-            });
-            tickets.collect()
-        })
-    }
-
-    fn why_cut_failed(&self, deadline: Duration, barrier: &Barrier) -> ShardError {
-        let ended = self
-            .mailboxes
-            .iter()
-            .enumerate()
-            .find_map(|(shard, mailbox)| mailbox.ended().map(|end| end.into_error(shard)));
-        ended.unwrap_or_else(|| {
-            let shard = barrier.first_absent().unwrap_or(0);
-            ShardError::CutTimedOut { shard, deadline }
-        })
-    }
-
-    fn push(&self, shard: usize, message: Message<S>, room: Room) -> Result<(), ShardError> {
         let mailbox = self.mailboxes.get(shard).ok_or(ShardError::NoSuchShard {
             shard,
             shards: self.len(),
@@ -277,7 +185,19 @@ impl<S: 'static> ShardSet<S> {
             .map_err(|rejected| rejected.into_error(shard, mailbox.capacity()))
     }
 
-    fn await_answer<R>(&self, shard: usize, awaiter: &Awaiter<R>) -> Result<R, ShardError> {
+    /// Sends before all that waits. Only to shards that exist.
+    pub(crate) fn push_urgent(&self, shard: usize, message: Message<S>) -> Result<(), ShardError> {
+        let mailbox = &self.mailboxes[shard];
+        mailbox
+            .push_urgent(message)
+            .map_err(|rejected| rejected.into_error(shard, mailbox.capacity()))
+    }
+
+    pub(crate) fn await_answer<R>(
+        &self,
+        shard: usize,
+        awaiter: &Awaiter<R>,
+    ) -> Result<R, ShardError> {
         match awaiter.wait(None) {
             Answer::Filled(result) => Ok(result),
             Answer::Lost | Answer::Pending => Err(self.why_lost(shard)),
@@ -286,11 +206,11 @@ impl<S: 'static> ShardSet<S> {
 
     /// Why an answer was lost. A panic drops the closure first and ends the mailbox next, so this
     /// may wait for a moment.
-    fn why_lost(&self, shard: usize) -> ShardError {
+    pub(crate) fn why_lost(&self, shard: usize) -> ShardError {
         self.mailboxes[shard].await_end().into_error(shard)
     }
 
-    fn refuse_shard_threads(&self) -> Result<(), ShardError> {
+    pub(crate) fn refuse_shard_threads(&self) -> Result<(), ShardError> {
         self.current_shard()
             .map_or(Ok(()), |shard| Err(ShardError::OnShardThread { shard }))
     }
@@ -305,6 +225,10 @@ impl<S> ShardSet<S> {
         for mailbox in self.mailboxes.iter() {
             mailbox.close();
         }
+    }
+
+    pub(crate) fn gatherings(&self) -> &Gatherings {
+        &self.gatherings
     }
 
     /// The shard of this set whose thread is running this, if it is one.
