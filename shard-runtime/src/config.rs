@@ -21,8 +21,14 @@ pub struct ShardSetConfig {
     pub mailbox_messages: usize,
     /// Whether threads are bound to cores. Default [`Pinning::Never`].
     pub pin: Pinning,
-    /// How long tasks work before messages have their turn. Default 50 µs.
+    /// How long tasks work, at most, before messages have their turn. Default 50 µs.
     pub task_slice: Duration,
+    /// Of each hundred parts of a shard's time, how many are for tasks while both messages and
+    /// tasks wait, 1 to 99; what one side leaves, the other gets. Default 20.
+    ///
+    /// Kept over turns: a closure or a step that takes longer than its turn is made up for, as
+    /// far as 16 slices.
+    pub task_share_percent: u8,
     /// Threads are named after it: `name-0`, `name-1`, … Default `shard`.
     ///
     /// Linux shows the first 15 bytes.
@@ -38,6 +44,7 @@ impl Default for ShardSetConfig {
             mailbox_messages: 1024,
             pin: Pinning::default(),
             task_slice: Duration::from_micros(50),
+            task_share_percent: 20,
             name: "shard".to_owned(),
             stack_bytes: None,
         }
@@ -53,6 +60,10 @@ impl ShardSetConfig {
             if value == 0 {
                 return Err(ShardError::ZeroConfig { field });
             }
+        }
+        let percent = self.task_share_percent;
+        if !(1..=99).contains(&percent) {
+            return Err(ShardError::TaskShare { percent });
         }
         Ok(())
     }

@@ -12,6 +12,12 @@ pub enum ShardError {
         /// The field of [`ShardSetConfig`](crate::ShardSetConfig).
         field: &'static str,
     },
+    /// The share of tasks must leave something for both sides.
+    #[error("tasks cannot have {percent} % of the time: 1 to 99 is possible")]
+    TaskShare {
+        /// What [`ShardSetConfig::task_share_percent`](crate::ShardSetConfig) was.
+        percent: u8,
+    },
     /// The system refused a thread.
     #[error("thread {thread} could not be started")]
     Spawn {

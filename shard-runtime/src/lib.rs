@@ -43,6 +43,7 @@ mod topology;
 
 mod cut;
 mod cut_stats;
+mod fair_share;
 mod gathering;
 mod mailbox;
 #[cfg(planted)]

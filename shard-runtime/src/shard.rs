@@ -1,21 +1,18 @@
 //! A shard: the state that one thread owns, and the loop that serves it.
 
 use crate::budget::Budget;
+use crate::fair_share::FairShare;
 use crate::mailbox::{Collected, End, Idle, Inbox, Mailbox};
+use crate::sync::now;
 use crate::task::{Task, TaskList};
 use crate::task_id::TaskId;
 use crate::worker::panic_message;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What goes through a mailbox.
 pub(crate) type Message<S> = Box<dyn FnOnce(&mut Shard<S>) + Send>;
-
-/// While tasks can run, messages get this many times a task slice before it is the tasks' turn.
-/// So under any load tasks have at least a fifth of the shard, and messages four fifths.
-const MESSAGE_SLICES: u32 = 4;
 
 /// What a closure or a task gets: the shard's state, on the shard's own thread.
 pub struct Shard<S> {
@@ -90,12 +87,12 @@ impl<S> fmt::Debug for Shard<S> {
 
 /// A shard and what it has collected: a machine that is driven one turn at a time.
 ///
-/// It never sleeps or spawns by itself unless its driver lets it, so a single thread can drive
-/// many in any order.
+/// A turn is: collect what has come; urgent messages, which are cuts and transactions; messages
+/// for their share of the time; tasks for theirs. It never sleeps unless its driver lets it.
 pub(crate) struct ShardLoop<S> {
     shard: Shard<S>,
     inbox: Inbox<Message<S>>,
-    task_slice: Duration,
+    turns: FairShare,
 }
 
 /// What one turn came to.
@@ -110,12 +107,12 @@ pub(crate) enum Turn {
 }
 
 impl<S: 'static> ShardLoop<S> {
-    pub(crate) fn new(shard: Shard<S>, task_slice: Duration) -> Self {
+    pub(crate) fn new(shard: Shard<S>, turns: FairShare) -> Self {
         let inbox = Inbox::with_capacity(shard.mailbox.capacity());
         Self {
             shard,
             inbox,
-            task_slice,
+            turns,
         }
     }
 
@@ -163,35 +160,63 @@ impl<S: 'static> ShardLoop<S> {
             message(&mut self.shard);
         }
         self.serve_messages();
-        if self.shard.tasks.any_runnable() && !self.shard.mailbox.is_urgent() {
-            let budget = self.slice(1);
-            self.shard.step_tasks(&budget);
-        }
+        self.serve_tasks();
         Turn::Worked
     }
 
-    /// Serves collected messages: all, or as many as a slice allows if tasks wait for their turn
-    /// or a cut for the shard.
+    /// Serves messages: all, or as many as their turn allows if tasks wait for theirs, or a cut for
+    /// the shard.
     fn serve_messages(&mut self) {
-        let Some(first) = self.inbox.messages.pop_front() else {
-            return;
-        };
-        let budget = if self.shard.tasks.any_runnable() {
-            self.slice(MESSAGE_SLICES)
+        let tasks_wait = self.shard.tasks.any_runnable();
+        let budget = if tasks_wait {
+            let Some(turn) = self.turns.message_turn() else {
+                return;
+            };
+            Budget::of_time(turn)
         } else {
-            Budget::unlimited().interrupted_by(self.shard.mailbox.urgent_hint())
+            Budget::unlimited()
         };
-        first(&mut self.shard);
-        while !budget.is_spent()
-            && let Some(message) = self.inbox.messages.pop_front()
-        {
+        let budget = budget.interrupted_by(self.shard.mailbox.urgent_hint());
+        let since = tasks_wait.then(now);
+        while let Some(message) = self.inbox.messages.pop_front() {
             message(&mut self.shard);
+            if budget.is_spent() {
+                break;
+            }
+            // An empty inbox need not mean an empty mailbox, and the turn is not over.
+            if tasks_wait && self.inbox.messages.is_empty() {
+                self.shard.mailbox.collect(&mut self.inbox, Idle::Return);
+                if !self.inbox.urgent.is_empty() {
+                    break;
+                }
+            }
+        }
+        match since {
+            Some(since) if !self.inbox.messages.is_empty() => {
+                self.turns
+                    .messages_took(now().saturating_duration_since(since));
+            }
+            _ => self.turns.messages_ran_out(),
         }
     }
 
-    fn slice(&self, times: u32) -> Budget {
-        Budget::of_time(self.task_slice.saturating_mul(times))
-            .interrupted_by(self.shard.mailbox.urgent_hint())
+    /// Lets tasks work for their turn, unless a cut waits for the shard.
+    fn serve_tasks(&mut self) {
+        if !self.shard.tasks.any_runnable() {
+            self.turns.tasks_ran_out();
+            return;
+        }
+        if self.shard.mailbox.is_urgent() || !self.inbox.urgent.is_empty() {
+            return;
+        }
+        let Some(turn) = self.turns.task_turn() else {
+            return;
+        };
+        let budget = Budget::of_time(turn).interrupted_by(self.shard.mailbox.urgent_hint());
+        let since = now();
+        self.shard.step_tasks(&budget);
+        self.turns
+            .tasks_took(now().saturating_duration_since(since));
     }
 }
 
@@ -201,6 +226,7 @@ mod tests {
     use crate::mailbox::Room;
     use crate::task::Step;
     use std::task::Waker;
+    use std::time::Duration;
 
     type Log = Vec<&'static str>;
 
@@ -208,7 +234,10 @@ mod tests {
     fn shard_loop(task_slice: Duration) -> (ShardLoop<Log>, Arc<Mailbox<Message<Log>>>) {
         let mailbox = Arc::new(Mailbox::new(8));
         let shard = Shard::new(0, Log::new(), Arc::clone(&mailbox));
-        (ShardLoop::new(shard, task_slice), mailbox)
+        (
+            ShardLoop::new(shard, FairShare::new(task_slice, 20)),
+            mailbox,
+        )
     }
 
     fn note(word: &'static str) -> Message<Log> {

@@ -2,6 +2,7 @@
 
 use crate::config::ShardSetConfig;
 use crate::error::ShardError;
+use crate::fair_share::FairShare;
 use crate::mailbox::{End, Idle, Mailbox};
 use crate::reply::{Answer, Awaiter, Replier, reply};
 use crate::shard::{Message, Shard, ShardLoop, Turn};
@@ -10,7 +11,7 @@ use crate::topology;
 use crate::worker::panic_message;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The mailboxes of a set.
 pub(crate) type Mailboxes<S> = Arc<[Arc<Mailbox<Message<S>>>]>;
@@ -45,12 +46,12 @@ impl ShardThread {
     ) -> Result<Self, ShardError> {
         let name = format!("{}-{index}", config.name);
         let (finish, finished) = reply();
-        let task_slice = config.task_slice;
+        let turns = FairShare::new(config.task_slice, config.task_share_percent);
         let mailboxes = Arc::clone(mailboxes);
         let life = move || {
             set_place((address(&mailboxes), index));
             pin(index, core);
-            run(index, &mailboxes, task_slice, ready, build);
+            run(index, &mailboxes, turns, ready, build);
             finish.fill(());
         };
         let handle =
@@ -86,7 +87,7 @@ fn pin(index: usize, core: Option<usize>) {
 fn run<S: 'static>(
     index: usize,
     mailboxes: &Mailboxes<S>,
-    task_slice: Duration,
+    turns: FairShare,
     ready: Replier<()>,
     build: impl FnOnce() -> S,
 ) {
@@ -94,7 +95,7 @@ fn run<S: 'static>(
     let lived = catch_unwind(AssertUnwindSafe(|| {
         let shard = Shard::new(index, build(), Arc::clone(mailbox));
         ready.fill(());
-        let mut shard = ShardLoop::new(shard, task_slice);
+        let mut shard = ShardLoop::new(shard, turns);
         let end = loop {
             match shard.turn(Idle::Sleep) {
                 Turn::Ended(end) => break end,
