@@ -1,5 +1,6 @@
 //! What a shard set is started with.
 
+use crate::dispatch::WhenFull;
 use crate::error::ShardError;
 use crate::topology::Pinning;
 use std::time::Duration;
@@ -19,6 +20,8 @@ pub struct ShardSetConfig {
     /// Messages that may wait in one mailbox before senders wait too. As many again may have been
     /// taken out by the shard and wait to be served. Default 1024.
     pub mailbox_messages: usize,
+    /// What senders do if a mailbox is full. Default [`WhenFull::Wait`].
+    pub when_full: WhenFull,
     /// Whether threads are bound to cores. Default [`Pinning::Never`].
     pub pin: Pinning,
     /// How long tasks work, at most, before messages have their turn. Default 50 µs.
@@ -42,6 +45,7 @@ impl Default for ShardSetConfig {
         Self {
             shards: 1,
             mailbox_messages: 1024,
+            when_full: WhenFull::default(),
             pin: Pinning::default(),
             task_slice: Duration::from_micros(50),
             task_share_percent: 20,

@@ -1,5 +1,7 @@
 //! Every way a shard set can fail.
 
+use crate::mailbox::{End, Rejected};
+use std::fmt;
 use std::time::Duration;
 
 /// Why an operation on a shard set, or on a named thread, failed.
@@ -62,13 +64,20 @@ pub enum ShardError {
         /// The shard whose thread asked.
         shard: usize,
     },
-    /// A shard's own thread sent to a full mailbox. Other threads wait instead.
+    /// The mailbox was full, and the sender would not wait, or not longer, or must not: a shard's
+    /// own thread never does.
     #[error("the mailbox of shard {shard} is full at {messages} messages")]
     MailboxFull {
         /// The shard that was sent to.
         shard: usize,
         /// How many messages the mailbox holds.
         messages: usize,
+    },
+    /// The answer was taken from its [`Ticket`](crate::Ticket) before.
+    #[error("the answer of shard {shard} was taken before")]
+    AnswerTaken {
+        /// The shard that answered.
+        shard: usize,
     },
     /// Not all shards came to the cut in time. It has happened on none of them.
     #[error("shard {shard} did not come to the cut within {deadline:?}")]
@@ -118,4 +127,55 @@ pub enum ShardError {
         /// The time that was given.
         deadline: Duration,
     },
+}
+
+/// A closure was not sent, has not run, and is handed back.
+///
+/// It turns into its [`ShardError`] by `?`, which drops the closure.
+#[derive(thiserror::Error)]
+#[error("closure not sent")]
+pub struct NotSent<F> {
+    /// What was to be sent.
+    pub closure: F,
+    /// Why it was not.
+    #[source]
+    pub error: ShardError,
+}
+
+impl<F> From<NotSent<F>> for ShardError {
+    fn from(not_sent: NotSent<F>) -> Self {
+        not_sent.error
+    }
+}
+
+// Closures are not `Debug`, and errors must be.
+impl<F> fmt::Debug for NotSent<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("NotSent")
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}
+
+impl End {
+    pub(crate) fn into_error(self, shard: usize) -> ShardError {
+        match self {
+            Self::Stopped => ShardError::Stopped { shard },
+            Self::Poisoned { message } => ShardError::Poisoned {
+                shard,
+                message: message.to_string(),
+            },
+        }
+    }
+}
+
+impl Rejected {
+    pub(crate) fn into_error(self, shard: usize, messages: usize) -> ShardError {
+        match self {
+            Self::Full => ShardError::MailboxFull { shard, messages },
+            Self::Closing => ShardError::Stopped { shard },
+            Self::Ended(end) => end.into_error(shard),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use crate::cut::{Barrier, Order, Seat, Verdict};
 use crate::cut_stats::{CutStats, Pauses};
 use crate::error::ShardError;
+use crate::job::Job;
 use crate::mailbox::Room;
 use crate::reply::{Answer, Awaiter, Replier, reply};
 use crate::runtime::ShardSet;
@@ -229,7 +230,7 @@ impl<'a, S: 'static> Gathering<'a, S> {
         let give_up = self.give_up;
         let answers = self.call_together(parts, |_, seat, part, replier| {
             let f = Arc::clone(&f);
-            Box::new(move |shard| {
+            Job::new(move |shard| {
                 let since = now();
                 if seat.arrive(give_up) == Verdict::Cut {
                     let result = f(shard, part);
@@ -261,7 +262,7 @@ impl<'a, S: 'static> Gathering<'a, S> {
         let answers = self.call_together(parts, |number, seat, part, replier| {
             let (table, halves) = (Arc::clone(&table), Arc::clone(&halves));
             let second_seat = Seat::new(&again, number);
-            Box::new(move |shard| {
+            Job::new(move |shard| {
                 if seat.arrive(give_up) == Verdict::Failed {
                     return;
                 }
@@ -324,14 +325,16 @@ impl<'a, S: 'static> Gathering<'a, S> {
         let mut passed = Vec::with_capacity(self.shards.len());
         for &shard in &self.shards {
             let (replier, awaiter) = reply();
-            let pass = Box::new(move |_: &mut Shard<S>| replier.fill(()));
+            let pass = Job::new(move |_: &mut Shard<S>| replier.fill(()));
             self.set.push(shard, pass, Room::Exceed)?;
             passed.push(awaiter);
         }
         for (&shard, passed) in self.shards.iter().zip(&passed) {
             match passed.wait(self.give_up) {
                 Answer::Filled(()) => {}
-                Answer::Lost => return Err(self.set.why_lost(shard)),
+                Answer::Panicked(_) | Answer::Lost | Answer::Taken => {
+                    return Err(self.set.why_lost(shard));
+                }
                 Answer::Pending => return Err((self.late)(shard, self.deadline)),
             }
         }

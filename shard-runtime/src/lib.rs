@@ -29,27 +29,32 @@
 //! assert_eq!(sizes, [1, 2]);
 //! # Ok::<(), shard_runtime::ShardError>(())
 //! ```
-#![forbid(unsafe_code)]
 
 mod error;
 
 mod budget;
 mod config;
+mod dispatch;
 mod runtime;
 mod shard;
 mod task;
 mod task_id;
+mod ticket;
 mod topology;
 
 mod cut;
 mod cut_stats;
 mod fair_share;
+mod fate;
 mod gathering;
+mod job;
 mod mailbox;
 #[cfg(planted)]
 #[expect(dead_code, reason = "the models activate the bugs")]
 mod planted;
 mod reply;
+mod reply_pool;
+mod set_id;
 mod shard_thread;
 mod signal;
 mod sync;
@@ -84,12 +89,14 @@ pub use crate::channel_error::{
 };
 pub use crate::config::ShardSetConfig;
 pub use crate::cut_stats::CutStats;
-pub use crate::error::ShardError;
+pub use crate::dispatch::WhenFull;
+pub use crate::error::{NotSent, ShardError};
 pub use crate::monitor::Monitor;
 pub use crate::runtime::ShardSet;
 pub use crate::shard::Shard;
 pub use crate::task::{Step, Task};
 pub use crate::task_id::TaskId;
+pub use crate::ticket::Ticket;
 pub use crate::topology::Pinning;
 pub use crate::weighted_queue::ChannelStats;
 pub use crate::worker::{Worker, spawn_named};

@@ -4,13 +4,15 @@
 //! the order to close. So the shard's decision to sleep and anyone's decision to wake it are
 //! ordered, and no wake-up can fall between them.
 
+use crate::fate::Fate;
 #[cfg(planted)]
 use crate::planted::{Plant, is_active};
-use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Spin};
+use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Spin, Waited};
 use crate::task_id::TaskId;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// A queue of messages for one shard.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(crate) struct Mailbox<M> {
     urgent_hint: Arc<AtomicBool>,
     /// Messages that may wait before senders must.
     capacity: usize,
+    /// Learns how the mailbox ended.
+    fate: Arc<Fate>,
 }
 
 #[derive(Debug)]
@@ -65,15 +69,18 @@ pub(crate) enum End {
 pub(crate) enum Room {
     /// Sleep until there is some.
     Await,
+    /// Sleep until there is some, or until this moment.
+    AwaitUntil(Instant),
     /// Give up.
     Demand,
     /// Enter all the same. For the few messages of a cut.
     Exceed,
 }
 
-/// Why a message was not taken. It has been dropped, outside the lock.
+/// Why a message was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Rejected {
+    /// There was no room, until the deadline if one was given.
     Full,
     Closing,
     Ended(End),
@@ -137,28 +144,41 @@ impl<M> Mailbox<M> {
             changed: Condvar::new(),
             urgent_hint: Arc::new(AtomicBool::new(false)),
             capacity,
+            fate: Arc::new(Fate::new()),
         }
+    }
+
+    /// How the shard ends, for those who await its answers.
+    pub(crate) fn fate(&self) -> &Arc<Fate> {
+        &self.fate
     }
 
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// Puts a message at the end of the queue.
+    /// Puts a message at the end of the queue. One that is not taken is dropped, outside the lock.
     pub(crate) fn push(&self, message: M, room: Room) -> Result<(), Rejected> {
-        let mut state = self.state.lock();
-        loop {
-            state.check_open()?;
-            if room == Room::Exceed || state.queue.len() < self.capacity {
-                state.queue.push_back(message);
-                self.rouse(state);
-                return Ok(());
-            }
-            if room == Room::Demand {
-                return Err(Rejected::Full);
-            }
-            state = self.watch(state);
+        self.push_as(message, room, |message| message)
+            .map_err(|(rejected, _)| rejected)
+    }
+
+    /// Makes a message of `content`, once it is certain to be taken, and puts it at the end of the
+    /// queue; or gives `content` back. `make` runs under the lock.
+    pub(crate) fn push_as<C>(
+        &self,
+        content: C,
+        room: Room,
+        make: impl FnOnce(C) -> M,
+    ) -> Result<(), (Rejected, C)> {
+        let (mut state, room) = self.await_room(self.state.lock(), room);
+        if let Err(rejected) = room {
+            drop(state);
+            return Err((rejected, content));
         }
+        state.queue.push_back(make(content));
+        self.rouse(state);
+        Ok(())
     }
 
     /// Puts a message before everything that waits in the queue, behind other urgent ones.
@@ -194,6 +214,13 @@ impl<M> Mailbox<M> {
 
     /// Ends the mailbox, and hands out what was left in it, for the caller to drop.
     pub(crate) fn end(&self, end: End) -> Inbox<M> {
+        #[cfg(planted)]
+        let unsealed = is_active(Plant::MailboxFateUnsealed);
+        #[cfg(not(planted))]
+        let unsealed = false;
+        if !unsealed {
+            self.fate.seal(&end);
+        }
         let mut state = self.state.lock();
         state.phase = Phase::Ended(end);
         let left = Inbox {
@@ -218,7 +245,7 @@ impl<M> Mailbox<M> {
             if let Phase::Ended(end) = &state.phase {
                 return end.clone();
             }
-            state = self.watch(state);
+            state = self.watch(state, None).0;
         }
     }
 
@@ -295,6 +322,29 @@ impl<M> Mailbox<M> {
         }
     }
 
+    /// Waits, as `room` allows, until a message may enter.
+    fn await_room<'a>(
+        &self,
+        mut state: MutexGuard<'a, State<M>>,
+        room: Room,
+    ) -> (MutexGuard<'a, State<M>>, Result<(), Rejected>) {
+        let deadline = match room {
+            Room::AwaitUntil(deadline) => Some(deadline),
+            Room::Await | Room::Demand | Room::Exceed => None,
+        };
+        let mut waited = Waited::Notified;
+        loop {
+            let open = state.check_open();
+            if open.is_err() || room == Room::Exceed || state.queue.len() < self.capacity {
+                return (state, open);
+            }
+            if room == Room::Demand || waited == Waited::TimedOut {
+                return (state, Err(Rejected::Full));
+            }
+            (state, waited) = self.watch(state, deadline);
+        }
+    }
+
     /// Releases the lock and wakes the shard if it sleeps.
     fn rouse(&self, mut state: MutexGuard<'_, State<M>>) {
         let asleep = mem::replace(&mut state.asleep, false);
@@ -304,12 +354,16 @@ impl<M> Mailbox<M> {
         }
     }
 
-    /// Waits for room, or for the end.
-    fn watch<'a>(&self, mut state: MutexGuard<'a, State<M>>) -> MutexGuard<'a, State<M>> {
+    /// Waits for room, or for the end; until `deadline` if there is one.
+    fn watch<'a>(
+        &self,
+        mut state: MutexGuard<'a, State<M>>,
+        deadline: Option<Instant>,
+    ) -> (MutexGuard<'a, State<M>>, Waited) {
         state.watchers += 1;
-        let (mut state, _) = self.changed.wait(state, None);
+        let (mut state, waited) = self.changed.wait(state, deadline);
         state.watchers -= 1;
-        state
+        (state, waited)
     }
 }
 

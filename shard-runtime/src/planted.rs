@@ -9,6 +9,8 @@ pub(crate) enum Plant {
     ChannelCheckThenWait,
     /// The last producer closes and does not wake the consumer.
     ChannelCloseWithoutWake,
+    /// A producer that closes is counted twice.
+    ChannelCloseTwice,
     /// Weight is given back, and nobody in line is told.
     ChannelReleaseWithoutWake,
     /// Weight is given back, and no waker is woken.
@@ -25,8 +27,16 @@ pub(crate) enum Plant {
     MailboxSwapWithoutWake,
     /// The mailbox ends and wakes one waiter instead of all.
     MailboxEndWakesOne,
-    /// A lost answer is marked and nobody is told.
-    ReplyLostWithoutWake,
+    /// The mailbox ends and those who hold tickets cannot learn how.
+    MailboxFateUnsealed,
+    /// An answer is settled and nobody is told.
+    ReplySettleWithoutWake,
+    /// Who polls finds no answer, lets go of the lock, and leaves its waker.
+    ReplyLateWaker,
+    /// A second waker does not replace the first.
+    ReplyKeepsOldWaker,
+    /// A ticket goes and leaves its waker.
+    TicketKeepsWaker,
     /// The flag of a task's signal is swapped without ordering.
     SignalRelaxed,
     /// A shard's arrival publishes nothing.

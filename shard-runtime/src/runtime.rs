@@ -1,12 +1,14 @@
 //! The shard set: starts the shards, sends to them, cuts them, stops them.
 
 use crate::config::ShardSetConfig;
+use crate::dispatch::WhenFull;
 use crate::error::ShardError;
 use crate::gathering::Gatherings;
-use crate::mailbox::{End, Mailbox, Rejected, Room};
+use crate::mailbox::{End, Mailbox, Room};
 use crate::reply::{Answer, Awaiter, reply};
-use crate::shard::{Message, Shard};
-use crate::shard_thread::{ShardThread, current_shard};
+use crate::set_id::SetId;
+use crate::shard::Message;
+use crate::shard_thread::ShardThread;
 use crate::sync::now;
 use crate::topology;
 use std::fmt;
@@ -32,6 +34,7 @@ pub struct ShardSet<S> {
     mailboxes: Arc<[Arc<Mailbox<Message<S>>>]>,
     threads: Vec<ShardThread>,
     gatherings: Gatherings,
+    when_full: WhenFull,
 }
 
 impl<S: 'static> ShardSet<S> {
@@ -57,6 +60,7 @@ impl<S: 'static> ShardSet<S> {
             mailboxes,
             threads: Vec::with_capacity(config.shards),
             gatherings: Gatherings::new(),
+            when_full: config.when_full,
         };
         let cores = topology::plan(config.pin, config.shards);
         let build = Arc::new(build);
@@ -97,49 +101,6 @@ impl<S: 'static> ShardSet<S> {
         usize::try_from(scaled).unwrap_or(0)
     }
 
-    /// Lets `f` run on a shard, and does not wait for it.
-    ///
-    /// What one thread sends to one shard runs in the order sent. Waits, without spinning, while
-    /// the mailbox is full.
-    ///
-    /// # Errors
-    ///
-    /// [`ShardError::NoSuchShard`], [`ShardError::Poisoned`], [`ShardError::Stopped`]; and, as a
-    /// shard must never wait for a shard, [`ShardError::MailboxFull`] on a thread of this set.
-    pub fn send(
-        &self,
-        shard: usize,
-        f: impl FnOnce(&mut Shard<S>) + Send + 'static,
-    ) -> Result<(), ShardError> {
-        let room = if self.current_shard().is_some() {
-            Room::Demand
-        } else {
-            Room::Await
-        };
-        self.push(shard, Box::new(f), room)
-    }
-
-    /// Lets `f` run on a shard, and returns what it returned.
-    ///
-    /// # Errors
-    ///
-    /// As [`ShardSet::send`]; and [`ShardError::OnShardThread`] on a thread of this set, instead
-    /// of a deadlock. After [`ShardError::Poisoned`] it is unknown whether `f` has run.
-    pub fn call<R: Send + 'static>(
-        &self,
-        shard: usize,
-        f: impl FnOnce(&mut Shard<S>) -> R + Send + 'static,
-    ) -> Result<R, ShardError> {
-        self.refuse_shard_threads()?;
-        let (replier, awaiter) = reply();
-        self.push(
-            shard,
-            Box::new(move |shard| replier.fill(f(shard))),
-            Room::Await,
-        )?;
-        self.await_answer(shard, &awaiter)
-    }
-
     /// Stops all shards, once they have served what is in their mailboxes, and joins them.
     ///
     /// Tasks that are not done are dropped.
@@ -170,16 +131,20 @@ impl<S: 'static> ShardSet<S> {
             .unwrap_or(Ok(()))
     }
 
+    pub(crate) fn mailbox(&self, shard: usize) -> Result<&Arc<Mailbox<Message<S>>>, ShardError> {
+        self.mailboxes.get(shard).ok_or(ShardError::NoSuchShard {
+            shard,
+            shards: self.len(),
+        })
+    }
+
     pub(crate) fn push(
         &self,
         shard: usize,
         message: Message<S>,
         room: Room,
     ) -> Result<(), ShardError> {
-        let mailbox = self.mailboxes.get(shard).ok_or(ShardError::NoSuchShard {
-            shard,
-            shards: self.len(),
-        })?;
+        let mailbox = self.mailbox(shard)?;
         mailbox
             .push(message, room)
             .map_err(|rejected| rejected.into_error(shard, mailbox.capacity()))
@@ -200,7 +165,9 @@ impl<S: 'static> ShardSet<S> {
     ) -> Result<R, ShardError> {
         match awaiter.wait(None) {
             Answer::Filled(result) => Ok(result),
-            Answer::Lost | Answer::Pending => Err(self.why_lost(shard)),
+            Answer::Panicked(_) | Answer::Lost | Answer::Pending | Answer::Taken => {
+                Err(self.why_lost(shard))
+            }
         }
     }
 
@@ -232,8 +199,16 @@ impl<S> ShardSet<S> {
     }
 
     /// The shard of this set whose thread is running this, if it is one.
-    fn current_shard(&self) -> Option<usize> {
-        current_shard(&self.mailboxes)
+    pub(crate) fn current_shard(&self) -> Option<usize> {
+        self.id().current_shard()
+    }
+
+    pub(crate) fn id(&self) -> SetId {
+        SetId::of(&self.mailboxes)
+    }
+
+    pub(crate) fn when_full(&self) -> WhenFull {
+        self.when_full
     }
 }
 
@@ -257,27 +232,5 @@ impl<S> fmt::Debug for ShardSet<S> {
             .debug_struct("ShardSet")
             .field("shards", &self.mailboxes.len())
             .finish_non_exhaustive()
-    }
-}
-
-impl End {
-    fn into_error(self, shard: usize) -> ShardError {
-        match self {
-            Self::Stopped => ShardError::Stopped { shard },
-            Self::Poisoned { message } => ShardError::Poisoned {
-                shard,
-                message: message.to_string(),
-            },
-        }
-    }
-}
-
-impl Rejected {
-    fn into_error(self, shard: usize, messages: usize) -> ShardError {
-        match self {
-            Self::Full => ShardError::MailboxFull { shard, messages },
-            Self::Closing => ShardError::Stopped { shard },
-            Self::Ended(end) => end.into_error(shard),
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::budget::Budget;
 use crate::fair_share::FairShare;
+use crate::job::Job;
 use crate::mailbox::{Collected, End, Idle, Inbox, Mailbox};
 use crate::sync::now;
 use crate::task::{Task, TaskList};
@@ -12,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// What goes through a mailbox.
-pub(crate) type Message<S> = Box<dyn FnOnce(&mut Shard<S>) + Send>;
+pub(crate) type Message<S> = Job<Shard<S>>;
 
 /// What a closure or a task gets: the shard's state, on the shard's own thread.
 pub struct Shard<S> {
@@ -157,7 +158,7 @@ impl<S: 'static> ShardLoop<S> {
             self.shard.tasks.woken(task);
         }
         while let Some(message) = self.inbox.urgent.pop_front() {
-            message(&mut self.shard);
+            message.run(&mut self.shard);
         }
         self.serve_messages();
         self.serve_tasks();
@@ -179,7 +180,7 @@ impl<S: 'static> ShardLoop<S> {
         let budget = budget.interrupted_by(self.shard.mailbox.urgent_hint());
         let since = tasks_wait.then(now);
         while let Some(message) = self.inbox.messages.pop_front() {
-            message(&mut self.shard);
+            message.run(&mut self.shard);
             if budget.is_spent() {
                 break;
             }
@@ -241,7 +242,7 @@ mod tests {
     }
 
     fn note(word: &'static str) -> Message<Log> {
-        Box::new(move |shard| shard.state().push(word))
+        Job::new(move |shard: &mut Shard<Log>| shard.state().push(word))
     }
 
     /// Notes itself at every step.
@@ -286,7 +287,7 @@ mod tests {
         let (mut shard, mailbox) = shard_loop(Duration::MAX);
         shard.shard.spawn(Noting);
         let inner = Arc::clone(&mailbox);
-        let raise: Message<Log> = Box::new(move |shard| {
+        let raise: Message<Log> = Job::new(move |shard: &mut Shard<Log>| {
             shard.state().push("raise");
             inner.push_urgent(note("urgent")).unwrap();
         });
@@ -306,7 +307,7 @@ mod tests {
     fn panic_ends_the_loop_with_its_message() {
         let (mut shard, mailbox) = shard_loop(Duration::ZERO);
         mailbox
-            .push(Box::new(|_| panic!("boom")), Room::Demand)
+            .push(Job::new(|_| panic!("boom")), Room::Demand)
             .unwrap();
         let Turn::Ended(end) = shard.turn(Idle::Return) else {
             panic!("the loop goes on")

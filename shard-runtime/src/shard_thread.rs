@@ -5,8 +5,9 @@ use crate::error::ShardError;
 use crate::fair_share::FairShare;
 use crate::mailbox::{End, Idle, Mailbox};
 use crate::reply::{Answer, Awaiter, Replier, reply};
+use crate::set_id::SetId;
 use crate::shard::{Message, Shard, ShardLoop, Turn};
-use crate::thread::{Place, Thread, is_fiber, place, set_place, spawn, yield_now};
+use crate::thread::{Thread, is_fiber, spawn, yield_now};
 use crate::topology;
 use crate::worker::panic_message;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,17 +16,6 @@ use std::time::Instant;
 
 /// The mailboxes of a set.
 pub(crate) type Mailboxes<S> = Arc<[Arc<Mailbox<Message<S>>>]>;
-
-/// The shard of the set with these mailboxes whose thread is running this, if it is one.
-pub(crate) fn current_shard<S>(mailboxes: &Mailboxes<S>) -> Option<usize> {
-    let (set, shard): Place = place()?;
-    (set == address(mailboxes)).then_some(shard)
-}
-
-/// Tells sets apart while both live. A shard's thread keeps its set's mailboxes alive.
-fn address<S>(mailboxes: &Mailboxes<S>) -> usize {
-    Arc::as_ptr(mailboxes).addr()
-}
 
 /// A running shard.
 #[derive(Debug)]
@@ -49,7 +39,7 @@ impl ShardThread {
         let turns = FairShare::new(config.task_slice, config.task_share_percent);
         let mailboxes = Arc::clone(mailboxes);
         let life = move || {
-            set_place((address(&mailboxes), index));
+            SetId::of(&mailboxes).enter(index);
             pin(index, core);
             run(index, &mailboxes, turns, ready, build);
             finish.fill(());

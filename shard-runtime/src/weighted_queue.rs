@@ -288,6 +288,10 @@ impl<T> WeightedQueue<T> {
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         state.producers -= 1;
+        #[cfg(planted)]
+        if is_active(Plant::ChannelCloseTwice) {
+            state.producers = state.producers.saturating_sub(1);
+        }
         let last = state.producers == 0;
         #[cfg(planted)]
         let last = last && !is_active(Plant::ChannelCloseWithoutWake);

@@ -236,6 +236,13 @@ mod planted_bugs {
     }
 
     #[test]
+    #[should_panic(expected = "right: [2, 1]")]
+    fn close_counted_twice_is_found() {
+        activate(Plant::ChannelCloseTwice);
+        loom::model(two_producers_share_a_narrow_channel);
+    }
+
+    #[test]
     #[should_panic(expected = "deadlock")]
     fn release_without_wake_is_found() {
         activate(Plant::ChannelReleaseWithoutWake);

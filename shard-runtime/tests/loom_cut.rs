@@ -14,6 +14,8 @@
 
 #[path = "../src/cut.rs"]
 mod cut;
+#[path = "../src/fate.rs"]
+mod fate;
 #[path = "../src/mailbox.rs"]
 mod mailbox;
 #[cfg(planted)]

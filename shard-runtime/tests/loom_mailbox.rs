@@ -11,6 +11,8 @@
 )]
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
+#[path = "../src/fate.rs"]
+mod fate;
 #[path = "../src/mailbox.rs"]
 mod mailbox;
 #[cfg(planted)]
@@ -257,8 +259,8 @@ mod planted_bugs {
 
     #[test]
     #[should_panic(expected = "deadlock")]
-    fn lost_answer_without_wake_is_found() {
-        activate(Plant::ReplyLostWithoutWake);
+    fn settling_without_wake_is_found() {
+        activate(Plant::ReplySettleWithoutWake);
         loom::model(answer_is_lost);
     }
 }

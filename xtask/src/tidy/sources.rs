@@ -22,6 +22,7 @@ const UNSAFE_IN: &[&str] = &[
     "dash-table/src/slot/entries.rs",
     "dash-table/src/slot.rs",
     "dash-table/tests/growth.rs",
+    "shard-runtime/src/job.rs",
 ];
 
 /// Every rule for every `.rs` file.
