@@ -4,15 +4,16 @@
 //! the order to close. So the shard's decision to sleep and anyone's decision to wake it are
 //! ordered, and no wake-up can fall between them.
 
+use crate::counters::Counters;
 use crate::fate::Fate;
 #[cfg(planted)]
 use crate::planted::{Plant, is_active};
-use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Spin, Waited};
+use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Spin, Waited, now};
 use crate::task_id::TaskId;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A queue of messages for one shard.
 #[derive(Debug)]
@@ -26,8 +27,12 @@ pub(crate) struct Mailbox<M> {
     urgent_hint: Arc<AtomicBool>,
     /// Messages that may wait before senders must.
     capacity: usize,
+    /// A hint for the shard that spins: something has come. The truth is under the lock.
+    filled_hint: AtomicBool,
     /// Learns how the mailbox ended.
     fate: Arc<Fate>,
+    counters: Counters,
+    created: Instant,
 }
 
 #[derive(Debug)]
@@ -40,6 +45,22 @@ struct State<M> {
     /// How many threads wait on `changed`.
     watchers: usize,
     phase: Phase,
+    waiting_high_water: usize,
+    /// How long the shard has had nothing to do, up to the last time that it had something.
+    idle: Duration,
+    /// Since when it has nothing to do.
+    idle_since: Option<Instant>,
+    /// When the mailbox ended.
+    ended: Option<Instant>,
+}
+
+/// What has gone through a mailbox, and how idle its shard was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Traffic {
+    pub(crate) waiting: usize,
+    pub(crate) waiting_high_water: usize,
+    pub(crate) lifetime: Duration,
+    pub(crate) idle: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -139,18 +160,45 @@ impl<M> Mailbox<M> {
                 asleep: false,
                 watchers: 0,
                 phase: Phase::Open,
+                waiting_high_water: 0,
+                idle: Duration::ZERO,
+                idle_since: None,
+                ended: None,
             }),
             filled: Condvar::new(),
             changed: Condvar::new(),
             urgent_hint: Arc::new(AtomicBool::new(false)),
             capacity,
+            filled_hint: AtomicBool::new(false),
             fate: Arc::new(Fate::new()),
+            counters: Counters::new(),
+            created: now(),
         }
     }
 
     /// How the shard ends, for those who await its answers.
     pub(crate) fn fate(&self) -> &Arc<Fate> {
         &self.fate
+    }
+
+    /// What the shard counts.
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// A look at the mailbox.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let state = self.state.lock();
+        let until = state.ended.unwrap_or_else(now);
+        let idle_now = state.idle_since.map_or(Duration::ZERO, |since| {
+            until.saturating_duration_since(since)
+        });
+        Traffic {
+            waiting: state.queue.len(),
+            waiting_high_water: state.waiting_high_water,
+            lifetime: until.saturating_duration_since(self.created),
+            idle: state.idle + idle_now,
+        }
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -223,6 +271,7 @@ impl<M> Mailbox<M> {
         }
         let mut state = self.state.lock();
         state.phase = Phase::Ended(end);
+        state.ended = Some(now());
         let left = Inbox {
             messages: mem::take(&mut state.queue),
             urgent: mem::take(&mut state.urgent),
@@ -272,20 +321,25 @@ impl<M> Mailbox<M> {
     ///
     /// Messages are moved only when the inbox has none left, all at once, by swapping the queues.
     pub(crate) fn collect(&self, inbox: &mut Inbox<M>, idle: Idle) -> Collected {
+        let collected = self.gather(&mut self.state.lock(), inbox);
+        if collected != Collected::Nothing || idle == Idle::Return {
+            return collected;
+        }
+        let since = now();
         let spin = Spin::new();
         loop {
-            let collected = self.gather(&mut self.state.lock(), inbox);
-            if collected != Collected::Nothing || idle == Idle::Return {
-                return collected;
-            }
-            if !spin.again() {
+            // Relaxed: a hint, as `rouse` explains.
+            if self.filled_hint.load(Ordering::Relaxed) || !spin.again() {
                 break;
             }
         }
         let mut state = self.state.lock();
+        state.idle_since = Some(since);
         loop {
             let collected = self.gather(&mut state, inbox);
             if collected != Collected::Nothing {
+                state.idle_since = None;
+                state.idle += now().saturating_duration_since(since);
                 return collected;
             }
             #[cfg(planted)]
@@ -301,6 +355,7 @@ impl<M> Mailbox<M> {
 
     fn gather(&self, state: &mut State<M>, inbox: &mut Inbox<M>) -> Collected {
         if inbox.messages.is_empty() && !state.queue.is_empty() {
+            state.waiting_high_water = state.waiting_high_water.max(state.queue.len());
             mem::swap(&mut inbox.messages, &mut state.queue);
             let anyone_waits = state.watchers > 0;
             #[cfg(planted)]
@@ -311,8 +366,9 @@ impl<M> Mailbox<M> {
         }
         inbox.urgent.append(&mut state.urgent);
         inbox.woken.append(&mut state.woken);
-        // Relaxed: see `push_urgent`; the lock is held here too.
+        // Relaxed: see `push_urgent` and `rouse`; the lock is held here too.
         self.urgent_hint.store(false, Ordering::Relaxed);
+        self.filled_hint.store(false, Ordering::Relaxed);
         if !inbox.is_empty() {
             Collected::Something
         } else if matches!(state.phase, Phase::Open) {
@@ -348,6 +404,9 @@ impl<M> Mailbox<M> {
     /// Releases the lock and wakes the shard if it sleeps.
     fn rouse(&self, mut state: MutexGuard<'_, State<M>>) {
         let asleep = mem::replace(&mut state.asleep, false);
+        // Relaxed: the shard that sees it takes the lock; the one that does not takes it before it
+        // sleeps, and finds what has come.
+        self.filled_hint.store(true, Ordering::Relaxed);
         drop(state);
         if asleep {
             self.filled.notify_one();

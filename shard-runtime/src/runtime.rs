@@ -8,7 +8,7 @@ use crate::mailbox::{End, Mailbox, Room};
 use crate::reply::{Answer, Awaiter, reply};
 use crate::set_id::SetId;
 use crate::shard::Message;
-use crate::shard_thread::ShardThread;
+use crate::shard_thread::{Mailboxes, ShardThread};
 use crate::sync::now;
 use crate::topology;
 use std::fmt;
@@ -31,7 +31,7 @@ use std::time::Duration;
 /// # Ok::<(), shard_runtime::ShardError>(())
 /// ```
 pub struct ShardSet<S> {
-    mailboxes: Arc<[Arc<Mailbox<Message<S>>>]>,
+    mailboxes: Mailboxes<S>,
     threads: Vec<ShardThread>,
     gatherings: Gatherings,
     when_full: WhenFull,
@@ -129,6 +129,10 @@ impl<S: 'static> ShardSet<S> {
                 end @ End::Poisoned { .. } => Some(Err(end.into_error(shard))),
             })
             .unwrap_or(Ok(()))
+    }
+
+    pub(crate) fn mailboxes(&self) -> &Mailboxes<S> {
+        &self.mailboxes
     }
 
     pub(crate) fn mailbox(&self, shard: usize) -> Result<&Arc<Mailbox<Message<S>>>, ShardError> {

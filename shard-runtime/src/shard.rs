@@ -159,6 +159,7 @@ impl<S: 'static> ShardLoop<S> {
         }
         while let Some(message) = self.inbox.urgent.pop_front() {
             message.run(&mut self.shard);
+            self.shard.mailbox.counters().count_messages(1);
         }
         self.serve_messages();
         self.serve_tasks();
@@ -179,8 +180,10 @@ impl<S: 'static> ShardLoop<S> {
         };
         let budget = budget.interrupted_by(self.shard.mailbox.urgent_hint());
         let since = tasks_wait.then(now);
+        let mut served = 0;
         while let Some(message) = self.inbox.messages.pop_front() {
             message.run(&mut self.shard);
+            served += 1;
             if budget.is_spent() {
                 break;
             }
@@ -192,6 +195,7 @@ impl<S: 'static> ShardLoop<S> {
                 }
             }
         }
+        self.shard.mailbox.counters().count_messages(served);
         match since {
             Some(since) if !self.inbox.messages.is_empty() => {
                 self.turns
@@ -216,8 +220,9 @@ impl<S: 'static> ShardLoop<S> {
         let budget = Budget::of_time(turn).interrupted_by(self.shard.mailbox.urgent_hint());
         let since = now();
         self.shard.step_tasks(&budget);
-        self.turns
-            .tasks_took(now().saturating_duration_since(since));
+        let slice = now().saturating_duration_since(since);
+        self.turns.tasks_took(slice);
+        self.shard.mailbox.counters().count_task_slice(slice);
     }
 }
 

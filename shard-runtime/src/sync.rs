@@ -10,10 +10,41 @@ pub(crate) use real::{Condvar, Mutex, MutexGuard, Spin, now};
 #[cfg(all(feature = "sim", not(loom)))]
 pub(crate) use real::{Condvar as RealCondvar, Spin as RealSpin};
 
+use std::sync::atomic::AtomicU64;
+
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// A number that one thread writes and any may read, to look at. It orders nothing, so models need
+/// not know it; and with one writer, plain loads and stores are enough.
+#[derive(Debug)]
+pub(crate) struct Gauge(AtomicU64);
+
+impl Gauge {
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Adds to the number. Only ever called by the same thread.
+    pub(crate) fn add(&self, amount: u64) {
+        // Relaxed, as all here: the number is all there is to see.
+        let sum = self.get().saturating_add(amount);
+        self.0.store(sum, Ordering::Relaxed);
+    }
+
+    /// Raises the number. Only ever called by the same thread.
+    pub(crate) fn raise_to(&self, number: u64) {
+        if number > self.get() {
+            self.0.store(number, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// Why a wait came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::alloc::System;
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Messages of each kind.
-const MESSAGES: u64 = 10_000;
+const MESSAGES: u64 = 2000;
 
 /// How many allocations `f` makes, on whatever threads.
 fn allocations(f: impl FnOnce()) -> usize {

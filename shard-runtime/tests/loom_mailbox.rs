@@ -11,6 +11,10 @@
 )]
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
+#[path = "../src/counters.rs"]
+mod counters;
+#[path = "../src/durations.rs"]
+mod durations;
 #[path = "../src/fate.rs"]
 mod fate;
 #[path = "../src/mailbox.rs"]
