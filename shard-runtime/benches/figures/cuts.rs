@@ -26,9 +26,9 @@ fn measure_with(count: usize, extent: Extent) {
         ..ShardSetConfig::default()
     };
     let shards = ShardSet::start(config, |_| 0_u64).unwrap();
-    let (mut idle, mut busy) = (Vec::new(), Vec::new());
+    let (mut idle, mut busy) = (Rounds::default(), Rounds::default());
     for _ in 0..extent.rounds {
-        idle.push(round(&shards, cuts));
+        idle.add(&shards, cuts);
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -38,25 +38,61 @@ fn measure_with(count: usize, extent: Extent) {
                     shards.call(shard, |shard| *shard.state() += 1).unwrap();
                 }
             });
-            busy.push(round(&shards, cuts));
+            busy.add(&shards, cuts);
             stop.store(true, Ordering::Relaxed);
         });
     }
-    let name = format!("cut, start to end, {count} shards idle, p50");
-    print(&name, "us", &idle, None, Goal::None);
-    let name = format!("cut, start to end, {count} shards, 1 client, p50");
-    print(&name, "us", &busy, None, Goal::None);
+    let goal = if count == 2 {
+        Goal::AtMost(100.0)
+    } else {
+        Goal::None
+    };
+    for (rounds, load) in [(idle, "idle"), (busy, "1 client")] {
+        let name = |figure| format!("cut of {count} shards, {load}, {figure}");
+        print(&name("pause, p50"), "us", &rounds.pause_median, None, goal);
+        print(
+            &name("pause, p99"),
+            "us",
+            &rounds.pause_p99,
+            None,
+            Goal::None,
+        );
+        print(
+            &name("whole call, p50"),
+            "us",
+            &rounds.call_median,
+            None,
+            Goal::None,
+        );
+    }
 }
 
-/// Microseconds that the caller of a cut waits.
-fn round(shards: &ShardSet<u64>, cuts: usize) -> f64 {
-    let mut micros: Vec<_> = (0..cuts)
-        .map(|_| {
+/// Microseconds, a sample per round.
+#[derive(Default)]
+struct Rounds {
+    /// The longest that any shard was stopped by a cut.
+    pause_median: Vec<f64>,
+    pause_p99: Vec<f64>,
+    /// How long the caller waited.
+    call_median: Vec<f64>,
+}
+
+impl Rounds {
+    fn add(&mut self, shards: &ShardSet<u64>, cuts: usize) {
+        let (mut pauses, mut calls) = (Vec::new(), Vec::new());
+        for _ in 0..cuts {
             let since = Instant::now();
             let counts = shards.cut(PATIENCE, |shard| *shard.state_ref()).unwrap();
+            calls.push(micros(since.elapsed()));
             assert_eq!(counts.len(), shards.len());
-            since.elapsed().as_nanos() as f64 / 1e3
-        })
-        .collect();
-    quantile(&mut micros, 0.5)
+            pauses.push(micros(shards.cut_stats().last_pause));
+        }
+        self.pause_median.push(quantile(&mut pauses, 0.5));
+        self.pause_p99.push(quantile(&mut pauses, 0.99));
+        self.call_median.push(quantile(&mut calls, 0.5));
+    }
+}
+
+fn micros(duration: Duration) -> f64 {
+    duration.as_nanos() as f64 / 1e3
 }
