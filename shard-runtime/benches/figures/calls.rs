@@ -7,7 +7,7 @@ use shard_runtime::{ShardSet, ShardSetConfig};
 use std::time::Instant;
 
 /// Calls in one round.
-const CALLS: usize = 20_000;
+const CALLS: usize = 5000;
 
 /// Nanoseconds of each call, as quantiles.
 struct Latency {

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Cuts in one round.
-const CUTS: usize = 200;
+const CUTS: usize = 100;
 
 /// Longer than any cut.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -17,6 +17,7 @@ mod idle;
 mod peer;
 mod row;
 mod sends;
+mod shares;
 
 use std::env;
 
@@ -32,11 +33,12 @@ struct Extent {
 /// One kind of measurement, and its name on the command line.
 type Part = (&'static str, fn(Extent));
 
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
     ("calls", calls::measure),
     ("sends", sends::measure),
     ("cuts", cuts::measure),
     ("idle", idle::measure),
+    ("shares", shares::measure),
 ];
 
 fn main() {
