@@ -9,7 +9,7 @@ use crate::reply::{Answer, Awaiter, reply};
 use crate::set_id::SetId;
 use crate::shard::Message;
 use crate::shard_thread::{Mailboxes, ShardThread};
-use crate::sync::now;
+use crate::sync::{AtomicBool, Ordering, now};
 use crate::topology;
 use std::fmt;
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub struct ShardSet<S> {
     threads: Vec<ShardThread>,
     gatherings: Gatherings,
     when_full: WhenFull,
+    /// Set when shards must end and leave what waits.
+    abort: Arc<AtomicBool>,
 }
 
 impl<S: 'static> ShardSet<S> {
@@ -61,6 +63,7 @@ impl<S: 'static> ShardSet<S> {
             threads: Vec::with_capacity(config.shards),
             gatherings: Gatherings::new(),
             when_full: config.when_full,
+            abort: Arc::new(AtomicBool::new(false)),
         };
         let cores = topology::plan(config.pin, config.shards);
         let build = Arc::new(build);
@@ -69,10 +72,15 @@ impl<S: 'static> ShardSet<S> {
             let (replier, awaiter) = reply();
             let core = cores.as_ref().and_then(|cores| cores.get(index)).copied();
             let build = Arc::clone(&build);
-            let thread =
-                ShardThread::start(&config, index, core, &set.mailboxes, replier, move || {
-                    build(index)
-                })?;
+            let thread = ShardThread::start(
+                &config,
+                index,
+                core,
+                &set.mailboxes,
+                &set.abort,
+                replier,
+                move || build(index),
+            )?;
             set.threads.push(thread);
             ready.push(awaiter);
         }
@@ -103,13 +111,15 @@ impl<S: 'static> ShardSet<S> {
 
     /// Stops all shards, once they have served what is in their mailboxes, and joins them.
     ///
-    /// Tasks that are not done are dropped.
+    /// Tasks that are not done are dropped. At the deadline all that is left is
+    /// [aborted](ShardSet::abort).
     ///
     /// # Errors
     ///
     /// [`ShardError::ShutdownTimedOut`] when a shard has not stopped in time: its thread is left to
-    /// itself. [`ShardError::Poisoned`] when a shard had panicked; all have stopped then.
-    /// [`ShardError::OnShardThread`] on a thread of this set; all stop soon after, unjoined.
+    /// itself, and ends after the closure or step that it is in. [`ShardError::Poisoned`] when a
+    /// shard had panicked; all have stopped then. [`ShardError::OnShardThread`] on a thread of this
+    /// set; all stop soon after, unjoined.
     pub fn shutdown(mut self, deadline: Duration) -> Result<(), ShardError> {
         self.close();
         let give_up = now().checked_add(deadline);
@@ -117,6 +127,7 @@ impl<S: 'static> ShardSet<S> {
         self.refuse_shard_threads()?;
         for (shard, thread) in threads.iter().enumerate() {
             if !thread.await_finish(give_up) {
+                self.abort();
                 return Err(ShardError::ShutdownTimedOut { shard, deadline });
             }
         }
@@ -196,6 +207,18 @@ impl<S> ShardSet<S> {
         for mailbox in self.mailboxes.iter() {
             mailbox.close();
         }
+    }
+
+    /// Lets every shard stop after the closure or step that it is in.
+    ///
+    /// Messages that wait are dropped, and so are tasks; whoever waits for an answer gets
+    /// [`ShardError::Stopped`]; cuts and transactions that had not come to their moment never will.
+    ///
+    /// Waits for nothing: [`ShardSet::shutdown`], or dropping the set, joins the threads.
+    pub fn abort(&self) {
+        // Relaxed: see `ShardLoop::is_aborted`.
+        self.abort.store(true, Ordering::Relaxed);
+        self.close();
     }
 
     pub(crate) fn gatherings(&self) -> &Gatherings {

@@ -4,7 +4,7 @@ use crate::budget::Budget;
 use crate::fair_share::FairShare;
 use crate::job::Job;
 use crate::mailbox::{Collected, End, Idle, Inbox, Mailbox};
-use crate::sync::now;
+use crate::sync::{AtomicBool, Ordering, now};
 use crate::task::{Task, TaskList};
 use crate::task_id::TaskId;
 use crate::worker::panic_message;
@@ -94,6 +94,8 @@ pub(crate) struct ShardLoop<S> {
     shard: Shard<S>,
     inbox: Inbox<Message<S>>,
     turns: FairShare,
+    /// Set when the shard must end and leave what waits.
+    abort: Arc<AtomicBool>,
 }
 
 /// What one turn came to.
@@ -108,12 +110,13 @@ pub(crate) enum Turn {
 }
 
 impl<S: 'static> ShardLoop<S> {
-    pub(crate) fn new(shard: Shard<S>, turns: FairShare) -> Self {
+    pub(crate) fn new(shard: Shard<S>, turns: FairShare, abort: Arc<AtomicBool>) -> Self {
         let inbox = Inbox::with_capacity(shard.mailbox.capacity());
         Self {
             shard,
             inbox,
             turns,
+            abort,
         }
     }
 
@@ -147,6 +150,9 @@ impl<S: 'static> ShardLoop<S> {
     }
 
     fn serve(&mut self, idle: Idle) -> Turn {
+        if self.is_aborted() {
+            return Turn::Ended(End::Stopped);
+        }
         let must_not_sleep = self.shard.tasks.any_runnable() || !self.inbox.messages.is_empty();
         let idle = if must_not_sleep { Idle::Return } else { idle };
         match self.shard.mailbox.collect(&mut self.inbox, idle) {
@@ -184,7 +190,7 @@ impl<S: 'static> ShardLoop<S> {
         while let Some(message) = self.inbox.messages.pop_front() {
             message.run(&mut self.shard);
             served += 1;
-            if budget.is_spent() {
+            if budget.is_spent() || self.is_aborted() {
                 break;
             }
             // An empty inbox need not mean an empty mailbox, and the turn is not over.
@@ -203,6 +209,12 @@ impl<S: 'static> ShardLoop<S> {
             }
             _ => self.turns.messages_ran_out(),
         }
+    }
+
+    fn is_aborted(&self) -> bool {
+        // Relaxed: nothing comes with it. The mailbox is closed after it is set, and that wakes a
+        // shard that sleeps.
+        self.abort.load(Ordering::Relaxed)
     }
 
     /// Lets tasks work for their turn, unless a cut waits for the shard.
@@ -240,10 +252,9 @@ mod tests {
     fn shard_loop(task_slice: Duration) -> (ShardLoop<Log>, Arc<Mailbox<Message<Log>>>) {
         let mailbox = Arc::new(Mailbox::new(8));
         let shard = Shard::new(0, Log::new(), Arc::clone(&mailbox));
-        (
-            ShardLoop::new(shard, FairShare::new(task_slice, 20)),
-            mailbox,
-        )
+        let abort = Arc::new(AtomicBool::new(false));
+        let turns = FairShare::new(task_slice, 20);
+        (ShardLoop::new(shard, turns, abort), mailbox)
     }
 
     fn note(word: &'static str) -> Message<Log> {

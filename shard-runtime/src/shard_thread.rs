@@ -7,6 +7,7 @@ use crate::mailbox::{End, Idle, Mailbox};
 use crate::reply::{Answer, Awaiter, Replier, reply};
 use crate::set_id::SetId;
 use crate::shard::{Message, Shard, ShardLoop, Turn};
+use crate::sync::AtomicBool;
 use crate::thread::{Thread, is_fiber, spawn, yield_now};
 use crate::topology;
 use crate::worker::panic_message;
@@ -31,6 +32,7 @@ impl ShardThread {
         index: usize,
         core: Option<usize>,
         mailboxes: &Mailboxes<S>,
+        abort: &Arc<AtomicBool>,
         ready: Replier<()>,
         build: impl FnOnce() -> S + Send + 'static,
     ) -> Result<Self, ShardError> {
@@ -38,10 +40,11 @@ impl ShardThread {
         let (finish, finished) = reply();
         let turns = FairShare::new(config.task_slice, config.task_share_percent);
         let mailboxes = Arc::clone(mailboxes);
+        let abort = Arc::clone(abort);
         let life = move || {
             SetId::of(&mailboxes).enter(index);
             pin(index, core);
-            run(index, &mailboxes, turns, ready, build);
+            run(index, &mailboxes, turns, abort, ready, build);
             finish.fill(());
         };
         let handle =
@@ -78,6 +81,7 @@ fn run<S: 'static>(
     index: usize,
     mailboxes: &Mailboxes<S>,
     turns: FairShare,
+    abort: Arc<AtomicBool>,
     ready: Replier<()>,
     build: impl FnOnce() -> S,
 ) {
@@ -85,7 +89,7 @@ fn run<S: 'static>(
     let lived = catch_unwind(AssertUnwindSafe(|| {
         let shard = Shard::new(index, build(), Arc::clone(mailbox));
         ready.fill(());
-        let mut shard = ShardLoop::new(shard, turns);
+        let mut shard = ShardLoop::new(shard, turns, abort);
         let end = loop {
             match shard.turn(Idle::Sleep) {
                 Turn::Ended(end) => break end,
