@@ -119,8 +119,8 @@ impl<S: 'static> ShardSet<S> {
     /// every shard with its plan. The results of `second` stand in the order of `parts`.
     ///
     /// Nothing comes between the halves on any of these shards, so what `first` found still holds
-    /// when `second` acts on it. Values may be moved: what `first` takes out of one shard, `between`
-    /// can hand to another. `between` runs on the thread of the shard that was last.
+    /// when `second` acts on it. Values may be moved: what `first` takes out of one shard,
+    /// `between` can hand to another. `between` runs on the thread of the shard that was last.
     ///
     /// ```
     /// use shard_runtime::{ShardSet, ShardSetConfig};

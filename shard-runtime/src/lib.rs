@@ -75,6 +75,8 @@ mod fiber;
 #[cfg(all(feature = "sim", not(loom)))]
 mod random;
 #[cfg(all(feature = "sim", not(loom)))]
+mod schedule;
+#[cfg(all(feature = "sim", not(loom)))]
 mod scheduler;
 #[cfg(all(feature = "sim", not(loom)))]
 mod simulated;

@@ -1,6 +1,7 @@
 //! Locks and waiting that serve a simulation inside one, and threads outside.
 
-use crate::scheduler::{self, On, is_simulated};
+use crate::schedule::On;
+use crate::scheduler::{self, is_simulated};
 use crate::sync::{RealCondvar, RealSpin, Waited};
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;

@@ -1,7 +1,8 @@
 //! The deterministic twin: shards, clients and channels on one thread, in an order that a seed
 //! decides, by a clock that is virtual.
 
-use crate::scheduler::{self, Ending, On, Rules, is_simulated};
+use crate::schedule::{Ending, On, Rules};
+use crate::scheduler::{self, is_simulated};
 use crate::simulation_failure::{SimulationCause, SimulationFailure};
 use crate::sync::now;
 use crate::trace::Trace;
