@@ -47,6 +47,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
         },
         command(workspace, "unit and integration tests", Needs::Build, TESTS),
         command(workspace, "documentation examples", Needs::Build, EXAMPLES),
+        command(workspace, "clippy, simulation", Needs::Nothing, CLIPPY_SIM),
+        command(workspace, "simulation of shards", Needs::Build, SIMULATION),
     ];
     if !options.quick {
         steps.push(planted(workspace));
@@ -75,6 +77,27 @@ const TESTS: &[&str] = &[
     "--no-fail-fast",
 ];
 const EXAMPLES: &[&str] = &["test", "--workspace", "--doc", "--no-fail-fast"];
+
+/// Apart from the rest: with the feature, locks and waits are not those that users get.
+const CLIPPY_SIM: &[&str] = &[
+    "clippy",
+    "--package",
+    "shard-runtime",
+    "--all-targets",
+    "--features",
+    "sim",
+    "--",
+    "-D",
+    "warnings",
+];
+const SIMULATION: &[&str] = &[
+    "test",
+    "--package",
+    "shard-runtime",
+    "--features",
+    "sim",
+    "--no-fail-fast",
+];
 
 /// `RUSTFLAGS` as the user set it, with `configuration` added.
 pub(crate) fn rustflags(configuration: &str) -> String {
