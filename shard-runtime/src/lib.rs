@@ -50,6 +50,7 @@ mod cut_stats;
 mod fair_share;
 mod fate;
 mod gathering;
+mod inbox;
 mod job;
 mod mailbox;
 #[cfg(planted)]

@@ -2,8 +2,9 @@
 
 use crate::budget::Budget;
 use crate::fair_share::FairShare;
+use crate::inbox::{Collected, Idle, Inbox};
 use crate::job::Job;
-use crate::mailbox::{Collected, End, Idle, Inbox, Mailbox};
+use crate::mailbox::{End, Mailbox};
 use crate::sync::{AtomicBool, Ordering, now};
 use crate::task::{Task, TaskList};
 use crate::task_id::TaskId;

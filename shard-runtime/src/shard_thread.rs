@@ -3,7 +3,8 @@
 use crate::config::ShardSetConfig;
 use crate::error::ShardError;
 use crate::fair_share::FairShare;
-use crate::mailbox::{End, Idle, Mailbox};
+use crate::inbox::Idle;
+use crate::mailbox::{End, Mailbox};
 use crate::reply::{Answer, Awaiter, Replier, reply};
 use crate::set_id::SetId;
 use crate::shard::{Message, Shard, ShardLoop, Turn};

@@ -20,6 +20,8 @@ mod cut;
 mod durations;
 #[path = "../src/fate.rs"]
 mod fate;
+#[path = "../src/inbox.rs"]
+mod inbox;
 #[path = "../src/mailbox.rs"]
 mod mailbox;
 #[cfg(planted)]
@@ -33,9 +35,10 @@ mod table;
 mod task_id;
 
 use cut::{Barrier, Order, Seat, Verdict};
+use inbox::{Collected, Idle, Inbox};
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
-use mailbox::{Collected, Idle, Inbox, Mailbox, Room};
+use mailbox::{Mailbox, Room};
 use std::sync::Arc;
 use table::Table;
 

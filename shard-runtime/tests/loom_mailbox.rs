@@ -17,6 +17,8 @@ mod counters;
 mod durations;
 #[path = "../src/fate.rs"]
 mod fate;
+#[path = "../src/inbox.rs"]
+mod inbox;
 #[path = "../src/mailbox.rs"]
 mod mailbox;
 #[cfg(planted)]
@@ -31,9 +33,10 @@ mod sync;
 #[path = "../src/task_id.rs"]
 mod task_id;
 
+use inbox::{Collected, Idle, Inbox};
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
-use mailbox::{Collected, End, Idle, Inbox, Mailbox, Rejected, Room};
+use mailbox::{End, Mailbox, Rejected, Room};
 use reply::{Answer, reply};
 use signal::Signal;
 use std::sync::Arc;

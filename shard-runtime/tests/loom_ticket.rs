@@ -19,6 +19,8 @@ mod durations;
 mod error;
 #[path = "../src/fate.rs"]
 mod fate;
+#[path = "../src/inbox.rs"]
+mod inbox;
 #[path = "../src/mailbox.rs"]
 mod mailbox;
 #[cfg(planted)]
