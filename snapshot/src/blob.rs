@@ -6,6 +6,7 @@ use crossbeam::queue::ArrayQueue;
 use rdb_format::Crc64;
 use shard_runtime::Weighted;
 
+use crate::report::TypeCounts;
 use crate::rider::Rider;
 
 /// A producer sends its blob once it holds this many bytes.
@@ -17,6 +18,27 @@ pub(crate) const BUFFER_BYTES: usize = BLOB_BYTES + (32 << 10);
 /// A buffer that grew beyond this is given back to the system, not to the pool.
 const KEPT_BYTES_MAX: usize = 2 * BUFFER_BYTES;
 
+/// What was delivered, in numbers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tally {
+    /// Keys, riders among them.
+    pub(crate) types: TypeCounts,
+    pub(crate) buckets_by_traversal: u64,
+    pub(crate) buckets_by_writes: u64,
+    pub(crate) riders: u64,
+    pub(crate) rider_bytes: u64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.types.add_all(&other.types);
+        self.buckets_by_traversal += other.buckets_by_traversal;
+        self.buckets_by_writes += other.buckets_by_writes;
+        self.riders += other.riders;
+        self.rider_bytes += other.rider_bytes;
+    }
+}
+
 /// The encoded entries of some whole buckets of one shard.
 ///
 /// Begins with its own SELECTDB, so blobs may be written in any order.
@@ -24,8 +46,8 @@ const KEPT_BYTES_MAX: usize = 2 * BUFFER_BYTES;
 pub(crate) struct Blob {
     pub(crate) bytes: Vec<u8>,
     pub(crate) riders: Vec<Rider>,
-    /// Entries in `bytes` and `riders` together.
-    pub(crate) keys: u64,
+    /// Of `bytes` and `riders` together.
+    pub(crate) tally: Tally,
     riders_weight_bytes: usize,
     // Of the first `checksum.bytes()` of `bytes`; `seal` brings it up to date.
     checksum: Crc64,
@@ -36,7 +58,7 @@ impl Blob {
         Self {
             bytes,
             riders: Vec::new(),
-            keys: 0,
+            tally: Tally::default(),
             riders_weight_bytes: 0,
             checksum: Crc64::new(),
         }
@@ -48,8 +70,16 @@ impl Blob {
     }
 
     pub(crate) fn add_rider(&mut self, rider: Rider) {
-        self.riders_weight_bytes += rider.weight_bytes + rider.key.as_bytes().len();
+        let weight_bytes = rider.weight_bytes + rider.key.as_bytes().len();
+        self.riders_weight_bytes += weight_bytes;
+        self.tally.riders += 1;
+        self.tally.rider_bytes += weight_bytes as u64;
         self.riders.push(rider);
+    }
+
+    /// Whether there is nothing in it: no entry, though maybe buckets that had none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.riders.is_empty()
     }
 
     /// Encoded bytes and what the riders keep alive.

@@ -3,17 +3,13 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rdb_format::{Compression, Encoder, Target};
-use shard_runtime::{Sender, Shard, ShardSet};
+use shard_runtime::{Shard, ShardSet};
 
-use crate::blob::{Blob, BlobPool};
 use crate::error::SnapshotError;
 use crate::keyspace::Store;
-use crate::producer::Producer;
-use crate::progress::Shared;
+use crate::producer::{Producer, ProducerParts};
 use crate::traversal::Traversal;
 
 /// How many keys every database had at the cut, over all shards.
@@ -26,16 +22,6 @@ impl CutSizes {
     pub(crate) fn total(&self) -> u64 {
         self.keys.values().sum()
     }
-}
-
-/// What every producer of a snapshot is made from.
-#[derive(Debug, Clone)]
-pub(crate) struct ProducerParts {
-    pub(crate) target: Target,
-    pub(crate) compression: Compression,
-    pub(crate) sender: Sender<Blob>,
-    pub(crate) pool: BlobPool,
-    pub(crate) shared: Arc<Shared>,
 }
 
 /// Opens a producer on every shard in one atomic cut, and starts the traversals.
@@ -74,9 +60,7 @@ pub(crate) fn open_shard_by_shard<S: Store>(
 
 /// The part of the cut that each shard runs; the sizes of its databases.
 fn open_shard<S: Store>(shard: &mut Shard<S>, parts: ProducerParts) -> Vec<(u32, u64)> {
-    let encoder = Encoder::new(parts.target, parts.compression);
-    let producer = Producer::new(encoder, parts.sender, parts.pool, parts.shared);
-    let producer = Rc::new(RefCell::new(producer));
+    let producer = Rc::new(RefCell::new(Producer::new(parts)));
     shard.state().on_cut();
     let keyspace = shard.state().keyspace();
     let cuts = keyspace.open(&producer);

@@ -1,6 +1,7 @@
 //! Everything that can go wrong with a snapshot or a load.
 
 use std::io;
+use std::time::Duration;
 
 use aligned_io::WriteError;
 use rdb_format::{DecodeError, EncodeError};
@@ -63,6 +64,26 @@ pub enum SnapshotError {
         /// Keys in all tables at the cut.
         expected: u64,
     },
+    /// The output did not come back in time: a disk or a peer hangs. The sink's thread is left
+    /// to itself, and publishes nothing should it ever come back.
+    #[error("the output has hung for {stall:?}")]
+    SinkStalled {
+        /// The longest that one write or sync was allowed to take.
+        stall: Duration,
+    },
+    /// The snapshot took longer than it was allowed to.
+    #[error("the snapshot took longer than {deadline:?}")]
+    DeadlineExceeded {
+        /// What it was allowed to take.
+        deadline: Duration,
+    },
+    /// The byte budget was spent when a write had to deliver, and the snapshot was
+    /// [asked to fail](crate::WhenSpent::Fail) then.
+    #[error("the byte budget is spent")]
+    BudgetSpent,
+    /// The handle was asked once more after it had told the outcome.
+    #[error("the outcome has been taken")]
+    Taken,
     /// Somebody cancelled the snapshot.
     #[error("the snapshot was cancelled")]
     Cancelled,

@@ -30,30 +30,40 @@ mod error;
 mod key;
 mod value;
 
+mod handle;
 mod keyspace;
+mod progress;
+mod report;
 mod snapshot;
 
 mod blob;
 mod cut;
-mod destination;
 mod producer;
-mod progress;
 mod rider;
-mod save;
 mod traversal;
+
+mod outlet;
+mod pace;
+mod save;
+mod shared;
+mod sink;
+mod watch;
 
 mod collected;
 mod load;
 
 pub use crate::error::{LoadError, SnapshotError};
+pub use crate::handle::Handle;
 pub use crate::key::{Key, shard_hash};
 pub use crate::keyspace::{Hook, Keyspace, Store, Table};
 pub use crate::load::{LoadReport, load};
+pub use crate::producer::WhenSpent;
 pub use crate::progress::{Phase, Progress};
+pub use crate::report::{Report, TypeCounts};
 pub use crate::rider::RIDER_BYTES;
 #[cfg(planted)]
 pub use crate::snapshot::Bug;
-pub use crate::snapshot::{Handle, Report, Snapshot};
+pub use crate::snapshot::Snapshot;
 pub use crate::value::{FromRdb, Frozen, Piece, Value};
 
 /// The example of the README, compiled as a test.

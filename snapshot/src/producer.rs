@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use dash_table::Bucket;
-use rdb_format::{EncodeError, Encoder};
+use rdb_format::{Compression, EncodeError, Encoder, Target};
 use shard_runtime::{Sender, TrySendError};
 
 use crate::blob::{BLOB_BYTES, Blob, BlobPool};
 use crate::error::SnapshotError;
 use crate::key::Key;
-use crate::progress::Shared;
 use crate::rider::{RIDER_BYTES, Rider};
+use crate::shared::Shared;
 use crate::value::Value;
 
 /// A write that leaves more than this in a blob which finds no room waits for the sink: encoded
@@ -29,6 +29,29 @@ pub(crate) enum Caller {
     Traversal,
 }
 
+/// What a producer is made from, of one snapshot.
+#[derive(Debug, Clone)]
+pub(crate) struct ProducerParts {
+    pub(crate) target: Target,
+    pub(crate) compression: Compression,
+    pub(crate) sender: Sender<Blob>,
+    pub(crate) pool: BlobPool,
+    pub(crate) when_spent: WhenSpent,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What a write does that must deliver a bucket when the whole budget is spent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenSpent {
+    /// It waits for the sink.
+    #[default]
+    Wait,
+    /// It goes on at once, and the snapshot fails with
+    /// [`BudgetSpent`](SnapshotError::BudgetSpent).
+    Fail,
+}
+
 /// What one shard feeds to one snapshot: its own encoder, its own memory sink.
 ///
 /// Both the traversal and the hook come through [`deliver`](Self::deliver), so an entry is
@@ -41,24 +64,20 @@ pub(crate) struct Producer {
     blob: Blob,
     // The database that an entry appended to `blob.bytes` would fall into.
     selected: Option<u32>,
+    when_spent: WhenSpent,
     shared: Arc<Shared>,
 }
 
 impl Producer {
-    pub(crate) fn new(
-        encoder: Encoder,
-        sender: Sender<Blob>,
-        pool: BlobPool,
-        shared: Arc<Shared>,
-    ) -> Self {
-        let blob = pool.blob();
+    pub(crate) fn new(parts: ProducerParts) -> Self {
         Self {
-            encoder,
-            sender: Some(sender),
-            pool,
-            blob,
+            encoder: Encoder::new(parts.target, parts.compression),
+            sender: Some(parts.sender),
+            blob: parts.pool.blob(),
+            pool: parts.pool,
             selected: None,
-            shared,
+            when_spent: parts.when_spent,
+            shared: parts.shared,
         }
     }
 
@@ -75,6 +94,11 @@ impl Producer {
         if self.sender.is_none() {
             return;
         }
+        let tally = &mut self.blob.tally;
+        match caller {
+            Caller::Write => tally.buckets_by_writes += 1,
+            Caller::Traversal => tally.buckets_by_traversal += 1,
+        }
         // The black box keeps the reads, whose sum nobody wants.
         black_box(bucket.iter().fold(0, |sum, (_, value)| sum ^ value.touch()));
         for (key, value) in bucket.iter() {
@@ -87,18 +111,22 @@ impl Producer {
             return;
         }
         if self.blob.load_bytes() > OVERFULL_BYTES {
-            self.send_and_wait();
+            match self.when_spent {
+                WhenSpent::Wait => self.send_and_wait(),
+                WhenSpent::Fail => self.fail(SnapshotError::BudgetSpent),
+            }
         }
     }
 
     fn append<V: Value>(&mut self, database: u32, key: &Key, value: &V) -> Result<(), EncodeError> {
-        self.blob.keys += 1;
+        let value_type = value.value_type_for(self.encoder.target());
+        self.blob.tally.types.add(value_type.family(), 1);
         let weight_bytes = value.weight_bytes();
         if weight_bytes > RIDER_BYTES {
             self.blob.add_rider(Rider {
                 database,
                 key: key.clone(),
-                value_type: value.value_type_for(self.encoder.target()),
+                value_type,
                 expire_at_ms: value.expire_at_ms(),
                 weight_bytes,
                 frozen: value.freeze(),
@@ -110,12 +138,9 @@ impl Producer {
             self.encoder.select_db(out, database);
             self.selected = Some(database);
         }
-        self.encoder.key(
-            out,
-            key.as_bytes(),
-            value.value_type_for(self.encoder.target()),
-            value.expire_at_ms(),
-        );
+        let expire_at_ms = value.expire_at_ms();
+        self.encoder
+            .key(out, key.as_bytes(), value_type, expire_at_ms);
         value.encode(&mut self.encoder, out)
     }
 
@@ -137,17 +162,15 @@ impl Producer {
         let Some(sender) = &self.sender else {
             return true;
         };
-        if self.blob.keys == 0 {
+        if self.blob.is_empty() {
             return true;
         }
         self.blob.seal();
         let blob = std::mem::replace(&mut self.blob, Blob::hollow());
-        let keys = blob.keys;
         match sender.try_send(blob, waker) {
             Ok(()) => {
                 self.blob = self.pool.blob();
                 self.selected = None;
-                self.shared.count_keys(keys);
                 true
             }
             Err(TrySendError::Full(blob)) => {
@@ -166,17 +189,17 @@ impl Producer {
         self.blob.seal();
         let blob = std::mem::replace(&mut self.blob, self.pool.blob());
         self.selected = None;
-        let keys = blob.keys;
-        if sender.send(blob).is_ok() {
-            self.shared.count_keys(keys);
-        } else {
+        if sender.send(blob).is_err() {
             self.sender = None;
         }
     }
 
     /// Closes this shard's end of the channel: everything has been delivered and sent.
     pub(crate) fn finish(&mut self) {
-        assert_eq!(self.blob.keys, 0, "a producer finishes with an empty blob");
+        assert!(
+            self.blob.is_empty(),
+            "a producer finishes with an empty blob"
+        );
         self.sender = None;
     }
 

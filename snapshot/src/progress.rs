@@ -1,109 +1,98 @@
-//! What a running snapshot tells about itself, and the first thing that went wrong.
+//! How far a snapshot is.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-
-use crate::error::SnapshotError;
-
 /// What a snapshot is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Phase {
     /// Shards deliver, the sink writes.
     Writing,
-    /// Everything is written; it is being made durable and published.
+    /// Everything is written, and is being made durable.
+    Syncing,
+    /// Everything is durable; the final name is being given. Too late to cancel.
     Publishing,
     /// Over, for better or worse: [`Handle::wait`](crate::Handle::wait) knows.
     Over,
 }
 
-/// How far a snapshot is.
+/// How far a snapshot is, at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress {
     /// What it is doing.
     pub phase: Phase,
-    /// Keys that have left their shards.
+    /// Keys written.
     pub keys_done: u64,
     /// Keys there were at the cut.
     pub keys_total: u64,
-    /// Bytes written so far.
+    /// Bytes written.
     pub bytes: u64,
+    /// Buckets that the traversal came to first.
+    pub buckets_by_traversal: u64,
+    /// Buckets that a write came to first, and had to deliver.
+    pub buckets_by_writes: u64,
+    /// Values that were frozen, to be encoded by the sink.
+    pub riders: u64,
+    /// What those weigh, in bytes.
+    pub rider_bytes: u64,
     /// Bytes on their way from the shards to the sink, out of the budget.
     pub budget_bytes_used: usize,
+    /// The most there were of them at one time.
+    pub budget_bytes_high_water: usize,
+    /// Since the cut.
+    pub elapsed: Duration,
 }
 
-/// What shards, sink and handle of one snapshot share.
-///
-/// The counters are statistics: nothing is decided by them, so all accesses are Relaxed and
-/// no model of them is needed. The failure is decided under its lock.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    phase: Mutex<Phase>,
-    over: Condvar,
-    keys_done: AtomicU64,
-    keys_total: AtomicU64,
-    bytes: AtomicU64,
-    failure: Mutex<Option<SnapshotError>>,
+impl Progress {
+    /// Bytes written in a second, on average since the cut; 0 at the very start.
+    pub fn bytes_per_s(&self) -> u64 {
+        let nanoseconds = self.elapsed.as_nanos().max(1);
+        let rate = u128::from(self.bytes) * 1_000_000_000 / nanoseconds;
+        u64::try_from(rate).unwrap_or(u64::MAX)
+    }
+
+    /// How long the rest will take if it goes on as until now, without syncing and publishing;
+    /// `None` before the first key.
+    pub fn remaining(&self) -> Option<Duration> {
+        let left = self.keys_total.saturating_sub(self.keys_done);
+        let nanoseconds = self.elapsed.as_nanos() * u128::from(left);
+        let nanoseconds = nanoseconds.checked_div(u128::from(self.keys_done))?;
+        Some(Duration::from_nanos(
+            u64::try_from(nanoseconds).unwrap_or(u64::MAX),
+        ))
+    }
 }
 
-impl Shared {
-    pub(crate) fn new() -> Self {
-        Self {
-            phase: Mutex::new(Phase::Writing),
-            over: Condvar::new(),
-            keys_done: AtomicU64::new(0),
-            keys_total: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            failure: Mutex::new(None),
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    pub(crate) fn count_keys(&self, keys: u64) {
-        self.keys_done.fetch_add(keys, Ordering::Relaxed);
-    }
-
-    pub(crate) fn set_keys_total(&self, keys: u64) {
-        self.keys_total.store(keys, Ordering::Relaxed);
-    }
-
-    pub(crate) fn set_bytes(&self, bytes: u64) {
-        self.bytes.store(bytes, Ordering::Relaxed);
-    }
-
-    pub(crate) fn set_phase(&self, phase: Phase) {
-        *self.phase.lock() = phase;
-        if phase == Phase::Over {
-            self.over.notify_all();
-        }
-    }
-
-    /// Waits until the snapshot is over, but not longer than `timeout`; whether it is.
-    pub(crate) fn wait_timeout(&self, timeout: Duration) -> bool {
-        let mut phase = self.phase.lock();
-        self.over
-            .wait_while_for(&mut phase, |phase| *phase != Phase::Over, timeout);
-        *phase == Phase::Over
-    }
-
-    /// Keeps `error` if it is the first: it is the cause, the others are its consequences.
-    pub(crate) fn fail(&self, error: SnapshotError) {
-        self.failure.lock().get_or_insert(error);
-    }
-
-    /// The first error, if there was one.
-    pub(crate) fn take_failure(&self) -> Option<SnapshotError> {
-        self.failure.lock().take()
-    }
-
-    pub(crate) fn progress(&self, budget_bytes_used: usize) -> Progress {
+    fn progress(keys_done: u64) -> Progress {
         Progress {
-            phase: *self.phase.lock(),
-            keys_done: self.keys_done.load(Ordering::Relaxed),
-            keys_total: self.keys_total.load(Ordering::Relaxed),
-            bytes: self.bytes.load(Ordering::Relaxed),
-            budget_bytes_used,
+            phase: Phase::Writing,
+            keys_done,
+            keys_total: 400,
+            bytes: 3_000_000,
+            buckets_by_traversal: 0,
+            buckets_by_writes: 0,
+            riders: 0,
+            rider_bytes: 0,
+            budget_bytes_used: 0,
+            budget_bytes_high_water: 0,
+            elapsed: Duration::from_secs(2),
         }
+    }
+
+    #[test]
+    fn rate_and_rest_follow_from_what_is_done() {
+        assert_eq!(progress(100).bytes_per_s(), 1_500_000);
+        assert_eq!(progress(100).remaining(), Some(Duration::from_secs(6)));
+        assert_eq!(progress(400).remaining(), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn nothing_is_known_of_the_rest_before_the_first_key() {
+        assert_eq!(progress(0).remaining(), None);
     }
 }

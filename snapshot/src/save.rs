@@ -4,13 +4,12 @@ use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rdb_format::{Crc64, Encoder};
-use shard_runtime::Receiver;
 
-use crate::blob::{Blob, BlobPool};
+use crate::blob::{Blob, Tally};
 use crate::cut::CutSizes;
 use crate::error::SnapshotError;
-use crate::progress::Shared;
 use crate::rider::PIECE_BYTES;
+use crate::shared::Shared;
 
 /// What stands in the stream before the first blob.
 #[derive(Debug)]
@@ -22,65 +21,48 @@ pub(crate) struct Head {
 /// What one stream held when it was whole.
 #[derive(Debug)]
 pub(crate) struct Body {
-    pub(crate) keys: u64,
-    pub(crate) riders: u64,
+    pub(crate) tally: Tally,
     pub(crate) bytes: u64,
     pub(crate) crc64: u64,
 }
 
-/// Pulls blobs until all producers have closed, and writes one RDB stream.
+/// Writes blobs as one RDB stream: [`begin`](Self::begin), then [`add`](Self::add) each, then
+/// [`end`](Self::end).
+///
+/// It waits for nothing but its output, so that whoever drives it decides when there is more.
 pub(crate) struct SaveBody<'a, W> {
     encoder: Encoder,
-    out: &'a mut W,
-    checksum: Crc64,
+    out: Output<'a, W>,
     // The sink's own buffer, for head, riders and end; not counted against the budget.
     buffer: Vec<u8>,
-    shared: &'a Shared,
+    tally: Tally,
 }
 
 impl<'a, W: Write> SaveBody<'a, W> {
-    pub(crate) fn new(encoder: Encoder, out: &'a mut W, shared: &'a Shared) -> Self {
-        let buffer = Vec::with_capacity(2 * PIECE_BYTES);
-        Self {
+    /// Writes the head.
+    pub(crate) fn begin(
+        encoder: Encoder,
+        out: &'a mut W,
+        shared: &'a Shared,
+        head: &Head,
+    ) -> Result<Self, SnapshotError> {
+        let mut body = Self {
             encoder,
-            out,
-            checksum: Crc64::new(),
-            buffer,
-            shared,
-        }
+            out: Output {
+                out,
+                checksum: Crc64::new(),
+                shared,
+            },
+            buffer: Vec::with_capacity(2 * PIECE_BYTES),
+            tally: Tally::default(),
+        };
+        body.write_head(head)?;
+        Ok(body)
     }
 
-    /// Writes the whole stream: head, blobs, end.
-    pub(crate) fn run(
-        mut self,
-        head: &Head,
-        receiver: &Receiver<Blob>,
-        pool: &BlobPool,
-    ) -> Result<Body, SnapshotError> {
-        self.write_head(head)?;
-        let (mut keys, mut riders) = (0, 0);
-        loop {
-            let Ok(next) = receiver.recv() else {
-                return Err(self
-                    .shared
-                    .take_failure()
-                    .unwrap_or(SnapshotError::Cancelled));
-            };
-            let Some(mut blob) = next else { break };
-            keys += blob.keys;
-            riders += blob.riders.len() as u64;
-            self.write_blob(&mut blob)?;
-            pool.recycle(blob);
-            self.shared.set_bytes(self.checksum.bytes());
-        }
-        let expected = head.sizes.total();
-        if keys != expected {
-            return Err(SnapshotError::Incomplete {
-                delivered: keys,
-                expected,
-            });
-        }
-        self.write_end(keys, riders)
+    /// Bytes written so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.out.checksum.bytes()
     }
 
     fn write_head(&mut self, head: &Head) -> Result<(), SnapshotError> {
@@ -103,51 +85,70 @@ impl<'a, W: Write> SaveBody<'a, W> {
             // to a loader: 0 asks it to reserve nothing.
             self.encoder.resize_db(out, keys, 0);
         }
-        self.flush()
+        self.out.write(&self.buffer)
     }
 
-    fn write_blob(&mut self, blob: &mut Blob) -> Result<(), SnapshotError> {
-        self.out
-            .write_all(&blob.bytes)
-            .map_err(SnapshotError::output)?;
-        self.checksum.combine(blob.checksum());
-        let Self {
-            encoder,
-            out,
-            checksum,
-            buffer,
-            ..
-        } = self;
+    /// Writes a blob and its riders; gives the blob back, empty, for its buffer.
+    pub(crate) fn add(&mut self, mut blob: Blob) -> Result<Blob, SnapshotError> {
+        self.out.write_sealed(&blob)?;
         for rider in blob.riders.drain(..) {
-            rider.encode(encoder, buffer, |piece| {
-                checksum.update(piece);
-                out.write_all(piece).map_err(SnapshotError::output)
+            let out = &mut self.out;
+            rider.encode(&mut self.encoder, &mut self.buffer, |piece| {
+                out.write(piece)
             })?;
         }
-        Ok(())
+        self.tally.add(&blob.tally);
+        self.out.shared.count(&blob.tally);
+        Ok(blob)
     }
 
-    fn write_end(mut self, keys: u64, riders: u64) -> Result<Body, SnapshotError> {
-        self.encoder.end(&mut self.buffer, Some(self.checksum));
+    /// Writes the end, if as many keys came as were `expected`.
+    pub(crate) fn end(mut self, expected: u64) -> Result<Body, SnapshotError> {
+        let delivered = self.tally.types.total();
+        if delivered != expected {
+            return Err(SnapshotError::Incomplete {
+                delivered,
+                expected,
+            });
+        }
+        self.buffer.clear();
+        self.encoder.end(&mut self.buffer, Some(self.out.checksum));
         let crc64 = self
             .buffer
             .last_chunk()
             .map_or(0, |last| u64::from_le_bytes(*last));
-        self.flush()?;
-        let bytes = self.checksum.bytes();
-        self.shared.set_bytes(bytes);
+        self.out.write(&self.buffer)?;
         Ok(Body {
-            keys,
-            riders,
-            bytes,
+            tally: self.tally,
+            bytes: self.out.checksum.bytes(),
             crc64,
         })
     }
+}
 
-    fn flush(&mut self) -> Result<(), SnapshotError> {
-        self.checksum.update(&self.buffer);
-        let written = self.out.write_all(&self.buffer);
-        self.buffer.clear();
+/// The output, with the checksum of what was written to it.
+struct Output<'a, W> {
+    out: &'a mut W,
+    checksum: Crc64,
+    shared: &'a Shared,
+}
+
+impl<W: Write> Output<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        self.checksum.update(bytes);
+        self.write_out(bytes)
+    }
+
+    /// Writes bytes whose checksum was computed on their shard.
+    fn write_sealed(&mut self, blob: &Blob) -> Result<(), SnapshotError> {
+        self.checksum.combine(blob.checksum());
+        self.write_out(&blob.bytes)
+    }
+
+    fn write_out(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        let out = &mut *self.out;
+        let written = self.shared.in_output(|| out.write_all(bytes));
+        self.shared.add_bytes(bytes.len() as u64);
         written.map_err(SnapshotError::output)
     }
 }

@@ -1,21 +1,26 @@
 //! The public face: describe a snapshot, start it, wait for it.
 
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aligned_io::{Published, WriterOptions};
+use aligned_io::WriterOptions;
 use rdb_format::{Compression, Encoder, Target};
-use shard_runtime::{ChannelConfig, Monitor, Receiver, ShardSet, Worker, channel, spawn_named};
+use shard_runtime::{ChannelConfig, ShardSet, channel, spawn_named};
 
-use crate::blob::{BUFFER_BYTES, Blob, BlobPool};
-use crate::cut::{self, ProducerParts};
-use crate::destination::{Destination, Stream};
+use crate::blob::{BUFFER_BYTES, BlobPool};
+use crate::cut::{self, CutSizes};
 use crate::error::SnapshotError;
+use crate::handle::Handle;
 use crate::keyspace::Store;
-use crate::progress::{Phase, Progress, Shared};
+use crate::outlet::Outlet;
+use crate::producer::{ProducerParts, WhenSpent};
 use crate::rider::PIECE_BYTES;
-use crate::save::{Body, Head, SaveBody};
+use crate::save::Head;
+use crate::shared::Shared;
+use crate::sink::Sink;
+use crate::watch::{Limits, Watch};
 
 /// What snapshot to take: its format, its bounds.
 ///
@@ -35,7 +40,10 @@ pub struct Snapshot {
     target: Target,
     compression: Compression,
     budget_bytes: usize,
+    when_spent: WhenSpent,
+    pace_bytes_per_s: Option<NonZeroU64>,
     cut_deadline: Duration,
+    limits: Limits,
     functions: Vec<Vec<u8>>,
     file: WriterOptions,
     #[cfg(planted)]
@@ -58,7 +66,13 @@ impl Snapshot {
             target: Target::default(),
             compression: Compression::None,
             budget_bytes: 64 << 20,
+            when_spent: WhenSpent::Wait,
+            pace_bytes_per_s: None,
             cut_deadline: Duration::from_secs(5),
+            limits: Limits {
+                deadline: None,
+                stall: Duration::from_secs(30),
+            },
             functions: Vec::new(),
             file: WriterOptions::default(),
             #[cfg(planted)]
@@ -95,6 +109,40 @@ impl Snapshot {
     #[must_use]
     pub fn budget_bytes(mut self, bytes: usize) -> Self {
         self.budget_bytes = bytes;
+        self
+    }
+
+    /// What a write does that must deliver a bucket when the whole budget is spent: wait, at
+    /// first.
+    #[must_use]
+    pub fn when_spent(mut self, when_spent: WhenSpent) -> Self {
+        self.when_spent = when_spent;
+        self
+    }
+
+    /// How many bytes the snapshot may write in a second; 0, as at first, for as many as it can.
+    ///
+    /// Only the traversal is slowed down: what writes had to deliver is written at once, since
+    /// they might have to wait for it, and counts afterwards against the pace.
+    #[must_use]
+    pub fn pace_bytes_per_s(mut self, bytes_per_s: u64) -> Self {
+        self.pace_bytes_per_s = NonZeroU64::new(bytes_per_s);
+        self
+    }
+
+    /// How long the whole snapshot may take, from the cut until it is durable, before it fails
+    /// with [`DeadlineExceeded`](SnapshotError::DeadlineExceeded); for ever at first.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.limits.deadline = Some(deadline);
+        self
+    }
+
+    /// How long one write or sync of the output may take before the snapshot fails with
+    /// [`SinkStalled`](SnapshotError::SinkStalled) and lets the shards go; 30 s at first.
+    #[must_use]
+    pub fn stall_deadline(mut self, deadline: Duration) -> Self {
+        self.limits.stall = deadline;
         self
     }
 
@@ -135,7 +183,7 @@ impl Snapshot {
             tracing::debug!(path = %path.display(), %error, "leftovers stay");
         }
         let writer = self.file.create(path)?;
-        self.start(shards, Box::new(writer))
+        self.start(shards, Outlet::File(Box::new(writer)))
     }
 
     /// Starts a snapshot into any stream.
@@ -148,17 +196,18 @@ impl Snapshot {
         shards: &ShardSet<S>,
         writer: impl std::io::Write + Send + 'static,
     ) -> Result<Handle, SnapshotError> {
-        self.start(shards, Box::new(Stream(writer)))
+        self.start(shards, Outlet::Stream(Box::new(writer)))
     }
 
     fn start<S: Store>(
         self,
         shards: &ShardSet<S>,
-        destination: Box<dyn Destination>,
+        outlet: Outlet,
     ) -> Result<Handle, SnapshotError> {
+        let reserved_bytes = self.budget_bytes / 4 * 3;
         let (sender, receiver) = channel(ChannelConfig {
             capacity_bytes: self.budget_bytes,
-            reserved_bytes: self.budget_bytes / 4 * 3,
+            reserved_bytes,
         });
         let monitor = receiver.monitor();
         let shared = Arc::new(Shared::new());
@@ -169,42 +218,49 @@ impl Snapshot {
             compression: self.compression,
             sender,
             pool: pool.clone(),
+            when_spent: self.when_spent,
             shared: Arc::clone(&shared),
         };
         let started = Instant::now();
-        #[cfg(planted)]
-        let sizes = match self.bug {
-            Some(Bug::CutShardByShard) => cut::open_shard_by_shard(shards, &parts)?,
-            None => cut::open(shards, parts, self.cut_deadline)?,
-        };
-        #[cfg(not(planted))]
-        let sizes = cut::open(shards, parts, self.cut_deadline)?;
+        let sizes = self.cut(shards, parts)?;
         let cut_pause = started.elapsed();
         shared.set_keys_total(sizes.total());
+        let watch = Watch {
+            shared: Arc::clone(&shared),
+            monitor: receiver.monitor(),
+            limits: self.limits,
+        };
         let sink = Sink {
             encoder: Encoder::new(self.target, self.compression),
             head: Head {
                 sizes,
                 functions: self.functions,
             },
-            destination,
             receiver,
             shared: Arc::clone(&shared),
             fixed_bytes: fixed_bytes(shards.len(), &pool, &self.file),
             pool,
+            pace_bytes_per_s: self.pace_bytes_per_s,
+            sweep_bytes: self.budget_bytes - reserved_bytes,
             started,
             cut_pause,
         };
-        let over = OverOnDrop(Arc::clone(&shared));
-        let worker = spawn_named("snapshot-sink", move || {
-            let _over = over;
-            sink.run()
-        });
-        Ok(Handle {
-            worker,
-            monitor,
-            shared,
-        })
+        let watching = spawn_named("snapshot-watch", move || watch.run());
+        let sink = spawn_named("snapshot-sink", move || sink.run(outlet));
+        drop(watching);
+        Ok(Handle::new(sink, monitor, shared))
+    }
+
+    fn cut<S: Store>(
+        &self,
+        shards: &ShardSet<S>,
+        parts: ProducerParts,
+    ) -> Result<CutSizes, SnapshotError> {
+        #[cfg(planted)]
+        if self.bug == Some(Bug::CutShardByShard) {
+            return cut::open_shard_by_shard(shards, &parts);
+        }
+        cut::open(shards, parts, self.cut_deadline)
     }
 }
 
@@ -219,139 +275,4 @@ fn fixed_bytes(shards: usize, pool: &BlobPool, file: &WriterOptions) -> usize {
     // A bucket of the largest values that do not ride makes a buffer grow twice.
     let producers = shards * 4 * BUFFER_BYTES;
     producers + pool.capacity_bytes() + 2 * PIECE_BYTES + file.block_bytes * file.depth
-}
-
-/// A snapshot under way.
-///
-/// Dropping the handle does not stop the snapshot.
-#[derive(Debug)]
-pub struct Handle {
-    worker: Worker<Result<Report, SnapshotError>>,
-    monitor: Monitor<Blob>,
-    shared: Arc<Shared>,
-}
-
-impl Handle {
-    /// How far it is; cheap, at any time.
-    pub fn progress(&self) -> Progress {
-        let channel = self.monitor.stats();
-        self.shared
-            .progress(channel.queued_bytes + channel.in_hand_bytes)
-    }
-
-    /// Waits until the snapshot is over, but not longer than `timeout`; whether it is over.
-    pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        self.shared.wait_timeout(timeout)
-    }
-
-    /// Gives up: shards stop delivering, the file does not appear.
-    ///
-    /// [`wait`](Self::wait) then says [`SnapshotError::Cancelled`], unless the snapshot had
-    /// failed before, or come to [`Phase::Publishing`]: then it is too late.
-    pub fn cancel(&self) {
-        self.shared.fail(SnapshotError::Cancelled);
-        self.monitor.cancel("the snapshot was cancelled");
-    }
-
-    /// Waits until the file is published, or the stream is written to its end.
-    ///
-    /// # Errors
-    ///
-    /// The first thing that went wrong. Nothing is then left under the file's name but what
-    /// was there before; with one exception: when the file is whole, synced and renamed, and
-    /// the sync of its folder fails, it stays.
-    pub fn wait(self) -> Result<Report, SnapshotError> {
-        self.worker
-            .join()
-            .map_err(|source| SnapshotError::Sink { source })?
-    }
-}
-
-/// What a snapshot did.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Report {
-    /// Keys in the snapshot, all databases together.
-    pub keys: u64,
-    /// Values that were frozen and encoded by the sink.
-    pub riders: u64,
-    /// Length of the stream, in bytes.
-    pub bytes: u64,
-    /// The stream's CRC64, as its last eight bytes say.
-    pub crc64: u64,
-    /// From the cut to the published file.
-    pub duration: Duration,
-    /// From the asking for the cut to its answer by all shards.
-    pub cut_pause: Duration,
-    /// From the last byte written to the published file: sync, rename, sync of the directory.
-    pub publish: Duration,
-    /// The most bytes that were on their way from shards to sink at one time.
-    pub budget_bytes_used: usize,
-    /// The most that encoders' and writers' own buffers can have taken beside that, in bytes.
-    pub fixed_bytes: usize,
-    /// What became of the file, if it went to a file.
-    pub file: Option<Published>,
-}
-
-/// Says that the snapshot is over, however the sink's thread ends, and if it never starts.
-struct OverOnDrop(Arc<Shared>);
-
-impl Drop for OverOnDrop {
-    fn drop(&mut self) {
-        self.0.set_phase(Phase::Over);
-    }
-}
-
-/// Everything the sink's thread owns.
-struct Sink {
-    encoder: Encoder,
-    head: Head,
-    destination: Box<dyn Destination>,
-    receiver: Receiver<Blob>,
-    shared: Arc<Shared>,
-    pool: BlobPool,
-    fixed_bytes: usize,
-    started: Instant,
-    cut_pause: Duration,
-}
-
-impl Sink {
-    fn run(mut self) -> Result<Report, SnapshotError> {
-        let written = self.write();
-        if written.is_err() {
-            // Whatever the shards still want to send is in vain.
-            self.receiver.cancel("the sink failed");
-        }
-        written.and_then(|body| self.publish(&body))
-    }
-
-    fn write(&mut self) -> Result<Body, SnapshotError> {
-        let encoder = self.encoder.clone();
-        SaveBody::new(encoder, &mut self.destination, &self.shared).run(
-            &self.head,
-            &self.receiver,
-            &self.pool,
-        )
-    }
-
-    fn publish(self, body: &Body) -> Result<Report, SnapshotError> {
-        if let Some(failure) = self.shared.take_failure() {
-            return Err(failure);
-        }
-        self.shared.set_phase(Phase::Publishing);
-        let written = Instant::now();
-        let file = self.destination.publish()?;
-        Ok(Report {
-            keys: body.keys,
-            riders: body.riders,
-            bytes: body.bytes,
-            crc64: body.crc64,
-            duration: self.started.elapsed(),
-            cut_pause: self.cut_pause,
-            publish: written.elapsed(),
-            budget_bytes_used: self.receiver.stats().high_water_bytes,
-            fixed_bytes: self.fixed_bytes,
-            file,
-        })
-    }
 }

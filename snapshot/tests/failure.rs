@@ -8,11 +8,15 @@ mod tiny_store;
 use std::error::Error;
 use std::fs;
 use std::io::{self, Write};
-use std::sync::mpsc;
+use std::pin::pin;
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Wake};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
+use rdb_format::Family;
 use shard_runtime::{ShardSet, ShardSetConfig};
-use snapshot::{Phase, Snapshot, SnapshotError};
+use snapshot::{Handle, Phase, Report, Snapshot, SnapshotError, WhenSpent};
 
 use crate::tiny_store::{Memory, TinyStore, decode, difference, shard_of, state_at_cut};
 
@@ -253,4 +257,154 @@ fn file_appears_whole_and_loads_again() {
         .unwrap();
     let found = decode(&memory.take()).unwrap();
     assert_eq!(difference(&found, &state_at_cut(&shards, 0)), None);
+}
+
+/// Waits until `handle` is over, in async code that has no runtime.
+fn block_on(handle: Handle) -> Result<Report, SnapshotError> {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(thread::current())).into();
+    let mut handle = pin!(handle);
+    loop {
+        match handle.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(outcome) => return outcome,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+#[test]
+fn handle_can_be_awaited() {
+    let shards = filled(3000, 1000);
+    let handle = Snapshot::new().to_writer(&shards, io::sink()).unwrap();
+    assert_eq!(block_on(handle).unwrap().keys, 3000);
+    let handle = Snapshot::new().to_writer(&shards, Failing(0)).unwrap();
+    let error = block_on(handle).unwrap_err();
+    assert!(matches!(error, SnapshotError::Output { .. }), "{error:?}");
+    let handle = Snapshot::new().to_writer(&shards, Panicking).unwrap();
+    let error = block_on(handle).unwrap_err();
+    assert!(matches!(error, SnapshotError::Sink { .. }), "{error:?}");
+}
+
+#[test]
+fn hung_sink_is_cut_off_and_publishes_nothing_when_it_comes_back() {
+    let shards = filled(3000, 1000);
+    let (open, gate) = mpsc::channel();
+    let stall = Duration::from_millis(100);
+    let handle = Snapshot::new()
+        .budget_bytes(1 << 18)
+        .stall_deadline(stall)
+        .to_writer(&shards, Gate(gate))
+        .unwrap();
+    // Some of these wait for the sink, until it is given up.
+    for number in 0..3000 {
+        set(&shards, number, 20);
+    }
+    let error = handle.wait().unwrap_err();
+    assert!(
+        matches!(error, SnapshotError::SinkStalled { stall: told } if told == stall),
+        "{error:?}"
+    );
+    drop(open);
+    next_snapshot_is_exact(&shards, 1);
+}
+
+#[test]
+fn snapshot_that_takes_too_long_fails() {
+    let shards = filled(3000, 1000);
+    let deadline = Duration::from_millis(50);
+    // Needs half a minute at this pace.
+    let handle = Snapshot::new()
+        .pace_bytes_per_s(100_000)
+        .deadline(deadline)
+        .to_writer(&shards, io::sink())
+        .unwrap();
+    let error = handle.wait().unwrap_err();
+    assert!(
+        matches!(error, SnapshotError::DeadlineExceeded { deadline: told } if told == deadline),
+        "{error:?}"
+    );
+    next_snapshot_is_exact(&shards, 1);
+}
+
+#[test]
+fn cancel_does_not_wait_for_a_sink_that_hangs() {
+    let shards = filled(3000, 1000);
+    let (open, gate) = mpsc::channel();
+    let handle = Snapshot::new().to_writer(&shards, Gate(gate)).unwrap();
+    handle.cancel();
+    // The gate is still closed.
+    assert!(matches!(handle.wait(), Err(SnapshotError::Cancelled)));
+    drop(open);
+    next_snapshot_is_exact(&shards, 1);
+}
+
+#[test]
+fn pace_does_not_hold_back_what_writes_deliver() {
+    let shards = filled(3000, 1000);
+    let handle = Snapshot::new()
+        .budget_bytes(1 << 20)
+        .pace_bytes_per_s(1000)
+        .to_writer(&shards, io::sink())
+        .unwrap();
+    // Three times the budget: at a thousand bytes a second these writes would wait an hour.
+    for number in 0..3000 {
+        set(&shards, number, 20);
+    }
+    for shard in 0..2 {
+        shards.call(shard, |_| ()).unwrap();
+    }
+    assert!(handle.progress().buckets_by_writes > 0);
+    handle.cancel();
+    assert!(handle.wait().is_err());
+}
+
+#[test]
+fn spent_budget_fails_the_snapshot_rather_than_a_write_waits_if_asked() {
+    let shards = filled(3000, 1000);
+    let (open, gate) = mpsc::channel();
+    let handle = Snapshot::new()
+        .budget_bytes(1 << 18)
+        .when_spent(WhenSpent::Fail)
+        .to_writer(&shards, Gate(gate))
+        .unwrap();
+    for number in 0..3000 {
+        set(&shards, number, 20);
+    }
+    for shard in 0..2 {
+        // Answered while the sink hangs: no write waits for it.
+        shards.call(shard, |_| ()).unwrap();
+    }
+    drop(open);
+    let error = handle.wait().unwrap_err();
+    assert!(matches!(error, SnapshotError::BudgetSpent), "{error:?}");
+    next_snapshot_is_exact(&shards, 1);
+}
+
+#[test]
+fn report_says_what_was_delivered_and_by_whom() {
+    let shards = filled(3000, 1000);
+    set(&shards, 3000, 100_000);
+    let (open, gate) = mpsc::channel();
+    let handle = Snapshot::new().to_writer(&shards, Gate(gate)).unwrap();
+    for number in 0..3000 {
+        set(&shards, number, 20);
+    }
+    drop(open);
+    while !handle.wait_timeout(Duration::from_secs(1)) {}
+    let progress = handle.progress();
+    assert_eq!((progress.keys_done, progress.keys_total), (3001, 3001));
+    assert_eq!(progress.remaining(), Some(Duration::ZERO));
+    let report = handle.wait().unwrap();
+    assert_eq!(report.types.get(Family::String), 3001);
+    assert_eq!(report.types.iter().count(), 1);
+    assert_eq!(report.buckets_by_writes, progress.buckets_by_writes);
+    assert_eq!(report.buckets_by_traversal, progress.buckets_by_traversal);
+    assert_eq!((report.riders, progress.riders), (1, 1));
+    assert!(progress.rider_bytes >= 100_000);
+    assert!(report.buckets_by_writes > 0, "{report:?}");
 }

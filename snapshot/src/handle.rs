@@ -1,0 +1,106 @@
+//! The handle of a snapshot under way: look, cancel, wait, in threads or in async code.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use shard_runtime::{Monitor, Worker};
+
+use crate::blob::Blob;
+use crate::error::SnapshotError;
+use crate::progress::Progress;
+use crate::report::Report;
+use crate::shared::Shared;
+
+/// A snapshot under way.
+///
+/// Dropping the handle does not stop the snapshot. Threads [`wait`](Self::wait); async code
+/// awaits the handle itself, which takes no thread:
+///
+/// ```
+/// # async fn save<S: snapshot::Store>(
+/// #     shards: &shard_runtime::ShardSet<S>,
+/// # ) -> Result<(), snapshot::SnapshotError> {
+/// let report = snapshot::Snapshot::new().to_file(shards, "dump.rdb")?.await?;
+/// println!("{} keys", report.keys);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Handle {
+    // None once its result has been taken.
+    sink: Option<Worker<()>>,
+    monitor: Monitor<Blob>,
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    pub(crate) fn new(sink: Worker<()>, monitor: Monitor<Blob>, shared: Arc<Shared>) -> Self {
+        Self {
+            sink: Some(sink),
+            monitor,
+            shared,
+        }
+    }
+
+    /// How far it is; cheap, at any time.
+    pub fn progress(&self) -> Progress {
+        let channel = self.monitor.stats();
+        let used = channel.queued_bytes + channel.in_hand_bytes;
+        self.shared.progress(used, channel.high_water_bytes)
+    }
+
+    /// Waits until the snapshot is over, but not longer than `timeout`; whether it is over.
+    pub fn wait_timeout(&self, timeout: Duration) -> bool {
+        self.shared.wait_timeout(timeout)
+    }
+
+    /// Gives up: shards stop delivering, the file does not appear. Returns at once.
+    ///
+    /// [`wait`](Self::wait) then says [`SnapshotError::Cancelled`], within 50 ms even if the
+    /// output hangs, unless the snapshot had failed before, or come to
+    /// [`Phase::Publishing`](crate::Phase::Publishing): then it is too late.
+    pub fn cancel(&self) {
+        self.shared.fail(SnapshotError::Cancelled);
+        self.monitor.cancel("the snapshot was cancelled");
+    }
+
+    /// Waits until the file is published, or the stream is written to its end.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that went wrong. Nothing is then left under the file's name but what
+    /// was there before; with one exception: when the file is whole, synced and renamed, and
+    /// the sync of its folder fails, it stays.
+    pub fn wait(mut self) -> Result<Report, SnapshotError> {
+        self.take()
+    }
+
+    /// Waits until it is over, and takes its outcome.
+    fn take(&mut self) -> Result<Report, SnapshotError> {
+        if let Some(outcome) = self.shared.wait() {
+            return outcome;
+        }
+        // It ended without a word: its thread never started, or panicked.
+        let ended = self.sink.take().map(Worker::join).transpose();
+        match ended {
+            Err(source) => Err(SnapshotError::Sink { source }),
+            Ok(_) => Err(SnapshotError::Taken),
+        }
+    }
+}
+
+impl Future for Handle {
+    /// As of [`wait`](Self::wait).
+    type Output = Result<Report, SnapshotError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.shared.poll_over(context.waker()) {
+            Poll::Ready(self.take())
+        } else {
+            Poll::Pending
+        }
+    }
+}
