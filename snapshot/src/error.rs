@@ -116,7 +116,8 @@ impl SnapshotError {
     }
 }
 
-/// Why a file was not loaded. The shards may hold part of it and should be dropped.
+/// Why a file was not loaded. The shards are as they were, but for the one exception that
+/// [`Load::from_reader`](crate::Load::from_reader) names.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
@@ -146,6 +147,12 @@ pub enum LoadError {
         key: Key,
         /// Byte offset of the second one's type in the file.
         offset: u64,
+    },
+    /// There are keys already, which would be mixed with those of the file.
+    #[error("shard {shard} is not empty")]
+    NotEmpty {
+        /// Number of the first shard that has keys.
+        shard: usize,
     },
     /// A shard stopped.
     #[error(transparent)]

@@ -30,6 +30,8 @@ pub type Table<V> = DashTable<Key, V, dash_table::DefaultHashBuilder, Hook>;
 #[derive(Debug)]
 pub struct Keyspace<V: Value> {
     databases: BTreeMap<u32, Table<V>>,
+    // What is being loaded, until all of it is here.
+    staged: Option<Box<Keyspace<V>>>,
 }
 
 /// The state of a shard that has a [`Keyspace`].
@@ -60,6 +62,7 @@ impl<V: Value> Keyspace<V> {
     pub fn new() -> Self {
         Self {
             databases: BTreeMap::new(),
+            staged: None,
         }
     }
 
@@ -85,6 +88,40 @@ impl<V: Value> Keyspace<V> {
     /// Whether there is no key at all.
     pub fn is_empty(&self) -> bool {
         self.databases.values().all(Table::is_empty)
+    }
+
+    /// What is being loaded, apart from what is served.
+    pub(crate) fn staged(&mut self) -> &mut Self {
+        self.staged.get_or_insert_default()
+    }
+
+    /// Drops what was being loaded.
+    pub(crate) fn unstage(&mut self) {
+        self.staged = None;
+    }
+
+    /// Puts what was loaded in place. Keys that were written meanwhile stay as they are.
+    pub(crate) fn commit_staged(&mut self) {
+        let Some(staged) = self.staged.take() else {
+            return;
+        };
+        if self.is_empty()
+            && self
+                .databases
+                .values()
+                .all(|table| table.open_cuts().is_empty())
+        {
+            self.databases = staged.databases;
+            return;
+        }
+        for (number, loaded) in staged.databases {
+            let table = self.database(number);
+            for (key, value) in loaded {
+                if !table.contains_key(&key) {
+                    table.insert(key, value);
+                }
+            }
+        }
     }
 
     /// Opens a cut in every table and has `producer` receive what the tables deliver to it.

@@ -9,7 +9,7 @@
 //! | [`Snapshot`] | take a snapshot into a file or a stream |
 //! | [`Keyspace`] | hold the keys of a shard |
 //! | [`Value`] | have your own type saved; [`FromRdb`] to have it loaded |
-//! | [`load`] | read a file into the shards |
+//! | [`Load`] | read a file into the shards |
 //!
 //! # How it works
 //!
@@ -51,12 +51,14 @@ mod watch;
 
 mod collected;
 mod load;
+mod loader;
+mod open_key;
 
 pub use crate::error::{LoadError, SnapshotError};
 pub use crate::handle::Handle;
 pub use crate::key::{Key, shard_hash};
 pub use crate::keyspace::{Hook, Keyspace, Store, Table};
-pub use crate::load::{LoadReport, load};
+pub use crate::load::{Expired, Load, LoadReport};
 pub use crate::producer::WhenSpent;
 pub use crate::progress::{Phase, Progress};
 pub use crate::report::{Report, TypeCounts};

@@ -1,23 +1,60 @@
-//! Loading: one reader decodes a file and feeds the shards in batches.
+//! Loading: one reader decodes a file and feeds the shards, which show all of it or nothing.
 
 use std::io::Read;
-use std::sync::Arc;
+use std::time::Duration;
 
-use parking_lot::Mutex;
-use rdb_format::{Element, Event, KeyHead, Reader, StreamPart, Value as Owned};
+use rdb_format::{Event, Reader};
 use shard_runtime::ShardSet;
 
-use crate::collected;
 use crate::error::LoadError;
-use crate::key::{Key, shard_hash};
 use crate::keyspace::Store;
+use crate::loader::{Duplicate, Loader};
+use crate::open_key::OpenKey;
 use crate::value::FromRdb;
 
-/// Entries that travel to a shard together.
-const BATCH_ENTRIES: usize = 256;
+/// How to load what a snapshot, or a server, has saved.
+///
+/// All-or-nothing: the shards keep what arrives apart from what they serve, and put it in place
+/// in one [cut](shard_runtime::ShardSet::cut) when the last byte has been verified. When
+/// anything is wrong, all of it is dropped.
+///
+/// ```
+/// # fn load<S>(shards: &shard_runtime::ShardSet<S>) -> Result<(), Box<dyn std::error::Error>>
+/// # where S: snapshot::Store<Value: snapshot::FromRdb> {
+/// let now_ms = 1_793_232_000_000;
+/// let report = snapshot::Load::new()
+///     .expired(snapshot::Expired::DropAt(now_ms))
+///     .from_reader(std::fs::File::open("dump.rdb")?, shards)?;
+/// println!("{} keys", report.keys);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Load {
+    expired: Expired,
+    cut_deadline: Duration,
+}
 
-/// A batch also travels when its values weigh this many bytes.
-const BATCH_BYTES: usize = 256 << 10;
+/// What becomes of keys that expired before they are loaded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Expired {
+    /// They are loaded like others: what they are worth is the store's decision.
+    #[default]
+    Keep,
+    /// Those that expire at this time or before are dropped: milliseconds since 1970, usually
+    /// now.
+    DropAt(i64),
+}
+
+impl Expired {
+    pub(crate) fn drops(self, expire_at_ms: Option<i64>) -> bool {
+        match (self, expire_at_ms) {
+            (Self::DropAt(now_ms), Some(at_ms)) => at_ms <= now_ms,
+            _ => false,
+        }
+    }
+}
 
 /// What a load brought in.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -25,6 +62,8 @@ const BATCH_BYTES: usize = 256 << 10;
 pub struct LoadReport {
     /// Keys now in the shards.
     pub keys: u64,
+    /// Keys left out because they had [expired](Load::expired).
+    pub expired: u64,
     /// Keys of collections without elements, left out as servers do.
     pub empty: u64,
     /// Version number in the file's head.
@@ -37,24 +76,112 @@ pub struct LoadReport {
     pub not_kept: u64,
 }
 
-/// Reads a whole RDB stream into the shards, each key to [`shard_hash`]'s shard.
-///
-/// What is on its way to a shard is bounded by its mailbox: a message is a batch of up to
-/// 256 KiB, or one larger value.
-///
-/// Keys that have expired are loaded like others: what they were worth is the store's
-/// decision. Checksum and structure are verified on the way; sizes in the file are hints and
-/// never allocations.
-///
-/// # Errors
-///
-/// When the stream is not a sound RDB file to its end, holds what the store cannot, or names
-/// a key twice. The shards then hold part of the file: drop them.
-pub fn load<S>(source: impl Read, shards: &ShardSet<S>) -> Result<LoadReport, LoadError>
+impl Load {
+    /// Loads every key, expired ones too.
+    pub fn new() -> Self {
+        Self {
+            expired: Expired::Keep,
+            cut_deadline: Duration::from_secs(5),
+        }
+    }
+
+    /// What becomes of keys that have expired.
+    #[must_use]
+    pub fn expired(mut self, expired: Expired) -> Self {
+        self.expired = expired;
+        self
+    }
+
+    /// How long a shard may take to come to the cut in which everything is put in place, before
+    /// the load fails; 5 s at first.
+    #[must_use]
+    pub fn cut_deadline(mut self, deadline: Duration) -> Self {
+        self.cut_deadline = deadline;
+        self
+    }
+
+    /// Reads a whole RDB stream into the shards, each key to the shard of its
+    /// [hash](crate::shard_hash).
+    ///
+    /// What is on its way to a shard is bounded by its mailbox: a message is a batch of up to
+    /// 256 KiB, or one larger value. Checksum and structure are verified on the way; sizes in
+    /// the file are hints and never allocations.
+    ///
+    /// # Errors
+    ///
+    /// When the shards hold keys already, or the stream is not a sound RDB file to its end,
+    /// holds what the store cannot, or names a key twice. The shards are then as they were.
+    ///
+    /// With one exception: when the last cut fails, because a shard died at this moment, other
+    /// shards may hold their part.
+    pub fn from_reader<S>(
+        &self,
+        source: impl Read,
+        shards: &ShardSet<S>,
+    ) -> Result<LoadReport, LoadError>
+    where
+        S: Store<Value: FromRdb>,
+    {
+        let staging = Staging::begin(shards)?;
+        let loader = Loader::new(shards, self.expired, Duplicate::default());
+        let report = read(source, loader)?;
+        staging.commit(self.cut_deadline)?;
+        Ok(report)
+    }
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What the shards keep apart; dropped there unless it is committed.
+struct Staging<'a, S: Store> {
+    shards: &'a ShardSet<S>,
+}
+
+impl<'a, S: Store> Staging<'a, S> {
+    fn begin(shards: &'a ShardSet<S>) -> Result<Self, LoadError> {
+        for shard in 0..shards.len() {
+            if !shards.call(shard, |shard| shard.state().keyspace().is_empty())? {
+                return Err(LoadError::NotEmpty { shard });
+            }
+        }
+        let staging = Self { shards };
+        staging.unstage();
+        Ok(staging)
+    }
+
+    /// Puts everything in place, at one moment.
+    fn commit(self, deadline: Duration) -> Result<(), LoadError> {
+        self.shards
+            .cut(deadline, |shard| shard.state().keyspace().commit_staged())?;
+        Ok(())
+    }
+
+    fn unstage(&self) {
+        for shard in 0..self.shards.len() {
+            // A shard that is gone keeps nothing.
+            drop(
+                self.shards
+                    .send(shard, |shard| shard.state().keyspace().unstage()),
+            );
+        }
+    }
+}
+
+impl<S: Store> Drop for Staging<'_, S> {
+    fn drop(&mut self) {
+        self.unstage();
+    }
+}
+
+/// Feeds everything in `source` to `loader`.
+fn read<S>(source: impl Read, mut loader: Loader<'_, S>) -> Result<LoadReport, LoadError>
 where
     S: Store<Value: FromRdb>,
 {
-    let mut loader = Loader::new(shards);
     let mut reader = Reader::new(source);
     let mut open: Option<OpenKey> = None;
     while let Some(event) = reader.next_event()? {
@@ -96,216 +223,15 @@ where
     loader.finish()
 }
 
-/// The key that the reader is inside of, and its elements so far.
-struct OpenKey {
-    key: Key,
-    expire_at_ms: Option<i64>,
-    offset: u64,
-    type_name: &'static str,
-    elements: u64,
-    value: Collected,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-enum Collected {
-    /// A string that has gone to its shard already.
-    Sent,
-    Elements(Owned),
-    Unknown,
-}
-
-impl OpenKey {
-    fn new(head: &KeyHead<'_>) -> Self {
-        let value = match collected::empty(head.value_type) {
-            Some(value) => Collected::Elements(value),
-            None => Collected::Unknown,
-        };
-        Self {
-            key: Key::from(head.key),
-            expire_at_ms: head.expire_at_ms,
-            offset: head.offset,
-            type_name: head.value_type.family().name(),
-            elements: 0,
-            value,
-        }
-    }
-
-    fn add<V: FromRdb>(
-        &mut self,
-        element: Element<'_>,
-        loader: &mut Loader<'_, impl Store<Value = V>>,
-    ) -> Result<(), LoadError> {
-        self.elements += 1;
-        match (&mut self.value, element) {
-            (Collected::Elements(Owned::String(_)), Element::Item(bytes)) => {
-                let value = V::from_string(bytes, self.expire_at_ms);
-                self.value = Collected::Sent;
-                loader.push(Loaded {
-                    key: self.key.clone(),
-                    value,
-                    offset: self.offset,
-                })?;
-            }
-            (Collected::Elements(value), element) => {
-                let pushed = collected::push(value, element);
-                self.know(pushed);
-            }
-            _ => self.value = Collected::Unknown,
-        }
-        Ok(())
-    }
-
-    fn add_part(&mut self, part: StreamPart<'_>) {
-        if let Collected::Elements(value) = &mut self.value {
-            let added = collected::add(value, part);
-            self.know(added);
-        }
-        // A stream without entries is none of the collections that are dropped when empty.
-        self.elements += 1;
-    }
-
-    fn set_insert_index(&mut self, index: u64) {
-        if let Collected::Elements(value) = &mut self.value {
-            let set = collected::insert_index(value, index);
-            self.know(set);
-        }
-    }
-
-    /// What could not be added makes the value one that is not known here.
-    fn know(&mut self, added: Option<()>) {
-        if added.is_none() {
-            self.value = Collected::Unknown;
-        }
-    }
-
-    fn end<V: FromRdb>(
-        self,
-        loader: &mut Loader<'_, impl Store<Value = V>>,
-    ) -> Result<(), LoadError> {
-        let unsupported = |key, database| LoadError::UnsupportedType {
-            database,
-            key,
-            type_name: self.type_name,
-            offset: self.offset,
-        };
-        match self.value {
-            Collected::Sent => Ok(()),
-            Collected::Unknown => Err(unsupported(self.key, loader.database)),
-            Collected::Elements(_) if self.elements == 0 => {
-                loader.report.empty += 1;
-                Ok(())
-            }
-            Collected::Elements(owned) => {
-                let Ok(value) = V::from_rdb(owned, self.expire_at_ms) else {
-                    return Err(unsupported(self.key, loader.database));
-                };
-                loader.push(Loaded {
-                    key: self.key,
-                    value,
-                    offset: self.offset,
-                })
-            }
-        }
-    }
-}
-
-struct Loaded<V> {
-    key: Key,
-    value: V,
-    offset: u64,
-}
-
-/// Entries of one database on their way to one shard.
-struct Batch<V> {
-    entries: Vec<Loaded<V>>,
-    weight_bytes: usize,
-}
-
-impl<V> Batch<V> {
-    fn new() -> Self {
-        Self {
-            entries: Vec::with_capacity(BATCH_ENTRIES),
-            weight_bytes: 0,
-        }
-    }
-}
-
-struct Loader<'a, S: Store> {
-    shards: &'a ShardSet<S>,
-    database: u32,
-    // The database that the batches are for; they are sent before it changes.
-    batches_database: u32,
-    batches: Vec<Batch<S::Value>>,
-    // The first key that a shard found in its table already.
-    duplicate: Arc<Mutex<Option<LoadError>>>,
-    report: LoadReport,
-}
-
-impl<'a, S: Store> Loader<'a, S> {
-    fn new(shards: &'a ShardSet<S>) -> Self {
-        Self {
-            shards,
-            database: 0,
-            batches_database: 0,
-            batches: (0..shards.len()).map(|_| Batch::new()).collect(),
-            duplicate: Arc::new(Mutex::new(None)),
-            report: LoadReport::default(),
-        }
-    }
-
-    fn push(&mut self, loaded: Loaded<S::Value>) -> Result<(), LoadError> {
-        if self.batches_database != self.database {
-            self.send_all()?;
-            self.batches_database = self.database;
-        }
-        self.report.keys += 1;
-        let shard = self.shards.shard_of(shard_hash(loaded.key.as_bytes()));
-        let batch = &mut self.batches[shard];
-        batch.weight_bytes += crate::value::Value::weight_bytes(&loaded.value);
-        batch.entries.push(loaded);
-        if batch.entries.len() >= BATCH_ENTRIES || batch.weight_bytes >= BATCH_BYTES {
-            self.send(shard)?;
-        }
-        Ok(())
-    }
-
-    fn send_all(&mut self) -> Result<(), LoadError> {
-        (0..self.batches.len()).try_for_each(|shard| self.send(shard))
-    }
-
-    fn send(&mut self, shard: usize) -> Result<(), LoadError> {
-        let batch = std::mem::replace(&mut self.batches[shard], Batch::new());
-        let number = self.batches_database;
-        let duplicate = Arc::clone(&self.duplicate);
-        self.shards.send(shard, move |shard| {
-            let table = shard.state().keyspace().database(number);
-            for Loaded { key, value, offset } in batch.entries {
-                // A copy of a short key is cheaper than a second look into the table.
-                if table.insert(key.clone(), value).is_some() {
-                    let error = LoadError::DuplicateKey {
-                        database: number,
-                        key,
-                        offset,
-                    };
-                    duplicate.lock().get_or_insert(error);
-                    return;
-                }
-            }
-        })?;
-        match self.duplicate.lock().take() {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
-    }
-
-    /// Sends what is left, and waits until every shard has taken all of its entries.
-    fn finish(mut self) -> Result<LoadReport, LoadError> {
-        self.send_all()?;
-        for shard in 0..self.shards.len() {
-            self.shards.call(shard, |_| ())?;
-        }
-        match self.duplicate.lock().take() {
-            Some(error) => Err(error),
-            None => Ok(self.report),
-        }
+    #[test]
+    fn only_what_expires_by_then_is_dropped() {
+        let dropping = Expired::DropAt(1000);
+        assert!(dropping.drops(Some(999)) && dropping.drops(Some(1000)));
+        assert!(!dropping.drops(Some(1001)) && !dropping.drops(None));
+        assert!(!Expired::Keep.drops(Some(0)));
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use rdb_format::Family;
 use shard_runtime::{ShardSet, ShardSetConfig};
-use snapshot::{Handle, Phase, Report, Snapshot, SnapshotError, WhenSpent};
+use snapshot::{Handle, Load, Phase, Report, Snapshot, SnapshotError, WhenSpent};
 
 use crate::tiny_store::{Memory, TinyStore, decode, difference, shard_of, state_at_cut};
 
@@ -247,7 +247,9 @@ fn file_appears_whole_and_loads_again() {
         ..ShardSetConfig::default()
     };
     let others = ShardSet::start(config, |_| TinyStore::default()).unwrap();
-    let loaded = snapshot::load(fs::File::open(&path).unwrap(), &others).unwrap();
+    let loaded = Load::new()
+        .from_reader(fs::File::open(&path).unwrap(), &others)
+        .unwrap();
     assert_eq!(loaded.keys, 5001);
     let memory = Memory::default();
     Snapshot::new()

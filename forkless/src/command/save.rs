@@ -8,7 +8,7 @@ use aligned_io::WriterOptions;
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
 use serde_json::json;
 use shard_runtime::{ShardSet, ShardSetConfig};
-use snapshot::{Handle, Keyspace, LoadReport, Report, Snapshot};
+use snapshot::{Handle, Keyspace, Load, LoadReport, Report, Snapshot};
 
 use crate::arguments::{self, Compress, Save};
 use crate::command::input::say;
@@ -68,7 +68,7 @@ fn load(
     let file = File::open(path).map_err(read)?;
     let bytes = file.metadata().map_err(read)?.len();
     let bar = output::bar(bytes, "load");
-    let loaded = snapshot::load(bar.wrap_read(file), shards);
+    let loaded = Load::new().from_reader(bar.wrap_read(file), shards);
     bar.finish_and_clear();
     let loaded = loaded.map_err(|source| CommandError::Load {
         path: path.clone(),

@@ -1,0 +1,133 @@
+//! What one reader feeds to the shards: entries in batches, each to the shard of its key.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use shard_runtime::ShardSet;
+
+use crate::error::LoadError;
+use crate::key::{Key, shard_hash};
+use crate::keyspace::Store;
+use crate::load::{Expired, LoadReport};
+use crate::value::Value;
+
+/// Entries that travel to a shard together.
+const BATCH_ENTRIES: usize = 256;
+
+/// A batch also travels when its values weigh this many bytes.
+const BATCH_BYTES: usize = 256 << 10;
+
+/// An entry, and where in its file it stood.
+pub(crate) struct Loaded<V> {
+    pub(crate) key: Key,
+    pub(crate) value: V,
+    pub(crate) offset: u64,
+}
+
+/// Entries of one database on their way to one shard.
+struct Batch<V> {
+    entries: Vec<Loaded<V>>,
+    weight_bytes: usize,
+}
+
+impl<V> Batch<V> {
+    fn new() -> Self {
+        Self {
+            entries: Vec::with_capacity(BATCH_ENTRIES),
+            weight_bytes: 0,
+        }
+    }
+}
+
+/// The first key that a shard found staged already.
+pub(crate) type Duplicate = Arc<Mutex<Option<LoadError>>>;
+
+/// Batches of entries for every shard, which keep them apart until the load is over.
+pub(crate) struct Loader<'a, S: Store> {
+    shards: &'a ShardSet<S>,
+    expired: Expired,
+    pub(crate) database: u32,
+    // The database that the batches are for; they are sent before it changes.
+    batches_database: u32,
+    batches: Vec<Batch<S::Value>>,
+    duplicate: Duplicate,
+    pub(crate) report: LoadReport,
+}
+
+impl<'a, S: Store> Loader<'a, S> {
+    pub(crate) fn new(shards: &'a ShardSet<S>, expired: Expired, duplicate: Duplicate) -> Self {
+        Self {
+            shards,
+            expired,
+            database: 0,
+            batches_database: 0,
+            batches: (0..shards.len()).map(|_| Batch::new()).collect(),
+            duplicate,
+            report: LoadReport::default(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, loaded: Loaded<S::Value>) -> Result<(), LoadError> {
+        if self.expired.drops(loaded.value.expire_at_ms()) {
+            self.report.expired += 1;
+            return Ok(());
+        }
+        if self.batches_database != self.database {
+            self.send_all()?;
+            self.batches_database = self.database;
+        }
+        self.report.keys += 1;
+        let shard = self.shards.shard_of(shard_hash(loaded.key.as_bytes()));
+        let batch = &mut self.batches[shard];
+        batch.weight_bytes += loaded.value.weight_bytes();
+        batch.entries.push(loaded);
+        if batch.entries.len() >= BATCH_ENTRIES || batch.weight_bytes >= BATCH_BYTES {
+            self.send(shard)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what is left, and waits until every shard has taken all of its entries.
+    pub(crate) fn finish(mut self) -> Result<LoadReport, LoadError> {
+        self.send_all()?;
+        for shard in 0..self.shards.len() {
+            self.shards.call(shard, |_| ())?;
+        }
+        match self.duplicate.lock().take() {
+            Some(error) => Err(error),
+            None => Ok(self.report),
+        }
+    }
+
+    fn send_all(&mut self) -> Result<(), LoadError> {
+        (0..self.batches.len()).try_for_each(|shard| self.send(shard))
+    }
+
+    fn send(&mut self, shard: usize) -> Result<(), LoadError> {
+        if self.batches[shard].entries.is_empty() {
+            return Ok(());
+        }
+        let batch = std::mem::replace(&mut self.batches[shard], Batch::new());
+        let number = self.batches_database;
+        let duplicate = Arc::clone(&self.duplicate);
+        self.shards.send(shard, move |shard| {
+            let table = shard.state().keyspace().staged().database(number);
+            for Loaded { key, value, offset } in batch.entries {
+                // A copy of a short key is cheaper than a second look into the table.
+                if table.insert(key.clone(), value).is_some() {
+                    let error = LoadError::DuplicateKey {
+                        database: number,
+                        key,
+                        offset,
+                    };
+                    duplicate.lock().get_or_insert(error);
+                    return;
+                }
+            }
+        })?;
+        match self.duplicate.lock().take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
