@@ -12,7 +12,7 @@ use crate::keyspace::Store;
 use crate::producer::{Producer, ProducerParts};
 use crate::traversal::Traversal;
 
-/// How many keys every database had at the cut, over all shards.
+/// How many keys every database had at the cut, on one shard or on several.
 #[derive(Debug, Default)]
 pub(crate) struct CutSizes {
     pub(crate) keys: BTreeMap<u32, u64>,
@@ -22,22 +22,23 @@ impl CutSizes {
     pub(crate) fn total(&self) -> u64 {
         self.keys.values().sum()
     }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (&number, keys) in &other.keys {
+            *self.keys.entry(number).or_default() += keys;
+        }
+    }
 }
 
-/// Opens a producer on every shard in one atomic cut, and starts the traversals.
+/// Opens a producer on every shard in one atomic cut, and starts the traversals; what each shard
+/// held.
 pub(crate) fn open<S: Store>(
     shards: &ShardSet<S>,
     parts: ProducerParts,
     deadline: Duration,
-) -> Result<CutSizes, SnapshotError> {
-    let opened = shards.cut(deadline, move |shard| open_shard(shard, parts.clone()));
-    let mut sizes = CutSizes::default();
-    for shard_sizes in opened.map_err(|source| SnapshotError::Cut { source })? {
-        for (number, keys) in shard_sizes {
-            *sizes.keys.entry(number).or_default() += keys;
-        }
-    }
-    Ok(sizes)
+) -> Result<Vec<CutSizes>, SnapshotError> {
+    let opened = shards.cut(deadline, move |shard| open_shard(shard, &parts));
+    opened.map_err(|source| SnapshotError::Cut { source })
 }
 
 /// As [`open`], but each shard is cut at a moment of its own.
@@ -45,29 +46,29 @@ pub(crate) fn open<S: Store>(
 pub(crate) fn open_shard_by_shard<S: Store>(
     shards: &ShardSet<S>,
     parts: &ProducerParts,
-) -> Result<CutSizes, SnapshotError> {
-    let mut sizes = CutSizes::default();
+) -> Result<Vec<CutSizes>, SnapshotError> {
+    let mut sizes = Vec::new();
     for index in 0..shards.len() {
         let parts = parts.clone();
-        let opened = shards.call(index, move |shard| open_shard(shard, parts));
-        for (number, keys) in opened.map_err(|source| SnapshotError::Cut { source })? {
-            *sizes.keys.entry(number).or_default() += keys;
-        }
+        let opened = shards.call(index, move |shard| open_shard(shard, &parts));
+        sizes.push(opened.map_err(|source| SnapshotError::Cut { source })?);
         std::thread::sleep(Duration::from_micros(200));
     }
     Ok(sizes)
 }
 
 /// The part of the cut that each shard runs; the sizes of its databases.
-fn open_shard<S: Store>(shard: &mut Shard<S>, parts: ProducerParts) -> Vec<(u32, u64)> {
-    let producer = Rc::new(RefCell::new(Producer::new(parts)));
+fn open_shard<S: Store>(shard: &mut Shard<S>, parts: &ProducerParts) -> CutSizes {
+    let producer = Rc::new(RefCell::new(Producer::new(parts, shard.index())));
     shard.state().on_cut();
     let keyspace = shard.state().keyspace();
     let cuts = keyspace.open(&producer);
     let sizes = keyspace
         .databases()
-        .map(|(number, table)| (number, table.len() as u64))
-        .collect();
+        .map(|(number, table)| (number, table.len() as u64));
+    let sizes = CutSizes {
+        keys: sizes.collect(),
+    };
     shard.spawn(Traversal::new(producer, cuts));
     sizes
 }

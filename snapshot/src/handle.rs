@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use shard_runtime::{Monitor, Worker};
+use shard_runtime::Worker;
 
-use crate::blob::Blob;
 use crate::error::SnapshotError;
 use crate::progress::Progress;
 use crate::report::Report;
@@ -30,26 +29,19 @@ use crate::shared::Shared;
 /// ```
 #[derive(Debug)]
 pub struct Handle {
-    // None once its result has been taken.
-    sink: Option<Worker<()>>,
-    monitor: Monitor<Blob>,
+    // None once they have been asked.
+    sinks: Vec<Worker<()>>,
     shared: Arc<Shared>,
 }
 
 impl Handle {
-    pub(crate) fn new(sink: Worker<()>, monitor: Monitor<Blob>, shared: Arc<Shared>) -> Self {
-        Self {
-            sink: Some(sink),
-            monitor,
-            shared,
-        }
+    pub(crate) fn new(sinks: Vec<Worker<()>>, shared: Arc<Shared>) -> Self {
+        Self { sinks, shared }
     }
 
     /// How far it is; cheap, at any time.
     pub fn progress(&self) -> Progress {
-        let channel = self.monitor.stats();
-        let used = channel.queued_bytes + channel.in_hand_bytes;
-        self.shared.progress(used, channel.high_water_bytes)
+        self.shared.progress()
     }
 
     /// Waits until the snapshot is over, but not longer than `timeout`; whether it is over.
@@ -64,7 +56,7 @@ impl Handle {
     /// [`Phase::Publishing`](crate::Phase::Publishing): then it is too late.
     pub fn cancel(&self) {
         self.shared.fail(SnapshotError::Cancelled);
-        self.monitor.cancel("the snapshot was cancelled");
+        self.shared.cancel("the snapshot was cancelled");
     }
 
     /// Waits until the file is published, or the stream is written to its end.
@@ -83,12 +75,12 @@ impl Handle {
         if let Some(outcome) = self.shared.wait() {
             return outcome;
         }
-        // It ended without a word: its thread never started, or panicked.
-        let ended = self.sink.take().map(Worker::join).transpose();
-        match ended {
-            Err(source) => Err(SnapshotError::Sink { source }),
-            Ok(_) => Err(SnapshotError::Taken),
+        // They ended without a word: a thread never started, or panicked.
+        for sink in std::mem::take(&mut self.sinks) {
+            sink.join()
+                .map_err(|source| SnapshotError::Sink { source })?;
         }
+        Err(SnapshotError::Taken)
     }
 }
 

@@ -10,7 +10,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(2);
 const BURST: Duration = Duration::from_millis(100);
 
 /// Says when enough has been written for the moment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Pace {
     bytes_per_s: Option<NonZeroU64>,
     // At `from`, `bytes` were as many as the pace allows.

@@ -34,7 +34,8 @@ pub(crate) enum Caller {
 pub(crate) struct ProducerParts {
     pub(crate) target: Target,
     pub(crate) compression: Compression,
-    pub(crate) sender: Sender<Blob>,
+    /// One for all shards, or one for each.
+    pub(crate) senders: Vec<Sender<Blob>>,
     pub(crate) pool: BlobPool,
     pub(crate) when_spent: WhenSpent,
     pub(crate) shared: Arc<Shared>,
@@ -69,15 +70,17 @@ pub(crate) struct Producer {
 }
 
 impl Producer {
-    pub(crate) fn new(parts: ProducerParts) -> Self {
+    /// The producer of shard number `shard`.
+    pub(crate) fn new(parts: &ProducerParts, shard: usize) -> Self {
+        let senders = &parts.senders;
         Self {
             encoder: Encoder::new(parts.target, parts.compression),
-            sender: Some(parts.sender),
+            sender: Some(senders[shard % senders.len()].clone()),
             blob: parts.pool.blob(),
-            pool: parts.pool,
+            pool: parts.pool.clone(),
             selected: None,
             when_spent: parts.when_spent,
-            shared: parts.shared,
+            shared: Arc::clone(&parts.shared),
         }
     }
 

@@ -1,8 +1,9 @@
 //! What a snapshot did.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use aligned_io::Published;
+use aligned_io::Mode;
 use rdb_format::Family;
 use smallvec::SmallVec;
 
@@ -16,10 +17,10 @@ pub struct Report {
     pub types: TypeCounts,
     /// Values that were frozen and encoded by the sink.
     pub riders: u64,
-    /// Length of the stream, in bytes.
+    /// Length of all streams together, in bytes.
     pub bytes: u64,
-    /// The stream's CRC64, as its last eight bytes say.
-    pub crc64: u64,
+    /// The RDB streams that were written: one, or one for each shard.
+    pub parts: Vec<Part>,
     /// From the cut to the published file.
     pub duration: Duration,
     /// From the asking for the cut to its answer by all shards.
@@ -34,8 +35,22 @@ pub struct Report {
     pub budget_bytes_used: usize,
     /// The most that encoders' and writers' own buffers can have taken beside that, in bytes.
     pub fixed_bytes: usize,
-    /// What became of the file, if it went to a file.
-    pub file: Option<Published>,
+}
+
+/// One RDB stream of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Part {
+    /// Keys in it, all databases together.
+    pub keys: u64,
+    /// Its length, in bytes.
+    pub bytes: u64,
+    /// Its CRC64, as its last eight bytes say.
+    pub crc64: u64,
+    /// The file it stands in, unless it went to a stream.
+    pub path: Option<PathBuf>,
+    /// How that file was written.
+    pub mode: Option<Mode>,
 }
 
 /// How many keys there are of each type.

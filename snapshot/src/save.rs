@@ -1,6 +1,5 @@
 //! `SaveBody`: blobs of all shards, in any order, into one RDB stream.
 
-use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rdb_format::{Crc64, Encoder};
@@ -9,10 +8,9 @@ use crate::blob::{Blob, Tally};
 use crate::cut::CutSizes;
 use crate::error::SnapshotError;
 use crate::rider::PIECE_BYTES;
-use crate::shared::Shared;
 
 /// What stands in the stream before the first blob.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Head {
     pub(crate) sizes: CutSizes,
     pub(crate) functions: Vec<Vec<u8>>,
@@ -30,28 +28,25 @@ pub(crate) struct Body {
 /// [`end`](Self::end).
 ///
 /// It waits for nothing but its output, so that whoever drives it decides when there is more.
-pub(crate) struct SaveBody<'a, W> {
+pub(crate) struct SaveBody<W> {
     encoder: Encoder,
-    out: Output<'a, W>,
+    out: Output<W>,
     // The sink's own buffer, for head, riders and end; not counted against the budget.
     buffer: Vec<u8>,
     tally: Tally,
 }
 
-impl<'a, W: Write> SaveBody<'a, W> {
-    /// Writes the head.
-    pub(crate) fn begin(
-        encoder: Encoder,
-        out: &'a mut W,
-        shared: &'a Shared,
-        head: &Head,
-    ) -> Result<Self, SnapshotError> {
+impl<W> SaveBody<W>
+where
+    W: FnMut(&[u8]) -> Result<(), SnapshotError>,
+{
+    /// Writes the head; everything is handed to `write`.
+    pub(crate) fn begin(encoder: Encoder, write: W, head: &Head) -> Result<Self, SnapshotError> {
         let mut body = Self {
             encoder,
             out: Output {
-                out,
+                write,
                 checksum: Crc64::new(),
-                shared,
             },
             buffer: Vec::with_capacity(2 * PIECE_BYTES),
             tally: Tally::default(),
@@ -98,7 +93,6 @@ impl<'a, W: Write> SaveBody<'a, W> {
             })?;
         }
         self.tally.add(&blob.tally);
-        self.out.shared.count(&blob.tally);
         Ok(blob)
     }
 
@@ -127,28 +121,23 @@ impl<'a, W: Write> SaveBody<'a, W> {
 }
 
 /// The output, with the checksum of what was written to it.
-struct Output<'a, W> {
-    out: &'a mut W,
+struct Output<W> {
+    write: W,
     checksum: Crc64,
-    shared: &'a Shared,
 }
 
-impl<W: Write> Output<'_, W> {
+impl<W> Output<W>
+where
+    W: FnMut(&[u8]) -> Result<(), SnapshotError>,
+{
     fn write(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
         self.checksum.update(bytes);
-        self.write_out(bytes)
+        (self.write)(bytes)
     }
 
     /// Writes bytes whose checksum was computed on their shard.
     fn write_sealed(&mut self, blob: &Blob) -> Result<(), SnapshotError> {
         self.checksum.combine(blob.checksum());
-        self.write_out(&blob.bytes)
-    }
-
-    fn write_out(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
-        let out = &mut *self.out;
-        let written = self.shared.in_output(|| out.write_all(bytes));
-        self.shared.add_bytes(bytes.len() as u64);
-        written.map_err(SnapshotError::output)
+        (self.write)(&blob.bytes)
     }
 }

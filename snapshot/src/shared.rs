@@ -1,13 +1,15 @@
 //! What shards, sink, watch and handle of one snapshot share: its phase, its first failure, its
 //! outcome, and its counters.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
+use shard_runtime::Monitor;
 
-use crate::blob::Tally;
+use crate::blob::{Blob, Tally};
 use crate::error::SnapshotError;
 use crate::progress::{Phase, Progress};
 use crate::report::Report;
@@ -24,6 +26,7 @@ pub(crate) struct Shared {
     changed: Condvar,
     started: Instant,
     counters: Counters,
+    monitors: Vec<Monitor<Blob>>,
 }
 
 #[derive(Debug)]
@@ -31,9 +34,12 @@ struct State {
     phase: Phase,
     // The first thing that went wrong, until it becomes the outcome.
     failure: Option<SnapshotError>,
+    report: Option<Report>,
     outcome: Option<Outcome>,
-    // Since when the sink has been inside the output.
-    output_since: Option<Instant>,
+    // Since when each sink has been inside the output.
+    output_since: Vec<Option<Instant>>,
+    // How many sinks have not left.
+    sinks: usize,
     waker: Option<Waker>,
 }
 
@@ -62,19 +68,42 @@ pub(crate) enum Event {
 }
 
 impl Shared {
-    pub(crate) fn new() -> Self {
+    /// Of a snapshot with one sink at the end of each of these channels.
+    pub(crate) fn new(monitors: Vec<Monitor<Blob>>) -> Self {
+        let sinks = monitors.len();
         Self {
             state: Mutex::new(State {
                 phase: Phase::Writing,
                 failure: None,
+                report: None,
                 outcome: None,
-                output_since: None,
+                output_since: vec![None; sinks],
+                sinks,
                 waker: None,
             }),
             changed: Condvar::new(),
             started: Instant::now(),
             counters: Counters::default(),
+            monitors,
         }
+    }
+
+    /// Ends all channels: shards deliver nothing more, sinks receive nothing more.
+    pub(crate) fn cancel(&self, cause: &'static str) {
+        for monitor in &self.monitors {
+            monitor.cancel(cause);
+        }
+    }
+
+    /// Bytes on their way from the shards to the sinks: now, and at most.
+    ///
+    /// With several sinks the most is that of each added up, whenever it was.
+    pub(crate) fn budget_bytes(&self) -> (usize, usize) {
+        let stats = self.monitors.iter().map(Monitor::stats);
+        stats.fold((0, 0), |(used, most), channel| {
+            let now = channel.queued_bytes + channel.in_hand_bytes;
+            (used + now, most + channel.high_water_bytes)
+        })
     }
 
     pub(crate) fn set_keys_total(&self, keys: u64) {
@@ -98,11 +127,11 @@ impl Shared {
         self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Runs `work`, which may hang in the output, so that a watch can see it.
-    pub(crate) fn in_output<R>(&self, work: impl FnOnce() -> R) -> R {
-        self.state.lock().output_since = Some(Instant::now());
+    /// Runs `work` of one sink, which may hang in the output, so that a watch can see it.
+    pub(crate) fn in_output<R>(&self, sink: usize, work: impl FnOnce() -> R) -> R {
+        self.state.lock().output_since[sink] = Some(Instant::now());
         let result = work();
-        self.state.lock().output_since = None;
+        self.state.lock().output_since[sink] = None;
         result
     }
 
@@ -113,14 +142,11 @@ impl Shared {
     ///
     /// # Errors
     ///
-    /// The first thing that went wrong.
+    /// [`SnapshotError::Cancelled`], which comes after what went wrong first.
     pub(crate) fn advance(&self, phase: Phase) -> Result<(), SnapshotError> {
         let mut state = self.state.lock();
-        if let Some(failure) = state.failure.take() {
-            return Err(failure);
-        }
-        if state.phase == Phase::Over {
-            // A watch has given up on the sink, and told the failure already.
+        // Over: a watch has given up on the sink, and told the failure already.
+        if state.failure.is_some() || state.phase == Phase::Over {
             return Err(SnapshotError::Cancelled);
         }
         state.phase = phase;
@@ -137,19 +163,33 @@ impl Shared {
         }
     }
 
-    /// The first error, if there was one.
-    pub(crate) fn take_failure(&self) -> Option<SnapshotError> {
-        self.state.lock().failure.take()
+    /// Keeps the `error` of a sink, which knows whether anything is published.
+    pub(crate) fn fail_in_sink(&self, error: SnapshotError) {
+        self.state.lock().failure.get_or_insert(error);
+        self.changed.notify_all();
     }
 
-    /// The snapshot is over; `outcome` is kept if it is the first. Without one the sink's thread
-    /// knows it.
-    pub(crate) fn end(&self, outcome: Option<Outcome>) {
-        self.end_in(self.state.lock(), outcome);
+    /// Everything is published.
+    pub(crate) fn succeed(&self, report: Report) {
+        self.state.lock().report = Some(report);
     }
 
-    /// Ends the snapshot with its first failure, though the sink has not come back; unless that
-    /// is publishing.
+    /// One sink's thread leaves, or never came. With the last of them the snapshot is over.
+    fn leave(&self) {
+        let mut state = self.state.lock();
+        state.sinks -= 1;
+        if state.sinks > 0 {
+            return;
+        }
+        let outcome = match (state.report.take(), state.failure.take()) {
+            (Some(report), _) => Some(Ok(report)),
+            (None, failure) => failure.map(Err),
+        };
+        self.end_in(state, outcome);
+    }
+
+    /// Ends the snapshot with its first failure, though the sinks have not come back; unless
+    /// they are publishing.
     pub(crate) fn give_up(&self) {
         let mut state = self.state.lock();
         if state.phase < Phase::Publishing {
@@ -158,6 +198,7 @@ impl Shared {
         }
     }
 
+    /// `outcome` is kept if it is the first. Without one a sink's thread knows it.
     fn end_in(&self, mut state: MutexGuard<'_, State>, outcome: Option<Outcome>) {
         if state.phase == Phase::Over {
             return;
@@ -220,7 +261,8 @@ impl Shared {
             let now = Instant::now();
             // The sink goes in and out of the output without a word; so look again in time. A
             // time too far to be told never comes.
-            let stalled = state.output_since.unwrap_or(now).checked_add(stall);
+            let since = state.output_since.iter().flatten().min();
+            let stalled = since.unwrap_or(&now).checked_add(stall);
             if stalled.is_some_and(|stalled| now >= stalled) {
                 return Event::Stalled;
             }
@@ -234,8 +276,9 @@ impl Shared {
         }
     }
 
-    /// How far it is, when so many bytes of the budget are used, and were at most.
-    pub(crate) fn progress(&self, used: usize, high_water: usize) -> Progress {
+    /// How far it is.
+    pub(crate) fn progress(&self) -> Progress {
+        let (used, high_water) = self.budget_bytes();
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &self.counters;
         Progress {
@@ -254,30 +297,71 @@ impl Shared {
     }
 }
 
+/// One sink's part in a snapshot. When the last one is dropped, the snapshot is over.
+#[derive(Debug)]
+pub(crate) struct Share {
+    shared: Arc<Shared>,
+    done: bool,
+}
+
+impl Share {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            done: false,
+        }
+    }
+
+    /// The sink has done, or has said why not.
+    pub(crate) fn done(mut self) {
+        self.done = true;
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if !self.done {
+            // It panicked, or never started: its thread can tell, the other sinks must end.
+            self.shared.cancel("a sink is gone");
+        }
+        self.shared.leave();
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use shard_runtime::{ChannelConfig, channel};
+
     use super::*;
+
+    /// Of a snapshot with one sink.
+    fn shared() -> Shared {
+        Shared::new(vec![channel(ChannelConfig::default()).1.monitor()])
+    }
 
     #[test]
     fn first_failure_is_the_cause() {
-        let shared = Shared::new();
+        let shared = shared();
         shared.fail(SnapshotError::ShardLost);
         shared.fail(SnapshotError::Cancelled);
-        let failure = shared.advance(Phase::Syncing).unwrap_err();
-        assert!(matches!(failure, SnapshotError::ShardLost), "{failure:?}");
+        shared.advance(Phase::Syncing).unwrap_err();
+        shared.fail_in_sink(SnapshotError::Cancelled);
+        shared.leave();
+        assert!(matches!(shared.wait(), Some(Err(SnapshotError::ShardLost))));
     }
 
     #[test]
     fn what_is_being_published_cannot_fail_from_outside() {
-        let shared = Shared::new();
+        let shared = shared();
         shared.advance(Phase::Publishing).unwrap();
         shared.fail(SnapshotError::Cancelled);
-        assert!(shared.take_failure().is_none());
+        shared.leave();
+        assert!(shared.wait().is_none());
     }
 
     #[test]
     fn given_up_snapshot_publishes_nothing() {
-        let shared = Shared::new();
+        let shared = shared();
         shared.fail(SnapshotError::Cancelled);
         shared.give_up();
         assert!(shared.advance(Phase::Publishing).is_err());
@@ -286,8 +370,8 @@ mod tests {
 
     #[test]
     fn watch_sees_a_sink_that_stays_in_the_output() {
-        let shared = Shared::new();
-        shared.in_output(|| {
+        let shared = shared();
+        shared.in_output(0, || {
             assert_eq!(shared.watch(None, Duration::from_millis(1)), Event::Stalled);
         });
         let soon = Instant::now() + Duration::from_millis(1);

@@ -1,71 +1,85 @@
-//! The sink's thread: pulls blobs into one stream, at its pace, and publishes it.
+//! A sink's thread: pulls blobs into one stream, at its pace; the last to end publishes.
 
-use std::num::NonZeroU64;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aligned_io::FileSetWriter;
+use parking_lot::Mutex;
 use rdb_format::Encoder;
 use shard_runtime::Receiver;
 
-use crate::blob::{Blob, BlobPool};
+use crate::blob::{Blob, BlobPool, Tally};
 use crate::error::SnapshotError;
-use crate::outlet::Outlet;
+use crate::outlet::{self, Ended, Outlet};
 use crate::pace::Pace;
 use crate::progress::Phase;
-use crate::report::Report;
+use crate::report::{Part, Report};
 use crate::save::{Body, Head, SaveBody};
-use crate::shared::Shared;
+use crate::shared::{Share, Shared};
 
-/// Everything the sink's thread owns, but for the outlet.
+/// Everything one sink's thread owns, but for the outlet.
 #[derive(Debug)]
 pub(crate) struct Sink {
+    /// Its place among the sinks of the snapshot.
+    pub(crate) index: usize,
     pub(crate) encoder: Encoder,
     pub(crate) head: Head,
     pub(crate) receiver: Receiver<Blob>,
-    pub(crate) shared: Arc<Shared>,
     pub(crate) pool: BlobPool,
-    pub(crate) pace_bytes_per_s: Option<NonZeroU64>,
+    pub(crate) pace: Pace,
     /// What the traversal may have on its way; more than this is there because of writes.
     pub(crate) sweep_bytes: usize,
-    pub(crate) fixed_bytes: usize,
-    pub(crate) started: Instant,
-    pub(crate) cut_pause: Duration,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) closing: Arc<Closing>,
 }
 
 impl Sink {
-    /// Writes and publishes the snapshot, and tells its outcome.
-    pub(crate) fn run(self, outlet: Outlet) {
+    /// Writes its stream, and publishes all if it is the last to end.
+    pub(crate) fn run(self, outlet: Outlet, share: Share) {
         let shared = Arc::clone(&self.shared);
-        // If this thread panics, whoever waits learns of it from the thread.
-        let over = OverOnDrop(&shared);
-        let outcome = self.write_and_publish(outlet);
-        over.0.end(Some(outcome));
+        match self.write_and_publish(outlet) {
+            Ok(Some(report)) => shared.succeed(report),
+            Ok(None) => {}
+            Err(error) => {
+                shared.fail_in_sink(error);
+                // Whatever the shards still want to send, to whichever sink, is in vain.
+                shared.cancel("a sink failed");
+            }
+        }
+        share.done();
     }
 
-    fn write_and_publish(self, mut outlet: Outlet) -> Result<Report, SnapshotError> {
-        let written = self.write(&mut outlet);
-        if written.is_err() {
-            // Whatever the shards still want to send is in vain.
-            self.receiver.cancel("the sink failed");
-        }
-        match written.and_then(|body| self.publish(outlet, body)) {
-            // What failed first is the cause.
-            Err(error) => Err(self.shared.take_failure().unwrap_or(error)),
-            done => done,
-        }
+    fn write_and_publish(self, mut outlet: Outlet) -> Result<Option<Report>, SnapshotError> {
+        let body = self.write(&mut outlet)?;
+        let written = self.closing.written(&self.shared)?;
+        let ended = self.shared.in_output(self.index, || outlet.finish())?;
+        self.closing
+            .end(self.index, Ending { ended, body }, written, &self.shared)
     }
 
     fn write(&self, outlet: &mut Outlet) -> Result<Body, SnapshotError> {
-        let encoder = self.encoder.clone();
-        let mut pace = Pace::new(self.pace_bytes_per_s, self.started);
-        let mut body = SaveBody::begin(encoder, outlet, &self.shared, &self.head)?;
-        while let Some(blob) = self.receiver.recv().map_err(|_| SnapshotError::Cancelled)? {
-            let recycled = body.add(blob)?;
-            self.pool.recycle(recycled);
+        let mut pace = self.pace.clone();
+        let write = |bytes: &[u8]| {
+            let written = self
+                .shared
+                .in_output(self.index, || outlet.write_all(bytes));
+            self.shared.add_bytes(bytes.len() as u64);
+            written.map_err(SnapshotError::output)
+        };
+        let mut body = SaveBody::begin(self.encoder.clone(), write, &self.head)?;
+        loop {
+            let next = self.receiver.recv();
+            let Some(blob) = next.map_err(|_| SnapshotError::Cancelled)? else {
+                return body.end(self.head.sizes.total());
+            };
+            let tally = blob.tally.clone();
+            let empty = body.add(blob)?;
+            self.shared.count(&tally);
+            self.pool.recycle(empty);
             self.receiver.release();
             self.keep_pace(&mut pace, body.bytes());
         }
-        body.end(self.head.sizes.total())
     }
 
     /// Waits while more has been written than the pace allows, and nothing but the traversal
@@ -79,36 +93,116 @@ impl Sink {
             std::thread::sleep(pause);
         }
     }
+}
 
-    fn publish(&self, outlet: Outlet, body: Body) -> Result<Report, SnapshotError> {
-        self.shared.advance(Phase::Syncing)?;
-        let written = Instant::now();
-        let ended = self.shared.in_output(|| outlet.finish())?;
-        self.shared.advance(Phase::Publishing)?;
-        let file = ended.publish()?;
-        Ok(Report {
-            keys: body.tally.types.total(),
-            types: body.tally.types,
-            riders: body.tally.riders,
-            bytes: body.bytes,
-            crc64: body.crc64,
+/// What all sinks of a snapshot have written, until the last of them has ended.
+#[derive(Debug)]
+pub(crate) struct Closing {
+    state: Mutex<Streams>,
+    started: Instant,
+    cut_pause: Duration,
+    fixed_bytes: usize,
+}
+
+/// How a snapshot began.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    /// How many sinks there are.
+    pub(crate) sinks: usize,
+    /// The set of files they write, if it is a set.
+    pub(crate) set: Option<FileSetWriter>,
+    pub(crate) started: Instant,
+    pub(crate) cut_pause: Duration,
+    pub(crate) fixed_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Streams {
+    set: Option<FileSetWriter>,
+    /// How many sinks are still writing.
+    writing: usize,
+    ended: Vec<Option<Ending>>,
+}
+
+/// What one sink has written to its end.
+#[derive(Debug)]
+struct Ending {
+    ended: Ended,
+    body: Body,
+}
+
+impl Closing {
+    pub(crate) fn new(origin: Origin) -> Self {
+        let Origin { sinks, set, .. } = origin;
+        Self {
+            state: Mutex::new(Streams {
+                set,
+                writing: sinks,
+                ended: std::iter::repeat_with(|| None).take(sinks).collect(),
+            }),
+            started: origin.started,
+            cut_pause: origin.cut_pause,
+            fixed_bytes: origin.fixed_bytes,
+        }
+    }
+
+    /// One sink has written everything; when it was.
+    fn written(&self, shared: &Shared) -> Result<Instant, SnapshotError> {
+        let mut state = self.state.lock();
+        state.writing -= 1;
+        if state.writing == 0 {
+            shared.advance(Phase::Syncing)?;
+        }
+        Ok(Instant::now())
+    }
+
+    /// One sink has ended; publishes and reports if all have.
+    fn end(
+        &self,
+        index: usize,
+        ending: Ending,
+        written: Instant,
+        shared: &Shared,
+    ) -> Result<Option<Report>, SnapshotError> {
+        let mut state = self.state.lock();
+        state.ended[index] = Some(ending);
+        if state.ended.iter().any(Option::is_none) {
+            return Ok(None);
+        }
+        let endings = std::mem::take(&mut state.ended);
+        let set = state.set.take();
+        drop(state);
+        shared.advance(Phase::Publishing)?;
+        let mut tally = Tally::default();
+        let (mut ended, mut parts) = (Vec::new(), Vec::new());
+        for ending in endings.into_iter().flatten() {
+            let Ending { ended: part, body } = ending;
+            tally.add(&body.tally);
+            let (path, mode) = part.place().unzip();
+            parts.push(Part {
+                keys: body.tally.types.total(),
+                bytes: body.bytes,
+                crc64: body.crc64,
+                path,
+                mode,
+            });
+            ended.push(part);
+        }
+        let note = format!("keys {}", tally.types.total());
+        outlet::publish(set, &note, ended)?;
+        Ok(Some(Report {
+            keys: tally.types.total(),
+            types: tally.types,
+            riders: tally.riders,
+            bytes: parts.iter().map(|part| part.bytes).sum(),
+            parts,
             duration: self.started.elapsed(),
             cut_pause: self.cut_pause,
             publish: written.elapsed(),
-            buckets_by_traversal: body.tally.buckets_by_traversal,
-            buckets_by_writes: body.tally.buckets_by_writes,
-            budget_bytes_used: self.receiver.stats().high_water_bytes,
+            buckets_by_traversal: tally.buckets_by_traversal,
+            buckets_by_writes: tally.buckets_by_writes,
+            budget_bytes_used: shared.budget_bytes().1,
             fixed_bytes: self.fixed_bytes,
-            file,
-        })
-    }
-}
-
-/// Says that the snapshot is over, however the sink's thread ends.
-struct OverOnDrop<'a>(&'a Shared);
-
-impl Drop for OverOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.end(None);
+        }))
     }
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aligned_io::WriterOptions;
+use aligned_io::{FileSetWriter, WriterOptions};
 use rdb_format::{Compression, Encoder, Target};
-use shard_runtime::{ChannelConfig, ShardSet, channel, spawn_named};
+use shard_runtime::{ChannelConfig, Receiver, ShardSet, channel, spawn_named};
 
 use crate::blob::{BUFFER_BYTES, BlobPool};
 use crate::cut::{self, CutSizes};
@@ -15,11 +15,12 @@ use crate::error::SnapshotError;
 use crate::handle::Handle;
 use crate::keyspace::Store;
 use crate::outlet::Outlet;
+use crate::pace::Pace;
 use crate::producer::{ProducerParts, WhenSpent};
 use crate::rider::PIECE_BYTES;
 use crate::save::Head;
-use crate::shared::Shared;
-use crate::sink::Sink;
+use crate::shared::{Share, Shared};
+use crate::sink::{Closing, Origin, Sink};
 use crate::watch::{Limits, Watch};
 
 /// What snapshot to take: its format, its bounds.
@@ -169,6 +170,8 @@ impl Snapshot {
 
     /// Starts a snapshot into a file, which appears under `path` when it is whole and durable.
     ///
+    /// The cut is taken before this returns: microseconds, if no shard is stuck.
+    ///
     /// # Errors
     ///
     /// When the file cannot be opened, or the cut not be taken.
@@ -183,7 +186,33 @@ impl Snapshot {
             tracing::debug!(path = %path.display(), %error, "leftovers stay");
         }
         let writer = self.file.create(path)?;
-        self.start(shards, Outlet::File(Box::new(writer)))
+        self.start(shards, vec![Outlet::File(Box::new(writer))], None)
+    }
+
+    /// Starts a snapshot into a [set of files](aligned_io::FileSet) at `path`, one for each
+    /// shard and each of them an RDB file of its own, which appear together: when the last one
+    /// is whole and durable, the set's manifest is replaced.
+    ///
+    /// There is no sink that all shards share: each shard has a thread that writes, an equal
+    /// part of the budget, and an equal part of the pace. File `N.rdb` holds what shard N held;
+    /// functions stand in the first.
+    ///
+    /// # Errors
+    ///
+    /// As of [`to_file`](Self::to_file), and when somebody else is writing this set.
+    pub fn to_files<S: Store>(
+        self,
+        shards: &ShardSet<S>,
+        path: impl AsRef<Path>,
+    ) -> Result<Handle, SnapshotError> {
+        let set = FileSetWriter::begin(path)?;
+        let create = |shard| {
+            let writer = set.create(&format!("{shard}.rdb"), &self.file)?;
+            Ok(Outlet::Member(Box::new(writer)))
+        };
+        let outlets = (0..shards.len()).map(create);
+        let outlets = outlets.collect::<Result<_, SnapshotError>>()?;
+        self.start(shards, outlets, Some(set))
     }
 
     /// Starts a snapshot into any stream.
@@ -196,71 +225,118 @@ impl Snapshot {
         shards: &ShardSet<S>,
         writer: impl std::io::Write + Send + 'static,
     ) -> Result<Handle, SnapshotError> {
-        self.start(shards, Outlet::Stream(Box::new(writer)))
+        self.start(shards, vec![Outlet::Stream(Box::new(writer))], None)
     }
 
+    /// Takes the cut and starts one sink for each outlet: one for all shards, or one for each.
     fn start<S: Store>(
         self,
         shards: &ShardSet<S>,
-        outlet: Outlet,
+        outlets: Vec<Outlet>,
+        set: Option<FileSetWriter>,
     ) -> Result<Handle, SnapshotError> {
-        let reserved_bytes = self.budget_bytes / 4 * 3;
-        let (sender, receiver) = channel(ChannelConfig {
-            capacity_bytes: self.budget_bytes,
-            reserved_bytes,
-        });
-        let monitor = receiver.monitor();
-        let shared = Arc::new(Shared::new());
+        let sinks = outlets.len();
+        let budget = self.budget_of_each(sinks);
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..sinks).map(|_| channel(budget)).unzip();
+        let shared = Arc::new(Shared::new(
+            receivers.iter().map(Receiver::monitor).collect(),
+        ));
         // Enough for the shards' own blobs and the ones between writes.
         let pool = BlobPool::new(2 * shards.len() + 4);
-        let parts = ProducerParts {
-            target: self.target,
-            compression: self.compression,
-            sender,
-            pool: pool.clone(),
-            when_spent: self.when_spent,
-            shared: Arc::clone(&shared),
-        };
         let started = Instant::now();
-        let sizes = self.cut(shards, parts)?;
-        let cut_pause = started.elapsed();
-        shared.set_keys_total(sizes.total());
-        let watch = Watch {
-            shared: Arc::clone(&shared),
-            monitor: receiver.monitor(),
-            limits: self.limits,
-        };
-        let sink = Sink {
-            encoder: Encoder::new(self.target, self.compression),
-            head: Head {
-                sizes,
-                functions: self.functions,
+        let sizes = self.cut(
+            shards,
+            ProducerParts {
+                target: self.target,
+                compression: self.compression,
+                senders,
+                pool: pool.clone(),
+                when_spent: self.when_spent,
+                shared: Arc::clone(&shared),
             },
-            receiver,
-            shared: Arc::clone(&shared),
-            fixed_bytes: fixed_bytes(shards.len(), &pool, &self.file),
-            pool,
-            pace_bytes_per_s: self.pace_bytes_per_s,
-            sweep_bytes: self.budget_bytes - reserved_bytes,
+        )?;
+        let cut_pause = started.elapsed();
+        let closing = Arc::new(Closing::new(Origin {
+            sinks,
+            set,
             started,
             cut_pause,
+            fixed_bytes: self.fixed_bytes(shards.len(), sinks, &pool),
+        }));
+        let heads = self.heads(sizes, sinks);
+        shared.set_keys_total(heads.iter().map(|head| head.sizes.total()).sum());
+        let watch = Watch {
+            shared: Arc::clone(&shared),
+            limits: self.limits,
         };
-        let watching = spawn_named("snapshot-watch", move || watch.run());
-        let sink = spawn_named("snapshot-sink", move || sink.run(outlet));
-        drop(watching);
-        Ok(Handle::new(sink, monitor, shared))
+        drop(spawn_named("snapshot-watch", move || watch.run()));
+        let parts = outlets.into_iter().zip(receivers).zip(heads).enumerate();
+        let spawn = |(index, ((outlet, receiver), head))| {
+            let sink = Sink {
+                index,
+                encoder: Encoder::new(self.target, self.compression),
+                head,
+                receiver,
+                pool: pool.clone(),
+                pace: self.pace_of_each(sinks, started),
+                sweep_bytes: budget.capacity_bytes - budget.reserved_bytes,
+                shared: Arc::clone(&shared),
+                closing: Arc::clone(&closing),
+            };
+            let share = Share::new(&shared);
+            spawn_named("snapshot-sink", move || sink.run(outlet, share))
+        };
+        let workers = parts.map(spawn).collect();
+        Ok(Handle::new(workers, shared))
     }
 
     fn cut<S: Store>(
         &self,
         shards: &ShardSet<S>,
         parts: ProducerParts,
-    ) -> Result<CutSizes, SnapshotError> {
+    ) -> Result<Vec<CutSizes>, SnapshotError> {
         #[cfg(planted)]
         if self.bug == Some(Bug::CutShardByShard) {
             return cut::open_shard_by_shard(shards, &parts);
         }
         cut::open(shards, parts, self.cut_deadline)
+    }
+
+    /// What stands at the head of each stream, if the shards had these sizes at the cut.
+    fn heads(&self, sizes: Vec<CutSizes>, sinks: usize) -> Vec<Head> {
+        let mut heads = Vec::new();
+        heads.resize_with(sinks, Head::default);
+        for (shard, sizes) in sizes.into_iter().enumerate() {
+            heads[shard % sinks].sizes.add(&sizes);
+        }
+        if let Some(first) = heads.first_mut() {
+            first.functions.clone_from(&self.functions);
+        }
+        heads
+    }
+
+    fn budget_of_each(&self, sinks: usize) -> ChannelConfig {
+        let capacity_bytes = self.budget_bytes / sinks.max(1);
+        ChannelConfig {
+            capacity_bytes,
+            reserved_bytes: capacity_bytes / 4 * 3,
+        }
+    }
+
+    fn pace_of_each(&self, sinks: usize, from: Instant) -> Pace {
+        let bytes_per_s = self.pace_bytes_per_s.map(|bytes_per_s| {
+            let each = bytes_per_s.get() / (sinks.max(1) as u64);
+            NonZeroU64::new(each).unwrap_or(NonZeroU64::MIN)
+        });
+        Pace::new(bytes_per_s, from)
+    }
+
+    /// What the snapshot takes beside its budget, at most, in bytes.
+    fn fixed_bytes(&self, shards: usize, sinks: usize, pool: &BlobPool) -> usize {
+        // A bucket of the largest values that do not ride makes a buffer grow twice.
+        let producers = shards * 4 * BUFFER_BYTES;
+        let sink = 2 * PIECE_BYTES + self.file.block_bytes * self.file.depth;
+        producers + pool.capacity_bytes() + sinks * sink
     }
 }
 
@@ -268,11 +344,4 @@ impl Default for Snapshot {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// What a snapshot takes beside its budget, at most, in bytes.
-fn fixed_bytes(shards: usize, pool: &BlobPool, file: &WriterOptions) -> usize {
-    // A bucket of the largest values that do not ride makes a buffer grow twice.
-    let producers = shards * 4 * BUFFER_BYTES;
-    producers + pool.capacity_bytes() + 2 * PIECE_BYTES + file.block_bytes * file.depth
 }

@@ -3,9 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shard_runtime::Monitor;
-
-use crate::blob::Blob;
 use crate::error::SnapshotError;
 use crate::shared::{Event, Shared};
 
@@ -28,17 +25,12 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 pub(crate) struct Watch {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) monitor: Monitor<Blob>,
     pub(crate) limits: Limits,
 }
 
 impl Watch {
     pub(crate) fn run(self) {
-        let Self {
-            shared,
-            monitor,
-            limits,
-        } = self;
+        let Self { shared, limits } = self;
         // A deadline too far to be told is none.
         let deadline = limits.deadline;
         let time = deadline.and_then(|deadline| Instant::now().checked_add(deadline));
@@ -52,7 +44,7 @@ impl Watch {
                 deadline: limits.deadline.unwrap_or_default(),
             }),
         }
-        monitor.cancel("the snapshot has failed");
+        shared.cancel("the snapshot has failed");
         if !shared.wait_timeout(GRACE) {
             shared.give_up();
         }

@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandEr
             "records_not_kept": loaded.not_kept,
             "bytes": report.bytes,
             "rdb_version": arguments.rdb_version.rdb_version(),
-            "crc64": format!("{:016x}", report.crc64),
+            "crc64": format!("{:016x}", report.parts[0].crc64),
             "shards": shards.len(),
             "load_seconds": load_seconds,
             "save_seconds": save_seconds,
