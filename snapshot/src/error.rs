@@ -1,9 +1,10 @@
 //! Everything that can go wrong with a snapshot or a load.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use aligned_io::WriteError;
+use aligned_io::{ReadError, WriteError};
 use rdb_format::{DecodeError, EncodeError};
 use shard_runtime::ShardError;
 
@@ -148,6 +149,42 @@ pub enum LoadError {
         /// Byte offset of the second one's type in the file.
         offset: u64,
     },
+    /// A set of files has no manifest that can be believed.
+    #[error(transparent)]
+    Set(#[from] ReadError),
+    /// A file of a set cannot be read.
+    #[error("{}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file of a set cannot be loaded.
+    #[error("{}: {source}", path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: Box<LoadError>,
+    },
+    /// A file of a set is not the one that its manifest names.
+    #[error("{}: {bytes} bytes with XXH3 {xxh3:016x}, where the manifest says {} with {:016x}",
+        path.display(), expected.0, expected.1)]
+    Stale {
+        /// The file.
+        path: PathBuf,
+        /// Its length, in bytes.
+        bytes: u64,
+        /// The XXH3-64 of its content.
+        xxh3: u64,
+        /// Length and checksum in the manifest.
+        expected: (u64, u64),
+    },
+    /// Another file of the same set has failed, so this one was not read to its end. Never the
+    /// error of a whole load.
+    #[error("stopped")]
+    Stopped,
     /// There are keys already, which would be mixed with those of the file.
     #[error("shard {shard} is not empty")]
     NotEmpty {

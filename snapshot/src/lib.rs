@@ -51,6 +51,7 @@ mod watch;
 
 mod collected;
 mod load;
+mod load_set;
 mod loader;
 mod open_key;
 

@@ -1,14 +1,17 @@
 //! Loading: one reader decodes a file and feeds the shards, which show all of it or nothing.
 
 use std::io::Read;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use aligned_io::FileSet;
 use rdb_format::{Event, Reader};
 use shard_runtime::ShardSet;
 
 use crate::error::LoadError;
 use crate::keyspace::Store;
-use crate::loader::{Duplicate, Loader};
+use crate::loader::Loader;
 use crate::open_key::OpenKey;
 use crate::value::FromRdb;
 
@@ -66,14 +69,27 @@ pub struct LoadReport {
     pub expired: u64,
     /// Keys of collections without elements, left out as servers do.
     pub empty: u64,
-    /// Version number in the file's head.
+    /// Version number in the file's head; of several files the highest.
     pub rdb_version: u32,
-    /// Length of the file up to and with its checksum, in bytes.
+    /// Length of the file up to and with its checksum, in bytes; of several files together.
     pub bytes: u64,
     /// Source texts of the function libraries in the file.
     pub functions: Vec<Vec<u8>>,
     /// Records that stores do not keep: what modules say of a key or of no key, and slot imports.
     pub not_kept: u64,
+}
+
+impl LoadReport {
+    /// Counts what another file brought in.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.keys += other.keys;
+        self.expired += other.expired;
+        self.empty += other.empty;
+        self.rdb_version = self.rdb_version.max(other.rdb_version);
+        self.bytes += other.bytes;
+        self.functions.extend(other.functions);
+        self.not_kept += other.not_kept;
+    }
 }
 
 impl Load {
@@ -123,8 +139,36 @@ impl Load {
         S: Store<Value: FromRdb>,
     {
         let staging = Staging::begin(shards)?;
-        let loader = Loader::new(shards, self.expired, Duplicate::default());
-        let report = read(source, loader)?;
+        let never = AtomicBool::new(false);
+        let report = read(source, Loader::new(shards, self.expired, &never))?;
+        staging.commit(self.cut_deadline)?;
+        Ok(report)
+    }
+
+    /// Reads a [set of files](aligned_io::FileSet) into the shards, several files at a time,
+    /// whatever number of shards it was written by; each key to the shard of its
+    /// [hash](crate::shard_hash).
+    ///
+    /// Only what the set's manifest names is believed: each file must have the length and the
+    /// checksum that stand there.
+    ///
+    /// # Errors
+    ///
+    /// As of [`from_reader`](Self::from_reader), with the path of the file; and when the set's
+    /// manifest, or a file that it names, is missing or is not as it should be.
+    pub fn from_files<S>(
+        &self,
+        path: impl AsRef<Path>,
+        shards: &ShardSet<S>,
+    ) -> Result<LoadReport, LoadError>
+    where
+        S: Store<Value: FromRdb>,
+    {
+        let set = FileSet::open(path)?;
+        let staging = Staging::begin(shards)?;
+        let report = crate::load_set::read(&set, |source, stop| {
+            read(source, Loader::new(shards, self.expired, stop))
+        })?;
         staging.commit(self.cut_deadline)?;
         Ok(report)
     }

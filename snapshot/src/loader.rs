@@ -1,6 +1,7 @@
 //! What one reader feeds to the shards: entries in batches, each to the shard of its key.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use shard_runtime::ShardSet;
@@ -39,9 +40,6 @@ impl<V> Batch<V> {
     }
 }
 
-/// The first key that a shard found staged already.
-pub(crate) type Duplicate = Arc<Mutex<Option<LoadError>>>;
-
 /// Batches of entries for every shard, which keep them apart until the load is over.
 pub(crate) struct Loader<'a, S: Store> {
     shards: &'a ShardSet<S>,
@@ -50,19 +48,23 @@ pub(crate) struct Loader<'a, S: Store> {
     // The database that the batches are for; they are sent before it changes.
     batches_database: u32,
     batches: Vec<Batch<S::Value>>,
-    duplicate: Duplicate,
+    // The first key that a shard found staged already.
+    duplicate: Arc<Mutex<Option<LoadError>>>,
+    // Set when another reader has failed, so that this one need not go on.
+    stop: &'a AtomicBool,
     pub(crate) report: LoadReport,
 }
 
 impl<'a, S: Store> Loader<'a, S> {
-    pub(crate) fn new(shards: &'a ShardSet<S>, expired: Expired, duplicate: Duplicate) -> Self {
+    pub(crate) fn new(shards: &'a ShardSet<S>, expired: Expired, stop: &'a AtomicBool) -> Self {
         Self {
             shards,
             expired,
             database: 0,
             batches_database: 0,
             batches: (0..shards.len()).map(|_| Batch::new()).collect(),
-            duplicate,
+            duplicate: Arc::default(),
+            stop,
             report: LoadReport::default(),
         }
     }
@@ -125,9 +127,13 @@ impl<'a, S: Store> Loader<'a, S> {
                 }
             }
         })?;
-        match self.duplicate.lock().take() {
-            Some(error) => Err(error),
-            None => Ok(()),
+        if let Some(error) = self.duplicate.lock().take() {
+            return Err(error);
         }
+        // Relaxed: a hint, which may come late.
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(LoadError::Stopped);
+        }
+        Ok(())
     }
 }
