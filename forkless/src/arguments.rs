@@ -21,14 +21,18 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Fill a store, write to it all the time, snapshot it in the middle, prove the snapshot.
     Demo(Demo),
-    /// Load an RDB file into shards and save it through the whole pipeline.
+    /// Load an RDB file, or a directory of shard files, and save it through the whole pipeline.
     Save(Save),
-    /// Verify structure and checksum of RDB files.
+    /// Verify structure, checksum and manifest of RDB files and directories of shard files.
     Check(Check),
     /// Show what an RDB file holds.
     Inspect(Inspect),
     /// Rewrite an RDB file for another server version, whole or in part.
     Convert(Convert),
+    /// Split an RDB file into one for each shard, with a manifest.
+    Split(Split),
+    /// Merge a directory of shard files into one RDB file.
+    Merge(Merge),
 }
 
 #[derive(Debug, Args)]
@@ -61,12 +65,15 @@ pub(crate) struct Demo {
 
 #[derive(Debug, Args)]
 pub(crate) struct Save {
-    /// The RDB file to load.
+    /// The RDB file, or directory of shard files, to load.
     #[arg(value_name = "IN")]
     pub(crate) input: PathBuf,
-    /// The file to write; it appears when it is whole and durable.
+    /// The file, or directory, to write; it appears when it is whole and durable.
     #[arg(value_name = "OUT")]
     pub(crate) output: PathBuf,
+    /// One file, or a directory with one for each shard and a manifest.
+    #[arg(long, value_enum, default_value_t = Files::Single)]
+    pub(crate) files: Files,
     /// Shards, each a thread of its own [default: the number of cores].
     #[arg(long)]
     pub(crate) shards: Option<NonZeroUsize>,
@@ -86,7 +93,7 @@ pub(crate) struct Save {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// RDB files to verify.
+    /// RDB files, or directories of shard files, to verify.
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<PathBuf>,
     /// Print one JSON object as the last line.
@@ -150,6 +157,44 @@ pub(crate) struct Convert {
     /// Print one JSON object as the last line.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Split {
+    /// The RDB file, or directory of shard files, to read.
+    #[arg(value_name = "IN")]
+    pub(crate) input: PathBuf,
+    /// The directory to write; its files appear together when all are whole and durable.
+    #[arg(value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// How many files.
+    #[arg(long, value_name = "N", value_parser = file_count)]
+    pub(crate) shards: NonZeroUsize,
+    /// Print one JSON object as the last line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Merge {
+    /// The directory of shard files to read.
+    #[arg(value_name = "DIR")]
+    pub(crate) input: PathBuf,
+    /// The file to write; it appears when it is whole and durable.
+    #[arg(value_name = "OUT")]
+    pub(crate) output: PathBuf,
+    /// Print one JSON object as the last line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Into how many files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Files {
+    /// One.
+    Single,
+    /// One for each shard.
+    PerShard,
 }
 
 /// What a key may lose.
@@ -239,6 +284,15 @@ fn size_bytes(text: &str) -> Result<usize, String> {
     number
         .checked_mul(factor)
         .ok_or_else(|| "the size is too large".to_owned())
+}
+
+/// The most files that are written at once: each has a few MiB of buffers.
+const FILES_MAX: usize = 1024;
+
+fn file_count(text: &str) -> Result<NonZeroUsize, String> {
+    let count = text.parse::<NonZeroUsize>().ok();
+    let count = count.filter(|count| count.get() <= FILES_MAX);
+    count.ok_or_else(|| format!("a number from 1 to {FILES_MAX}"))
 }
 
 /// As many shards as there are cores, if the user does not say.

@@ -3,12 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use aligned_io::WriteError;
+use aligned_io::{ReadError, WriteError};
 use rdb_format::{DecodeError, EncodeError};
 use shard_runtime::ShardError;
 use snapshot::{LoadError, SnapshotError};
 
-use crate::command::{Mismatch, PictureError};
+use crate::command::{Content, Mismatch, PictureError};
 
 /// Why a command failed; its `Display` with all causes is the one line the user sees.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +19,9 @@ pub(crate) enum CommandError {
     Decode { path: PathBuf, source: DecodeError },
     #[error("{}", path.display())]
     Load { path: PathBuf, source: LoadError },
+    /// The errors of a set name its files.
+    #[error(transparent)]
+    LoadSet(LoadError),
     /// The file's own errors name it.
     #[error(transparent)]
     File(WriteError),
@@ -31,6 +34,19 @@ pub(crate) enum CommandError {
     Write { path: PathBuf, source: io::Error },
     #[error("{}: is a directory, not an RDB file", path.display())]
     Directory { path: PathBuf },
+    /// The set's own errors name its files.
+    #[error(transparent)]
+    Set { source: ReadError },
+    #[error("{}: holds {manifests} manifests; a directory of shard files has one", path.display())]
+    NotOneSet { path: PathBuf, manifests: usize },
+    #[error("{}: {found}, where the manifest says {promised}", path.display())]
+    Stale {
+        path: PathBuf,
+        found: Content,
+        promised: Content,
+    },
+    #[error("{}: RDB version {version} is newer than any known here", path.display())]
+    UnknownVersion { path: PathBuf, version: u32 },
     #[error("{}: byte {offset}: a {type_name} has no form as jsonl yet", path.display())]
     NoForm {
         path: PathBuf,

@@ -36,6 +36,19 @@ pub fn shard_hash(key: &[u8]) -> u64 {
     xxh3_64(key)
 }
 
+/// The shard, of `shards`, that a key belongs to: as
+/// [`ShardSet::shard_of`](shard_runtime::ShardSet::shard_of) says of its [`shard_hash`], for those
+/// who have no shard set.
+///
+/// # Panics
+///
+/// When there are no shards.
+pub fn shard_of(key: &[u8], shards: usize) -> usize {
+    assert!(shards > 0, "a key belongs to a shard");
+    let scaled = (u128::from(shard_hash(key)) * shards as u128) >> 64;
+    usize::try_from(scaled).unwrap_or(0)
+}
+
 impl From<&[u8]> for Key {
     fn from(bytes: &[u8]) -> Self {
         Self(SmallVec::from_slice(bytes))

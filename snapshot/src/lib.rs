@@ -57,12 +57,12 @@ mod open_key;
 
 pub use crate::error::{LoadError, SnapshotError};
 pub use crate::handle::Handle;
-pub use crate::key::{Key, shard_hash};
+pub use crate::key::{Key, shard_hash, shard_of};
 pub use crate::keyspace::{Hook, Keyspace, Store, Table};
 pub use crate::load::{Expired, Load, LoadReport};
 pub use crate::producer::WhenSpent;
 pub use crate::progress::{Phase, Progress};
-pub use crate::report::{Report, TypeCounts};
+pub use crate::report::{Part, Report, TypeCounts};
 pub use crate::rider::RIDER_BYTES;
 #[cfg(planted)]
 pub use crate::snapshot::Bug;

@@ -132,3 +132,13 @@ fn set_that_somebody_writes_is_refused() {
     first.cancel();
     first.wait().unwrap_err();
 }
+
+#[test]
+fn shard_of_a_key_needs_no_shard_set() {
+    let shards = filled(10);
+    for number in 0..1000 {
+        let key = format!("key {number}");
+        let expected = shard_of(&shards, key.as_bytes());
+        assert_eq!(snapshot::shard_of(key.as_bytes(), 3), expected);
+    }
+}

@@ -7,6 +7,7 @@ use rdb_format::{Event, ReadOptions};
 use serde_json::{Value, json};
 
 use crate::arguments::Check;
+use crate::command::dump::Dump;
 use crate::command::input::{Input, say};
 use crate::error::CommandError;
 use crate::output::{self, Output};
@@ -57,35 +58,36 @@ pub(crate) fn run(arguments: &Check, output: &mut Output) -> Result<(), CommandE
     }
 }
 
-/// What a file without damage holds.
+/// What a file without damage holds, or a directory of them.
+#[derive(Default)]
 struct Sound {
     keys: u64,
-    databases: usize,
+    databases: BTreeSet<u32>,
     bytes: u64,
     version: u32,
     warnings: Vec<String>,
 }
 
-/// Reads the file at `path` from start to end; warnings go to stderr at once.
+/// Reads the file at `path`, or the files of the directory there, from start to end; warnings go
+/// to stderr at once.
 fn verify(path: &Path) -> Result<Sound, CommandError> {
-    let mut input = Input::open(path, ReadOptions::default(), output::bar(0, "check"))?;
-    let counted = count(&mut input);
-    let (bytes, version) = (input.bytes(), input.version());
-    let warnings = input.close();
-    let (keys, databases) = counted?;
-    Ok(Sound {
-        keys,
-        databases,
-        bytes,
-        version,
-        warnings: warnings?,
-    })
+    let mut sound = Sound::default();
+    for file in Dump::open(path)?.files() {
+        let bar = output::bar(0, "check");
+        let mut input = Input::open_file(&file, ReadOptions::default(), bar)?;
+        let counted = count(&mut input, &mut sound.databases);
+        sound.bytes += input.bytes();
+        sound.version = sound.version.max(input.version());
+        let warnings = input.close();
+        sound.keys += counted?;
+        sound.warnings.extend(warnings?);
+    }
+    Ok(sound)
 }
 
-/// The keys, and the databases that hold any.
-fn count(input: &mut Input<'_>) -> Result<(u64, usize), CommandError> {
+/// The keys; adds the databases that hold any to `databases`.
+fn count(input: &mut Input<'_>, databases: &mut BTreeSet<u32>) -> Result<u64, CommandError> {
     let mut keys = 0;
-    let mut databases = BTreeSet::new();
     let mut database = 0;
     // A stream may go back and forth between databases, but rarely does so at every key.
     let mut counted = None;
@@ -102,7 +104,7 @@ fn count(input: &mut Input<'_>) -> Result<(u64, usize), CommandError> {
             _ => {}
         }
     }
-    Ok((keys, databases.len()))
+    Ok(keys)
 }
 
 impl Sound {
@@ -114,6 +116,7 @@ impl Sound {
             version,
             ..
         } = self;
+        let databases = databases.len();
         format!("ok: {keys} keys in {databases} databases, {bytes} bytes, RDB version {version}")
     }
 
@@ -122,7 +125,7 @@ impl Sound {
             "path": path.display().to_string(),
             "ok": true,
             "keys": self.keys,
-            "databases": self.databases,
+            "databases": self.databases.len(),
             "bytes": self.bytes,
             "rdb_version": self.version,
             "warnings": self.warnings,

@@ -1,7 +1,7 @@
 //! An RDB file on its way through the reader, and what is said about it by name.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressBarIter};
@@ -9,7 +9,9 @@ use rdb_format::{
     ChecksumState, DecodeError, Dialect, Event, ReadOptions, ReadSource, Reader, Unsupported,
     Warning,
 };
+use xxhash_rust::xxh3::Xxh3Default;
 
+use crate::command::dump::{Content, DumpFile};
 use crate::error::CommandError;
 
 /// How many warnings a reader keeps.
@@ -18,7 +20,9 @@ const WARNINGS_KEPT: usize = 256;
 /// An RDB file, read once from start to end, in constant memory.
 pub(crate) struct Input<'a> {
     path: &'a Path,
-    reader: Reader<ReadSource<ProgressBarIter<File>>>,
+    reader: Reader<ReadSource<Summed>>,
+    // What the file must turn out to hold.
+    promise: Option<Content>,
     bar: ProgressBar,
     expected_bytes: u64,
     // Known once the end of the stream is read.
@@ -31,6 +35,25 @@ impl<'a> Input<'a> {
     /// Private records of vendors are passed over with a warning, whatever `options` say.
     pub(crate) fn open(
         path: &'a Path,
+        options: ReadOptions,
+        bar: ProgressBar,
+    ) -> Result<Self, CommandError> {
+        Self::open_promised(path, None, options, bar)
+    }
+
+    /// Opens one file of a dump, as [`open`](Self::open) does; if a manifest names it,
+    /// [`close`](Self::close) fails unless it holds what stands there.
+    pub(crate) fn open_file(
+        file: &'a DumpFile,
+        options: ReadOptions,
+        bar: ProgressBar,
+    ) -> Result<Self, CommandError> {
+        Self::open_promised(&file.path, file.promise, options, bar)
+    }
+
+    fn open_promised(
+        path: &'a Path,
+        promise: Option<Content>,
         options: ReadOptions,
         bar: ProgressBar,
     ) -> Result<Self, CommandError> {
@@ -50,10 +73,16 @@ impl<'a> Input<'a> {
             unsupported: Unsupported::Skip,
             ..options
         };
-        let reader = Reader::new(bar.wrap_read(file)).with_options(options);
+        let file = Summed {
+            file: bar.wrap_read(file),
+            bytes: 0,
+            xxh3: promise.map(|_| Box::default()),
+        };
+        let reader = Reader::new(file).with_options(options);
         Ok(Self {
             path,
             reader,
+            promise,
             bar,
             expected_bytes: about.len(),
             checksum: None,
@@ -96,6 +125,10 @@ impl<'a> Input<'a> {
     /// Says on stderr what is odd about the file but no damage, and gives it.
     ///
     /// Bytes that follow the stream are among it: so a pipe is read to its end here.
+    ///
+    /// # Errors
+    ///
+    /// When the rest cannot be read, or the file is not the one that a manifest names.
     pub(crate) fn close(self) -> Result<Vec<String>, CommandError> {
         self.bar.finish_and_clear();
         let path = self.path;
@@ -125,6 +158,15 @@ impl<'a> Input<'a> {
                 )
             })?;
             let rest = rest + buffered.len() as u64;
+            if let (Some(promised), Some(found)) = (self.promise, file.content())
+                && promised != found
+            {
+                return Err(CommandError::Stale {
+                    path: path.to_path_buf(),
+                    found,
+                    promised,
+                });
+            }
             if rest > 0 {
                 oddities.push(format!("{rest} bytes follow the end at byte {end}"));
             }
@@ -133,6 +175,35 @@ impl<'a> Input<'a> {
             say(&format!("{}: warning: {oddity}", path.display()));
         }
         Ok(oddities)
+    }
+}
+
+/// A file that counts and sums what is read of it, if somebody wants to know.
+struct Summed {
+    file: ProgressBarIter<File>,
+    bytes: u64,
+    xxh3: Option<Box<Xxh3Default>>,
+}
+
+impl Summed {
+    /// What was read, if it was summed.
+    fn content(&self) -> Option<Content> {
+        let xxh3 = self.xxh3.as_ref()?.digest();
+        Some(Content {
+            bytes: self.bytes,
+            xxh3,
+        })
+    }
+}
+
+impl Read for Summed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.bytes += count as u64;
+        if let Some(xxh3) = &mut self.xxh3 {
+            xxh3.update(&buffer[..count]);
+        }
+        Ok(count)
     }
 }
 

@@ -3,10 +3,12 @@
 mod check;
 mod convert;
 mod demo;
+mod dump;
 mod input;
 mod inspect;
 mod run;
 mod save;
 
 pub(crate) use crate::command::demo::{Mismatch, PictureError};
+pub(crate) use crate::command::dump::Content;
 pub(crate) use crate::command::run::run;

@@ -12,6 +12,8 @@ pub(crate) fn run(command: &Command, output: &mut Output) -> Result<(), CommandE
         Command::Save(arguments) => save::run(arguments, output),
         Command::Convert(arguments) => convert::run(arguments, output),
         Command::Check(arguments) => check::run(arguments, output),
+        Command::Split(arguments) => convert::split(arguments, output),
+        Command::Merge(arguments) => convert::merge(arguments, output),
         Command::Inspect(arguments) => inspect::run(arguments, output),
     }
 }

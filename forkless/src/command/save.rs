@@ -1,16 +1,18 @@
 //! `save`: a file into shards, and out again through the whole pipeline.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aligned_io::WriterOptions;
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
-use serde_json::json;
+use serde_json::{Value, json};
 use shard_runtime::{ShardSet, ShardSetConfig};
-use snapshot::{Handle, Keyspace, Load, LoadReport, Report, Snapshot};
+use snapshot::{Handle, Keyspace, Load, LoadReport, Part, Report, Snapshot};
 
-use crate::arguments::{self, Compress, Save};
+use crate::arguments::{self, Compress, Files, Save};
+use crate::command::dump;
 use crate::command::input::say;
 use crate::error::CommandError;
 use crate::object::Object;
@@ -28,21 +30,24 @@ pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandEr
     };
     let shards = ShardSet::start(config, |_| Keyspace::<Object>::new())?;
     let started = Instant::now();
-    let (loaded, input_bytes) = load(arguments, &shards)?;
+    let loaded = load(arguments, &shards)?;
     let load_seconds = started.elapsed().as_secs_f64();
 
     let started = Instant::now();
-    let report = save(arguments, &shards, &loaded, input_bytes)?;
+    let report = save(arguments, &shards, &loaded)?;
     let save_seconds = started.elapsed().as_secs_f64();
     describe(arguments, output, &report, load_seconds, save_seconds)?;
     if arguments.json {
+        let single = arguments.files == Files::Single;
         let json = json!({
             "keys": report.keys,
             "empty_keys_dropped": loaded.empty,
             "records_not_kept": loaded.not_kept,
             "bytes": report.bytes,
             "rdb_version": arguments.rdb_version.rdb_version(),
-            "crc64": format!("{:016x}", report.parts[0].crc64),
+            "crc64": single.then(|| format!("{:016x}", report.parts[0].crc64)),
+            "files": report.parts.iter().map(part_json).collect::<Vec<_>>(),
+            "types": report.types.iter().map(|(family, keys)| (family.name(), keys)).collect::<BTreeMap<_, _>>(),
             "shards": shards.len(),
             "load_seconds": load_seconds,
             "save_seconds": save_seconds,
@@ -56,24 +61,28 @@ pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandEr
     Ok(())
 }
 
-fn load(
-    arguments: &Save,
-    shards: &ShardSet<Keyspace<Object>>,
-) -> Result<(LoadReport, u64), CommandError> {
+fn load(arguments: &Save, shards: &ShardSet<Keyspace<Object>>) -> Result<LoadReport, CommandError> {
     let path = &arguments.input;
     let read = |source| CommandError::Read {
         path: path.clone(),
         source,
     };
-    let file = File::open(path).map_err(read)?;
-    let bytes = file.metadata().map_err(read)?.len();
-    let bar = output::bar(bytes, "load");
-    let loaded = Load::new().from_reader(bar.wrap_read(file), shards);
-    bar.finish_and_clear();
-    let loaded = loaded.map_err(|source| CommandError::Load {
-        path: path.clone(),
-        source,
-    })?;
+    let loaded = if path.is_dir() {
+        let set = dump::set_in(path)?;
+        Load::new()
+            .from_files(set, shards)
+            .map_err(CommandError::LoadSet)?
+    } else {
+        let file = File::open(path).map_err(read)?;
+        let bytes = file.metadata().map_err(read)?.len();
+        let bar = output::bar(bytes, "load");
+        let loaded = Load::new().from_reader(bar.wrap_read(file), shards);
+        bar.finish_and_clear();
+        loaded.map_err(|source| CommandError::Load {
+            path: path.clone(),
+            source,
+        })?
+    };
     if loaded.not_kept > 0 {
         say(&format!(
             "{}: warning: {} records of modules or of slot imports are left out",
@@ -81,38 +90,50 @@ fn load(
             HumanCount(loaded.not_kept)
         ));
     }
-    Ok((loaded, bytes))
+    Ok(loaded)
 }
 
 fn save(
     arguments: &Save,
     shards: &ShardSet<Keyspace<Object>>,
     loaded: &LoadReport,
-    input_bytes: u64,
 ) -> Result<Report, CommandError> {
     let path = &arguments.output;
     let save = |error| CommandError::save(path, error);
     let file = WriterOptions {
-        preallocate_bytes: preallocation_bytes(arguments, input_bytes),
+        preallocate_bytes: preallocation_bytes(arguments, loaded.bytes),
         ..WriterOptions::default()
     };
-    let handle = Snapshot::new()
+    let snapshot = Snapshot::new()
         .target(arguments.rdb_version)
         .compression(arguments.compress.into())
         .budget_bytes(arguments.snapshot_budget)
         .functions(loaded.functions.clone())
-        .file_options(file)
-        .to_file(shards, path)
-        .map_err(save)?;
+        .file_options(file);
+    let handle = match arguments.files {
+        Files::Single => snapshot.to_file(shards, path),
+        Files::PerShard => snapshot.to_files(shards, dump::new_set_in(path)?),
+    };
+    let handle = handle.map_err(save)?;
     let bar = output::bar(loaded.keys, "save");
     wait(handle, &bar).map_err(save)
+}
+
+/// What one of the files holds.
+fn part_json(part: &Part) -> Value {
+    json!({
+        "path": part.path.as_ref().map(|path| path.display().to_string()),
+        "keys": part.keys,
+        "bytes": part.bytes,
+        "crc64": format!("{:016x}", part.crc64),
+    })
 }
 
 /// How much room to reserve: as much as was read, which is the best guess there is.
 ///
 /// Nothing if the guess may be far too high, or if there is less room: the file may fit yet.
 fn preallocation_bytes(arguments: &Save, input_bytes: u64) -> u64 {
-    if arguments.compress != Compress::None {
+    if arguments.compress != Compress::None || arguments.files != Files::Single {
         return 0;
     }
     let folder = arguments
@@ -154,13 +175,13 @@ fn describe(
         HumanBytes(report.bytes),
         arguments.rdb_version.rdb_version(),
     ))?;
-    if let Some(file) = &report.file {
+    if let Some(mode) = report.parts[0].mode {
         output.line(format!(
             "extra memory: {} of a budget of {}, and at most {} of fixed buffers; {}",
             HumanBytes(report.budget_bytes_used as u64),
             HumanBytes(arguments.snapshot_budget as u64),
             HumanBytes(report.fixed_bytes as u64),
-            file.mode,
+            mode,
         ))?;
     }
     Ok(())

@@ -208,7 +208,7 @@ mod tests {
     fn value_is_kept_in_a_form_that_loses_nothing() {
         let kept = |value: &Owned| Opaque::new(value).unwrap().value_type();
         assert_eq!(kept(&expiring(1)), ValueType::HashExpiry);
-        let mut stream = rdb_format::Stream::default();
+        let mut stream = Stream::default();
         assert_eq!(
             kept(&Owned::Stream(Box::new(stream.clone()))),
             ValueType::Stream3

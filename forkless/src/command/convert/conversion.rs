@@ -1,15 +1,19 @@
-//! The events of a file, one after the other into another file.
+//! The events of files, one after the other into other files.
+
+use std::io::Write;
+use std::path::Path;
 
 use rdb_format::{
-    DecodeError, Dialect, Element, EncodeError, Encoder, Encodings, Event, Family, KeyHead, Loss,
+    Compression, DecodeError, Dialect, Element, EncodeError, Event, Family, KeyHead, Loss, Losses,
     Target, Value, ValueType,
 };
+use snapshot::shard_of;
 
-use crate::arguments::{AllowLoss, Convert};
 use crate::command::convert::held_key::HeldKey;
 use crate::command::convert::kept_aux::{self, Fate};
 use crate::command::convert::left_out::LeftOut;
 use crate::command::convert::sink::Sink;
+use crate::command::convert::stream::{Ended, Stream};
 use crate::command::inspect::Filter;
 use crate::error::CommandError;
 use crate::object::{Packing, holds_listpacks};
@@ -23,16 +27,18 @@ const KEY_META: u8 = 243;
 /// user leaves compression as it is, and no listpack must change its form. Otherwise the whole
 /// value is read. A stream of which only the compression changes gets it node by node; all else is
 /// taken apart and written in the type that suits the target.
-pub(crate) struct Conversion<'a> {
-    arguments: &'a Convert,
+pub(crate) struct Conversion<'a, W> {
+    rules: Rules,
     filter: Filter,
-    encoder: Encoder,
-    sink: Sink<'a>,
+    // One, or one for each shard: a key belongs to the stream of its shard, and what belongs to
+    // no key to the first.
+    streams: Vec<Stream<W>>,
+    // The stream of the key whose value is being read.
+    current: usize,
+    input: &'a Path,
     dialect: Dialect,
     version: u32,
     database: u32,
-    // The database that a key written now would fall into.
-    selected: Option<u32>,
     // Sizes of the database, until its first key is written.
     sizes: Option<(u64, u64)>,
     // Metadata of the next key.
@@ -40,8 +46,29 @@ pub(crate) struct Conversion<'a> {
     key: OpenKey,
     slot_import: Option<SlotImport>,
     left_out: LeftOut<'a>,
-    keys: u64,
     rewritten: u64,
+}
+
+/// What may change on the way, and what may not.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    pub(crate) target: Target,
+    /// Write every value anew, its strings compressed or not; `None` leaves values as stored.
+    pub(crate) compress: Option<Compression>,
+    pub(crate) losses: Losses,
+    pub(crate) skip_unsupported: bool,
+}
+
+impl Rules {
+    /// Everything stays as it is stored, for servers that know `target`.
+    pub(crate) fn as_stored(target: Target) -> Self {
+        Self {
+            target,
+            compress: None,
+            losses: Losses::Refuse,
+            skip_unsupported: false,
+        }
+    }
 }
 
 /// What is being done with the key whose value is being read.
@@ -61,44 +88,78 @@ struct SlotImport {
 }
 
 /// What a conversion wrote.
-pub(crate) struct Converted {
-    pub(crate) keys: u64,
-    /// Keys among them whose values were taken apart.
+pub(crate) struct Converted<W> {
+    /// The streams, each written to its end.
+    pub(crate) streams: Vec<Ended<W>>,
+    /// Keys whose values were taken apart.
     pub(crate) rewritten: u64,
     /// Keys and other records that the target cannot hold.
     pub(crate) skipped: u64,
     /// How often something of a key was left out.
     pub(crate) losses: u64,
-    pub(crate) bytes: u64,
-    pub(crate) crc64: u64,
 }
 
-impl<'a> Conversion<'a> {
-    pub(crate) fn new(arguments: &'a Convert, filter: Filter, mut sink: Sink<'a>) -> Self {
-        let compression = arguments.compress.map(Into::into).unwrap_or_default();
-        let mut encoder = Encoder::new(arguments.rdb_version, compression)
-            .with_encodings(Encodings::SERVERS)
-            .allow(arguments.allow_loss.into());
-        encoder.header(&mut sink.buffer);
-        let version = env!("CARGO_PKG_VERSION").as_bytes();
-        encoder.aux(&mut sink.buffer, b"forkless-ver", version);
+impl<W> Converted<W> {
+    /// The same with each writer made into something else.
+    pub(crate) fn map<V>(
+        self,
+        mut make: impl FnMut(W) -> Result<V, CommandError>,
+    ) -> Result<Converted<V>, CommandError> {
+        let streams = self.streams.into_iter().map(|stream| {
+            Ok(Ended {
+                writer: make(stream.writer)?,
+                keys: stream.keys,
+                bytes: stream.bytes,
+                crc64: stream.crc64,
+            })
+        });
+        Ok(Converted {
+            streams: streams.collect::<Result<_, CommandError>>()?,
+            rewritten: self.rewritten,
+            skipped: self.skipped,
+            losses: self.losses,
+        })
+    }
+
+    /// Keys in all streams.
+    pub(crate) fn keys(&self) -> u64 {
+        self.streams.iter().map(|stream| stream.keys).sum()
+    }
+
+    /// Bytes of all streams.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.streams.iter().map(|stream| stream.bytes).sum()
+    }
+}
+
+impl<'a, W: Write> Conversion<'a, W> {
+    /// Of the file at `input` into `sinks`.
+    pub(crate) fn new(rules: Rules, filter: Filter, input: &'a Path, sinks: Vec<Sink<W>>) -> Self {
+        let streams = sinks.into_iter().map(|sink| Stream::begin(&rules, sink));
         Self {
-            arguments,
+            streams: streams.collect(),
+            rules,
             filter,
-            encoder,
-            sink,
+            current: 0,
+            input,
             dialect: Dialect::Redis,
             version: 0,
             database: 0,
-            selected: None,
             sizes: None,
             meta: None,
             key: OpenKey::None,
             slot_import: None,
-            left_out: LeftOut::new(&arguments.input),
-            keys: 0,
+            left_out: LeftOut::new(input),
             rewritten: 0,
         }
+    }
+
+    /// Goes on with another file.
+    pub(crate) fn set_input(&mut self, input: &'a Path) {
+        self.input = input;
+        self.left_out.set_path(input);
+        self.database = 0;
+        self.sizes = None;
     }
 
     /// Who wrote the file, as far as known by now.
@@ -122,7 +183,7 @@ impl<'a> Conversion<'a> {
             Event::Key(head) => self.begin(&head)?,
             Event::Element(Element::Raw(piece)) => match &mut self.key {
                 OpenKey::None => {}
-                OpenKey::Passing => self.sink.buffer.extend_from_slice(piece),
+                OpenKey::Passing => self.stream().sink.buffer.extend_from_slice(piece),
                 OpenKey::Held(held) => held.payload.extend_from_slice(piece),
             },
             Event::Element(Element::Field(field, value)) => {
@@ -131,62 +192,66 @@ impl<'a> Conversion<'a> {
                     fields.push((field.to_vec(), value.to_vec()));
                 }
             }
-            Event::KeyEnd { .. } => self.end()?,
+            Event::KeyEnd { .. } => self.end_key()?,
             other => self.other(other)?,
         }
-        self.sink.drain()
+        self.stream().sink.drain()
     }
 
-    /// Ends the file, which is read to its own end, and has it appear.
-    pub(crate) fn publish(mut self) -> Result<Converted, CommandError> {
-        let checksum = self.sink.checksum()?;
-        self.encoder.end(&mut self.sink.buffer, Some(checksum));
-        let last = self.sink.buffer.last_chunk();
-        let crc64 = last.map_or(0, |last| u64::from_le_bytes(*last));
-        let bytes = self.sink.publish()?;
-        let losses = self.encoder.losses();
-        for (key, loss) in losses {
-            self.left_out.loss(key, loss);
+    /// The stream of the key whose value is being read.
+    fn stream(&mut self) -> &mut Stream<W> {
+        &mut self.streams[self.current]
+    }
+
+    /// Ends all streams, after the files are read to their own ends.
+    pub(crate) fn end(mut self) -> Result<Converted<W>, CommandError> {
+        let mut streams = Vec::with_capacity(self.streams.len());
+        let mut untold = 0;
+        for stream in self.streams {
+            let losses = stream.encoder.losses();
+            for (key, loss) in losses {
+                self.left_out.loss(key, loss);
+            }
+            untold += stream.encoder.losses_count() - losses.len() as u64;
+            streams.push(stream.end()?);
         }
-        let untold = self.encoder.losses_count() - losses.len() as u64;
         self.left_out.close(untold);
         Ok(Converted {
-            keys: self.keys,
+            streams,
             rewritten: self.rewritten,
             skipped: self.left_out.records(),
             losses: self.left_out.losses(),
-            bytes,
-            crc64,
         })
     }
 
     /// Records that belong to no key.
     fn other(&mut self, event: Event<'_>) -> Result<(), CommandError> {
-        let out = &mut self.sink.buffer;
+        let Stream { encoder, sink, .. } = &mut self.streams[0];
+        let out = &mut sink.buffer;
         match event {
             Event::Aux { name, value } => match kept_aux::fate(name) {
-                Fate::Kept => self.encoder.aux(out, name, value),
+                Fate::Kept => encoder.aux(out, name, value),
                 Fate::Dropped => {}
                 Fate::Unknown => self.left_out.fact(name),
             },
             Event::Function(source) => {
-                let written = self.encoder.function(out, source);
+                let written = encoder.function(out, source);
                 self.admitted(None, written)?;
             }
             Event::ModuleAux {
                 module,
                 when,
                 items,
-            } => self.encoder.module_aux(out, module, when, items),
+            } => encoder.module_aux(out, module, when, items),
             Event::SlotInfo {
                 slot,
                 keys,
                 expiring,
-            } if self.filter.passes_all() => {
+            } if self.passes_all() => {
                 self.select();
-                let out = &mut self.sink.buffer;
+                let Stream { encoder, sink, .. } = self.stream();
                 // A hint, which other targets do without.
-                drop(self.encoder.slot_info(out, slot, keys, expiring));
+                drop(encoder.slot_info(&mut sink.buffer, slot, keys, expiring));
             }
             Event::SlotImport { job, ranges } => {
                 self.slot_import = Some(SlotImport {
@@ -208,12 +273,17 @@ impl<'a> Conversion<'a> {
         Ok(())
     }
 
+    /// Whether the one stream holds all that its file held, so that its sizes are true of it.
+    fn passes_all(&self) -> bool {
+        self.filter.passes_all() && self.streams.len() == 1
+    }
+
     fn end_slot_import(&mut self) -> Result<(), CommandError> {
         let Some(import) = self.slot_import.take_if(|import| import.left == 0) else {
             return Ok(());
         };
-        let out = &mut self.sink.buffer;
-        let written = self.encoder.slot_import(out, &import.job, &import.ranges);
+        let Stream { encoder, sink, .. } = &mut self.streams[0];
+        let written = encoder.slot_import(&mut sink.buffer, &import.job, &import.ranges);
         self.admitted(None, written).map(|_| ())
     }
 
@@ -223,9 +293,9 @@ impl<'a> Conversion<'a> {
         if !self.filter.passes(self.database, head) {
             return Ok(());
         }
-        let target = self.arguments.rdb_version;
+        let target = self.rules.target;
         if meta.is_some() && !target.holds_key_meta() {
-            if self.arguments.allow_loss == AllowLoss::Any {
+            if self.rules.losses == Losses::Any {
                 self.left_out.loss(head.key, &Loss::KeyMeta);
                 meta = None;
             } else {
@@ -238,13 +308,20 @@ impl<'a> Conversion<'a> {
                 return Ok(());
             }
         }
+        self.current = shard_of(head.key, self.streams.len());
         if self.passes(head.value_type) {
             self.select();
-            let out = &mut self.sink.buffer;
-            self.encoder.attributes(out, head.idle_s, head.freq);
+            let Stream {
+                encoder,
+                sink,
+                keys,
+                ..
+            } = self.stream();
+            let out = &mut sink.buffer;
+            encoder.attributes(out, head.idle_s, head.freq);
             append_meta(out, meta.as_deref());
-            self.encoder
-                .key(out, head.key, head.value_type, head.expire_at_ms);
+            encoder.key(out, head.key, head.value_type, head.expire_at_ms);
+            *keys += 1;
             self.key = OpenKey::Passing;
         } else {
             self.key = OpenKey::Held(Box::new(HeldKey {
@@ -264,23 +341,22 @@ impl<'a> Conversion<'a> {
 
     /// Whether values of this type pass as they are stored.
     fn passes(&self, value_type: ValueType) -> bool {
-        self.arguments.compress.is_none() && self.suits(value_type)
+        self.rules.compress.is_none() && self.suits(value_type)
     }
 
     /// Whether values of this type could be read by the target as they are stored.
     fn suits(&self, value_type: ValueType) -> bool {
         // Number 22 is another type in files of Redis, from its release candidates.
         let foreign = value_type == ValueType::HashExpiryPreview && self.dialect != Dialect::Valkey;
-        let target: Target = self.arguments.rdb_version;
+        let target = self.rules.target;
         let packing = Packing::of_file(self.dialect, self.version);
         let repacked = holds_listpacks(value_type) && packing != Packing::of_target(target);
         target.holds(value_type) && !foreign && !repacked
     }
 
-    fn end(&mut self) -> Result<(), CommandError> {
+    fn end_key(&mut self) -> Result<(), CommandError> {
         match std::mem::replace(&mut self.key, OpenKey::None) {
-            OpenKey::None => {}
-            OpenKey::Passing => self.keys += 1,
+            OpenKey::None | OpenKey::Passing => {}
             OpenKey::Held(held) => self.rewrite(*held)?,
         }
         Ok(())
@@ -299,18 +375,17 @@ impl<'a> Conversion<'a> {
         // Two forms of one value need not be in memory while the third is made.
         held.payload = Vec::new();
         self.select();
-        let out = &mut self.sink.buffer;
+        let Stream { encoder, sink, .. } = self.stream();
+        let out = &mut sink.buffer;
         let before = out.len();
-        self.encoder.attributes(out, held.idle_s, held.freq);
+        encoder.attributes(out, held.idle_s, held.freq);
         append_meta(out, held.meta.as_deref());
-        let written = self
-            .encoder
-            .entry(out, &held.key, held.expire_at_ms, &value);
+        let written = encoder.entry(out, &held.key, held.expire_at_ms, &value);
         if written.is_err() {
             out.truncate(before);
         }
         if self.admitted(Some(held.offset), written)? {
-            self.keys += 1;
+            self.stream().keys += 1;
             self.rewritten += 1;
         }
         Ok(())
@@ -320,24 +395,28 @@ impl<'a> Conversion<'a> {
     /// times as much memory.
     fn recode(&mut self, held: &HeldKey) -> Result<(), CommandError> {
         self.select();
-        let out = &mut self.sink.buffer;
-        self.encoder.attributes(out, held.idle_s, held.freq);
+        let dialect = self.dialect;
+        let Stream {
+            encoder,
+            sink,
+            keys,
+            ..
+        } = self.stream();
+        let out = &mut sink.buffer;
+        encoder.attributes(out, held.idle_s, held.freq);
         append_meta(out, held.meta.as_deref());
-        self.encoder
-            .key(out, &held.key, held.value_type, held.expire_at_ms);
+        encoder.key(out, &held.key, held.value_type, held.expire_at_ms);
         let body = &held.payload[1..];
-        let recoded = self
-            .encoder
-            .recode(out, held.value_type, self.dialect, body);
+        let recoded = encoder.recode(out, held.value_type, dialect, body);
+        *keys += 1;
         recoded.map_err(|source| self.damaged(held, source))?;
-        self.keys += 1;
         self.rewritten += 1;
         Ok(())
     }
 
     fn damaged(&self, held: &HeldKey, source: DecodeError) -> CommandError {
         CommandError::Value {
-            path: self.arguments.input.clone(),
+            path: self.input.to_path_buf(),
             offset: held.offset,
             key: held.key.escape_ascii().to_string(),
             source,
@@ -354,8 +433,8 @@ impl<'a> Conversion<'a> {
         let Err(source) = written else {
             return Ok(true);
         };
-        if !self.arguments.skip_unsupported {
-            let path = self.arguments.input.clone();
+        if !self.rules.skip_unsupported {
+            let path = self.input.to_path_buf();
             return Err(match offset {
                 Some(offset) => CommandError::Convert {
                     path,
@@ -369,18 +448,12 @@ impl<'a> Conversion<'a> {
         Ok(false)
     }
 
-    /// Has what is written next fall into the database of the file.
+    /// Has what is written next to the current stream fall into the database of the file.
     fn select(&mut self) {
-        if self.selected == Some(self.database) {
-            return;
-        }
-        let out = &mut self.sink.buffer;
-        self.encoder.select_db(out, self.database);
-        self.selected = Some(self.database);
-        if let Some((keys, expiring)) = self.sizes.take()
-            && self.filter.passes_all()
-        {
-            self.encoder.resize_db(out, keys, expiring);
+        let sizes = self.sizes.filter(|_| self.passes_all());
+        let database = self.database;
+        if self.stream().select(database, sizes) {
+            self.sizes = None;
         }
     }
 }

@@ -31,6 +31,11 @@ impl<'a> LeftOut<'a> {
         }
     }
 
+    /// What follows is of the file at `path`.
+    pub(crate) fn set_path(&mut self, path: &'a Path) {
+        self.path = path;
+    }
+
     /// A key or another record is left out, for this reason.
     pub(crate) fn record(&mut self, reason: &dyn Display) {
         self.records += 1;

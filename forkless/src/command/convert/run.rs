@@ -1,13 +1,17 @@
 //! `convert`: one walk over the file, and another file out of it.
 
+use std::io::Write;
+use std::path::Path;
+
+use aligned_io::{AlignedWriter, Published, WriterOptions};
 use indicatif::{HumanBytes, HumanCount};
 use rdb_format::{ReadOptions, Values};
 use serde_json::json;
 
 use crate::arguments::Convert;
-use crate::command::convert::conversion::{Conversion, Converted};
+use crate::command::convert::conversion::{Conversion, Converted, Rules};
 use crate::command::convert::sink::Sink;
-use crate::command::input::Input;
+use crate::command::input::{Input, say};
 use crate::command::inspect::Filter;
 use crate::error::CommandError;
 use crate::output::{self, Output};
@@ -25,17 +29,53 @@ pub(crate) fn run(arguments: &Convert, output: &mut Output) -> Result<(), Comman
     } else {
         0
     };
-    let sink = Sink::create(&arguments.output, expected_bytes)?;
-    let mut conversion = Conversion::new(arguments, filter, sink);
+    let rules = Rules {
+        target: arguments.rdb_version,
+        compress: arguments.compress.map(Into::into),
+        losses: arguments.allow_loss.into(),
+        skip_unsupported: arguments.skip_unsupported,
+    };
+    let writer = create(&arguments.output, expected_bytes)?;
+    let sinks = vec![Sink::new(&arguments.output, writer)];
+    let mut conversion = Conversion::new(rules, filter, &arguments.input, sinks);
     let walked = walk(&mut input, &mut conversion);
     let closed = input.close();
     walked?;
     closed?;
-    let converted = conversion.publish()?;
+    let converted = publish(conversion.end()?)?;
     describe(arguments, &converted, output)
 }
 
-fn walk(input: &mut Input<'_>, conversion: &mut Conversion<'_>) -> Result<(), CommandError> {
+/// Begins a file of about `expected_bytes`, 0 when nothing is known, that appears when it is
+/// whole and durable.
+pub(crate) fn create(path: &Path, expected_bytes: u64) -> Result<AlignedWriter, CommandError> {
+    let options = WriterOptions {
+        preallocate_bytes: expected_bytes,
+        ..WriterOptions::default()
+    };
+    let writer = options.create(path).map_err(CommandError::File)?;
+    // What a killed process left of an earlier attempt only takes room.
+    if let Err(error) = aligned_io::remove_leftovers(path) {
+        say(&format!(
+            "{}: warning: leftovers stay: {error}",
+            path.display()
+        ));
+    }
+    Ok(writer)
+}
+
+/// Has the one file appear.
+pub(crate) fn publish(
+    converted: Converted<AlignedWriter>,
+) -> Result<Converted<Published>, CommandError> {
+    converted.map(|writer| writer.publish().map_err(CommandError::File))
+}
+
+/// Hands every event of `input` to `conversion`.
+pub(crate) fn walk(
+    input: &mut Input<'_>,
+    conversion: &mut Conversion<'_, impl Write>,
+) -> Result<(), CommandError> {
     while let Some(event) = input.next_event()? {
         conversion.take(event)?;
         conversion.set_dialect(input.dialect());
@@ -45,7 +85,7 @@ fn walk(input: &mut Input<'_>, conversion: &mut Conversion<'_>) -> Result<(), Co
 
 fn describe(
     arguments: &Convert,
-    converted: &Converted,
+    converted: &Converted<Published>,
     output: &mut Output,
 ) -> Result<(), CommandError> {
     let version = arguments.rdb_version.rdb_version();
@@ -56,19 +96,19 @@ fn describe(
     output.line(format!(
         "{}: {} keys ({} rewritten), {}, RDB version {version}{skipped}",
         arguments.output.display(),
-        HumanCount(converted.keys),
+        HumanCount(converted.keys()),
         HumanCount(converted.rewritten),
-        HumanBytes(converted.bytes),
+        HumanBytes(converted.bytes()),
     ))?;
     if arguments.json {
         let json = json!({
-            "keys": converted.keys,
+            "keys": converted.keys(),
             "rewritten": converted.rewritten,
             "skipped": converted.skipped,
             "losses": converted.losses,
-            "bytes": converted.bytes,
+            "bytes": converted.bytes(),
             "rdb_version": version,
-            "crc64": format!("{:016x}", converted.crc64),
+            "crc64": format!("{:016x}", converted.streams[0].crc64),
         });
         output.line(json.to_string())?;
     }

@@ -1,51 +1,34 @@
-//! The file that a conversion writes.
+//! What a conversion writes to: records are appended, and written out when there are enough.
 
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
-use aligned_io::{AlignedWriter, WriterOptions};
 use rdb_format::Crc64;
 
-use crate::command::input::say;
 use crate::error::CommandError;
 
 /// How many bytes are collected before they are written.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// A file under a temporary name, that appears under its own when it is whole and durable.
-///
-/// Dropped before, it leaves nothing behind.
-pub(crate) struct Sink<'a> {
-    path: &'a Path,
-    writer: AlignedWriter,
+/// A writer with a buffer in front, and the checksum of all that went through.
+pub(crate) struct Sink<W> {
+    // What errors name.
+    path: PathBuf,
+    writer: W,
     /// Where records are appended.
     pub(crate) buffer: Vec<u8>,
     checksum: Crc64,
 }
 
-impl<'a> Sink<'a> {
-    /// Begins a file of about `expected_bytes`; 0 when nothing is known.
-    pub(crate) fn create(path: &'a Path, expected_bytes: u64) -> Result<Self, CommandError> {
-        let options = WriterOptions {
-            preallocate_bytes: expected_bytes,
-            ..WriterOptions::default()
-        };
-        let writer = options
-            .create(path)
-            .map_err(|error| failed(path, error.into()))?;
-        // What a killed process left of an earlier attempt only takes room.
-        if let Err(error) = aligned_io::remove_leftovers(path) {
-            say(&format!(
-                "{}: warning: leftovers stay: {error}",
-                path.display()
-            ));
-        }
-        Ok(Self {
-            path,
+impl<W: Write> Sink<W> {
+    /// Writes to `writer`; errors name `path`.
+    pub(crate) fn new(path: &Path, writer: W) -> Self {
+        Self {
+            path: path.to_path_buf(),
             writer,
             buffer: Vec::with_capacity(2 * BUFFER_BYTES),
             checksum: Crc64::new(),
-        })
+        }
     }
 
     /// Writes what has been appended, if it is enough.
@@ -62,13 +45,10 @@ impl<'a> Sink<'a> {
         Ok(self.checksum)
     }
 
-    /// Writes all that was appended, and has the file appear: its length in bytes.
-    pub(crate) fn publish(mut self) -> Result<u64, CommandError> {
+    /// Writes all that was appended, and gives the writer back.
+    pub(crate) fn end(mut self) -> Result<W, CommandError> {
         self.flush()?;
-        let path = self.path;
-        let published = self.writer.publish();
-        let published = published.map_err(|error| failed(path, error.into()))?;
-        Ok(published.bytes)
+        Ok(self.writer)
     }
 
     fn flush(&mut self) -> Result<(), CommandError> {
@@ -77,13 +57,9 @@ impl<'a> Sink<'a> {
         self.buffer.clear();
         // A value that came whole may have been far bigger than the rest.
         self.buffer.shrink_to(2 * BUFFER_BYTES);
-        written.map_err(|source| failed(self.path, source))
-    }
-}
-
-fn failed(path: &Path, source: io::Error) -> CommandError {
-    CommandError::Write {
-        path: path.to_path_buf(),
-        source,
+        written.map_err(|source| CommandError::Write {
+            path: self.path.clone(),
+            source,
+        })
     }
 }

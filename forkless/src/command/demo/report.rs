@@ -65,10 +65,8 @@ impl Outcome {
         let report = &self.live.report;
         let mib = |bytes: u64| format!("{:.1} MiB", to_f64(bytes) / f64::from(1 << 20));
         let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
-        let mode = report
-            .file
-            .as_ref()
-            .map_or_else(String::new, |file| file.mode.to_string());
+        let mode = report.parts[0].mode;
+        let mode = mode.map_or_else(String::new, |mode| mode.to_string());
         output.line(format!(
             "{:<24}{}",
             "keys at the cut",
@@ -79,7 +77,7 @@ impl Outcome {
             "file",
             arguments.out.join("dump.rdb").display(),
             HumanBytes(report.bytes),
-            report.crc64,
+            report.parts[0].crc64,
         ))?;
         output.line(format!(
             "{:<24}{:.3} s, {:.0} MB/s ({:.1} ms of it sync and rename; {mode})",
@@ -163,14 +161,14 @@ impl Outcome {
             "shard_write_latency_us": latencies(Clock::OnShard),
             "cut_pause_us": report.cut_pause.as_secs_f64() * 1e6,
             "publish_seconds": report.publish.as_secs_f64(),
-            "crc64": format!("{:016x}", report.crc64),
+            "crc64": format!("{:016x}", report.parts[0].crc64),
             "verified_keys": self.verified,
             "reads": self.live.reads,
             "shards": self.shards,
             "writers": self.plan.writers,
             "value_bytes": self.plan.value_bytes,
             "seed": self.plan.seed,
-            "mode": report.file.as_ref().map(|file| file.mode.to_string()),
+            "mode": report.parts[0].mode.map(|mode| mode.to_string()),
         })
     }
 
