@@ -2,11 +2,11 @@
 //!
 //! A bench is one entry of `bench::options::BENCHES`; it gives rows, and the rest follows.
 
+mod figures;
 mod forkless;
 mod machine;
 mod options;
 mod peer;
-mod rdb;
 mod report;
 mod row;
 mod sample;

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::bench::figures;
 use crate::bench::machine::Machine;
-use crate::bench::rdb;
-use crate::bench::report::{self, Report};
+use crate::bench::report::{self, Part, Report};
 use crate::bench::row::Row;
 use crate::bench::snapshot;
 use crate::failure::Failure;
@@ -28,19 +28,48 @@ pub(crate) struct Options {
 /// One bench: gives the rows it measured.
 struct Bench {
     name: &'static str,
-    run: fn(&Workspace, Extent) -> Result<Vec<Row>, Failure>,
+    measures: Measures,
 }
 
-const BENCHES: [Bench; 2] = [
+/// What a bench measures, and so who does it.
+enum Measures {
+    /// Whole programs, ours and the real servers.
+    Programs,
+    /// One crate: its own bench `figures` does it.
+    Crate(&'static str),
+}
+
+const BENCHES: [Bench; 5] = [
     Bench {
         name: "snapshot",
-        run: snapshot::run,
+        measures: Measures::Programs,
     },
     Bench {
         name: "rdb",
-        run: rdb::run,
+        measures: Measures::Crate("rdb-format"),
+    },
+    Bench {
+        name: "table",
+        measures: Measures::Crate("dash-table"),
+    },
+    Bench {
+        name: "runtime",
+        measures: Measures::Crate("shard-runtime"),
+    },
+    Bench {
+        name: "io",
+        measures: Measures::Crate("aligned-io"),
     },
 ];
+
+impl Bench {
+    fn run(&self, workspace: &Workspace, extent: Extent) -> Result<Vec<Row>, Failure> {
+        match self.measures {
+            Measures::Programs => snapshot::run(workspace, extent),
+            Measures::Crate(package) => figures::run(workspace, package, extent),
+        }
+    }
+}
 
 /// How much to measure.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -78,14 +107,17 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
     let chosen = BENCHES.iter().filter(|bench| {
         options.names.is_empty() || options.names.iter().any(|name| name == bench.name)
     });
-    let mut rows = Vec::new();
+    let mut parts = Vec::new();
     for bench in chosen {
-        rows.extend((bench.run)(workspace, extent)?);
+        parts.push(Part {
+            bench: bench.name,
+            rows: bench.run(workspace, extent)?,
+        });
     }
     let report = Report {
         extent,
         machine: Machine::of(workspace.target())?,
-        rows,
+        parts,
     };
     println!("\n{}", report.table());
     if let Some(base) = base {
@@ -94,7 +126,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
     let folder = workspace.root().join("docs/measurements");
     fs::create_dir_all(&folder).map_err(Failure::file(&folder))?;
     let file = folder.join("latest.json");
-    fs::write(&file, format!("{:#}\n", report.json())).map_err(Failure::file(&file))?;
+    let earlier = if file.exists() {
+        Some(report::read(&file)?)
+    } else {
+        None
+    };
+    let text = format!("{:#}\n", report.json(earlier.as_ref()));
+    fs::write(&file, text).map_err(Failure::file(&file))?;
     println!("written to docs/measurements/latest.json");
     Ok(())
 }

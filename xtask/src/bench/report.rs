@@ -16,6 +16,14 @@ use crate::failure::Failure;
 pub(crate) struct Report {
     pub(crate) extent: Extent,
     pub(crate) machine: Machine,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// What one bench measured.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// The bench's name.
+    pub(crate) bench: &'static str,
     pub(crate) rows: Vec<Row>,
 }
 
@@ -41,9 +49,14 @@ pub(crate) fn read(path: &Path) -> Result<Value, Failure> {
 impl Report {
     /// The aligned table, with the machine above it.
     pub(crate) fn table(&self) -> String {
-        let head = ["", "unit", "forkless", "best peer", "", "ratio", "goal", ""];
-        let mut cells = vec![head.map(str::to_owned)];
-        cells.extend(self.rows.iter().map(cells_of));
+        let mut cells = Vec::new();
+        for part in &self.parts {
+            let head = ["unit", "forkless", "best peer", "", "ratio", "goal", ""];
+            let mut line = [part.bench; 8].map(str::to_owned);
+            line[1..].clone_from_slice(&head.map(str::to_owned));
+            cells.push(line);
+            cells.extend(part.rows.iter().map(cells_of));
+        }
         let mut text = format!("{}\n\n", self.machine.line());
         align(&mut text, &cells);
         for (name, reason) in self.missing() {
@@ -55,7 +68,7 @@ impl Report {
     /// The change of every row since `base`, in per cent of its median there.
     pub(crate) fn changes(&self, base: &Value) -> String {
         let mut cells = vec![["", "before", "now", "change"].map(str::to_owned)];
-        for row in &self.rows {
+        for row in self.rows() {
             let before = base["rows"].as_array().into_iter().flatten();
             let before = before
                 .filter(|other| other["name"] == row.name.as_str())
@@ -82,18 +95,39 @@ impl Report {
         text
     }
 
-    /// The whole result for programs.
-    pub(crate) fn json(&self) -> Value {
-        json!({
-            "extent": self.extent.name(),
-            "machine": self.machine.json(),
-            "rows": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
-        })
+    /// The result for programs, with the rows of benches that stand in `earlier` only: each row
+    /// says which bench, how much data and what machine it is of.
+    pub(crate) fn json(&self, earlier: Option<&Value>) -> Value {
+        let mut rows = Vec::new();
+        for row in earlier
+            .and_then(|earlier| earlier["rows"].as_array())
+            .into_iter()
+            .flatten()
+        {
+            if !self.parts.iter().any(|part| row["bench"] == part.bench) {
+                rows.push(row.clone());
+            }
+        }
+        let machine = self.machine.json();
+        for part in &self.parts {
+            for row in &part.rows {
+                let mut row = row.json();
+                row["bench"] = part.bench.into();
+                row["extent"] = self.extent.name().into();
+                row["machine"] = machine.clone();
+                rows.push(row);
+            }
+        }
+        json!({ "rows": rows })
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.parts.iter().flat_map(|part| &part.rows)
     }
 
     /// Each peer without figures once, with the reason.
     fn missing(&self) -> Vec<(&str, &str)> {
-        let peers = self.rows.iter().flat_map(|row| &row.peers);
+        let peers = self.rows().flat_map(|row| &row.peers);
         let mut missing = peers
             .filter_map(|peer| Some((peer.name.as_str(), peer.figure.as_ref().err()?.as_str())))
             .collect::<Vec<_>>();
@@ -122,7 +156,7 @@ fn cells_of(row: &Row) -> [String; 8] {
     };
     [
         row.name.clone(),
-        row.unit.to_owned(),
+        row.unit.clone(),
         row.ours.text(row.digits()),
         peer,
         figure,
@@ -165,7 +199,7 @@ mod tests {
         };
         let row = |name: &str, peers, goal| Row {
             name: name.to_owned(),
-            unit: "s",
+            unit: "s".to_owned(),
             ours: Sample::from([0.1, 0.2, 0.3]),
             peers,
             goal,
@@ -177,10 +211,18 @@ mod tests {
         Report {
             extent: Extent::Quick,
             machine: Machine::of(&std::env::temp_dir()).unwrap(),
-            rows: vec![
-                row("save", peers.clone(), Goal::Times(4.0)),
-                row("load", peers, Goal::Times(6.0)),
-                row("pause", Vec::new(), Goal::AtMost(0.2)),
+            parts: vec![
+                Part {
+                    bench: "snapshot",
+                    rows: vec![
+                        row("save", peers.clone(), Goal::Times(4.0)),
+                        row("load", peers, Goal::Times(6.0)),
+                    ],
+                },
+                Part {
+                    bench: "runtime",
+                    rows: vec![row("pause", Vec::new(), Goal::AtMost(0.2))],
+                },
             ],
         }
     }
@@ -192,13 +234,15 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "       unit  forkless              best peer                           ratio   \
+                "snapshot  unit  forkless              best peer                           ratio   \
                  goal      ",
-                "save   s     0.200 (0.100..0.300)  Redis 7.0.15  1.000 (1.000..1.000)  5.00 x  \
+                "save      s     0.200 (0.100..0.300)  Redis 7.0.15  1.000 (1.000..1.000)  5.00 x  \
                  >= 4 x    reached",
-                "load   s     0.200 (0.100..0.300)  Redis 7.0.15  1.000 (1.000..1.000)  5.00 x  \
+                "load      s     0.200 (0.100..0.300)  Redis 7.0.15  1.000 (1.000..1.000)  5.00 x  \
                  >= 6 x    missed",
-                "pause  s     0.200 (0.100..0.300)  -                                   -       \
+                "runtime   unit  forkless              best peer                           ratio   \
+                 goal      ",
+                "pause     s     0.200 (0.100..0.300)  -                                   -       \
                  <= 0.2 s  reached",
                 "valkey-9.1: not fetched",
             ]
@@ -219,10 +263,35 @@ mod tests {
     fn what_is_written_can_be_compared_with() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("base.json");
-        fs::write(&file, report().json().to_string()).unwrap();
+        fs::write(&file, report().json(None).to_string()).unwrap();
         let base = read(&file).unwrap();
         assert!(report().changes(&base).contains("+0.0 %"));
-        assert_eq!(base["extent"], "quick");
+        assert_eq!(base["rows"][0]["extent"], "quick");
+    }
+
+    #[test]
+    fn benches_that_did_not_run_keep_their_rows() {
+        let earlier = json!({ "rows": [
+            { "name": "get", "bench": "table" },
+            { "name": "old", "bench": "snapshot" },
+        ] });
+        let result = report().json(Some(&earlier));
+        let rows = result["rows"].as_array().unwrap().iter();
+        let seen = rows.map(|row| {
+            (
+                row["bench"].as_str().unwrap(),
+                row["name"].as_str().unwrap(),
+            )
+        });
+        assert_eq!(
+            seen.collect::<Vec<_>>(),
+            [
+                ("table", "get"),
+                ("snapshot", "save"),
+                ("snapshot", "load"),
+                ("runtime", "pause")
+            ]
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::bench::sample::Sample;
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) name: String,
-    pub(crate) unit: &'static str,
+    pub(crate) unit: String,
     pub(crate) ours: Sample,
     pub(crate) peers: Vec<PeerFigure>,
     pub(crate) goal: Goal,
@@ -70,6 +70,25 @@ impl Row {
         }
     }
 
+    /// Reads a row as a crate's own bench prints it: the samples as lists, the rest as in
+    /// [`json`](Self::json). Nothing if it is no such row.
+    pub(crate) fn from_json(value: &Value) -> Option<Self> {
+        let peers = match &value["peers"] {
+            Value::Null => Vec::new(),
+            peers => {
+                let peers = peers.as_array()?.iter();
+                peers.map(PeerFigure::from_json).collect::<Option<_>>()?
+            }
+        };
+        Some(Self {
+            name: value["name"].as_str()?.to_owned(),
+            unit: value["unit"].as_str()?.to_owned(),
+            ours: Sample::from_json(&value["ours"])?,
+            peers,
+            goal: Goal::from_json(&value["goal"])?,
+        })
+    }
+
     /// The row for programs.
     pub(crate) fn json(&self) -> Value {
         let peers = self.peers.iter().map(|peer| match &peer.figure {
@@ -95,6 +114,35 @@ impl Row {
     }
 }
 
+impl PeerFigure {
+    fn from_json(value: &Value) -> Option<Self> {
+        let figure = match value["missing"].as_str() {
+            Some(reason) => Err(reason.to_owned()),
+            None => Ok(Sample::from_json(&value["figure"])?),
+        };
+        Some(Self {
+            name: value["name"].as_str()?.to_owned(),
+            figure,
+        })
+    }
+}
+
+impl Goal {
+    fn from_json(value: &Value) -> Option<Self> {
+        let Some(goal) = value.as_object() else {
+            return value.is_null().then_some(Self::Nothing);
+        };
+        let (name, bound) = goal.iter().next()?;
+        let bound = bound.as_f64()?;
+        match name.as_str() {
+            "times_the_best_peer" => Some(Self::Times(bound)),
+            "at_most" => Some(Self::AtMost(bound)),
+            "at_least" => Some(Self::AtLeast(bound)),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,7 +154,7 @@ mod tests {
         };
         Row {
             name: "save".to_owned(),
-            unit: "s",
+            unit: "s".to_owned(),
             ours: Sample::from([0.1, 0.2, 0.3]),
             peers: vec![
                 peer("slow", Ok(Sample::from([2.0]))),
@@ -144,6 +192,35 @@ mod tests {
         let mut row = row(Goal::Times(5.0));
         row.peers.retain(|peer| peer.figure.is_err());
         assert_eq!(row.reached(), None);
+    }
+
+    #[test]
+    fn a_printed_row_is_read_as_it_was_meant() {
+        let line = json!({
+            "name": "get", "unit": "ns", "ours": [3, 1.5, 2],
+            "peers": [{ "name": "other", "figure": [4.0] }, { "name": "gone", "missing": "why" }],
+            "goal": { "times_the_best_peer": 1.5 },
+        });
+        let row = Row::from_json(&line).unwrap();
+        assert_eq!((row.name.as_str(), row.unit.as_str()), ("get", "ns"));
+        assert_eq!(row.ratio(), Some(2.0));
+        assert_eq!(row.reached(), Some(true));
+        assert_eq!(row.peers[1].figure, Err("why".to_owned()));
+        let alone = json!({ "name": "cut", "unit": "us", "ours": [7] });
+        assert_eq!(Row::from_json(&alone).unwrap().goal, Goal::Nothing);
+    }
+
+    #[test]
+    fn what_is_no_row_is_not_read() {
+        for line in [
+            json!({}),
+            json!({ "name": "get", "unit": "ns", "ours": [] }),
+            json!({ "name": "get", "unit": "ns", "ours": ["1"] }),
+            json!({ "name": "get", "unit": "ns", "ours": [1], "goal": { "about": 1.0 } }),
+            json!({ "name": "get", "unit": "ns", "ours": [1], "peers": [{ "name": "x" }] }),
+        ] {
+            assert!(Row::from_json(&line).is_none(), "{line}");
+        }
     }
 
     #[test]

@@ -16,6 +16,15 @@ impl Sample {
         self.figures.insert(place, figure);
     }
 
+    /// Reads a list of figures; nothing if it is empty or holds anything else.
+    pub(crate) fn from_json(value: &Value) -> Option<Self> {
+        let mut sample = Self::default();
+        for figure in value.as_array()? {
+            sample.add(figure.as_f64()?);
+        }
+        (!sample.figures.is_empty()).then_some(sample)
+    }
+
     /// The figure in the middle, or the mean of the two there; nothing of an empty sample.
     pub(crate) fn median(&self) -> Option<f64> {
         let middle = self.figures.len() / 2;

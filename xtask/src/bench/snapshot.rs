@@ -133,7 +133,7 @@ fn save_and_load(
     }
     let row = |what: &str, ours, goal, figure: fn(&Turns) -> &Sample| Row {
         name: format!("{what} {}", set.name),
-        unit: "s",
+        unit: "s".to_owned(),
         ours,
         peers: turns.iter().map(|turn| turn.figure(figure(turn))).collect(),
         goal: Goal::Times(goal),
@@ -212,14 +212,14 @@ fn rows_of(seen: &[Demonstrated]) -> Vec<Row> {
         .iter()
         .map(|demo| demo.budget_bytes / MEBIBYTE)
         .fold(f64::MAX, f64::min);
-    let row = |name: &str, unit, goal, figure: fn(&Demonstrated) -> f64| {
+    let row = |name: &str, unit: &str, goal, figure: fn(&Demonstrated) -> f64| {
         let mut ours = Sample::default();
         for demo in seen {
             ours.add(figure(demo));
         }
         Row {
             name: name.to_owned(),
-            unit,
+            unit: unit.to_owned(),
             ours,
             peers: Vec::new(),
             goal,

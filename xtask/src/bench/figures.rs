@@ -1,0 +1,76 @@
+//! A crate measured by itself: its bench `figures` prints rows, one JSON object a line.
+//!
+//! ```json
+//! {"name":"get","unit":"ns","ours":[4,5],"peers":[{"name":"other","figure":[6,7]}],
+//!  "goal":{"times_the_best_peer":1.0}}
+//! ```
+//!
+//! A peer that is not there says `"missing":"why"`; other goals are `at_most` and `at_least`.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::bench::options::Extent;
+use crate::bench::row::Row;
+use crate::failure::Failure;
+use crate::program;
+use crate::workspace::Workspace;
+
+/// Runs the bench of `package`; what it says of its progress is shown.
+///
+/// # Errors
+///
+/// [`Failure`] when it does not run, or prints anything but rows.
+pub(crate) fn run(
+    workspace: &Workspace,
+    package: &str,
+    extent: Extent,
+) -> Result<Vec<Row>, Failure> {
+    let mut cargo = workspace.cargo(&["bench", "--quiet", "--bench", "figures", "--package"]);
+    cargo.arg(package).arg("--");
+    if extent == Extent::Quick {
+        cargo.arg("--quick");
+    }
+    cargo.env("FORKLESS_SERVERS", workspace.target().join("servers"));
+    // What it says while it runs is for the user.
+    cargo.stderr(Stdio::inherit());
+    rows(package, &program::output(&mut cargo)?)
+}
+
+/// Reads what the bench of `package` printed.
+fn rows(package: &str, printed: &str) -> Result<Vec<Row>, Failure> {
+    let rows = printed.lines().map(|line| {
+        let row = serde_json::from_str::<Value>(line).ok();
+        row.as_ref()
+            .and_then(Row::from_json)
+            .ok_or_else(|| Failure::Unexpected {
+                from: format!("the bench of {package}"),
+                said: line.to_owned(),
+            })
+    });
+    rows.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_is_a_row() {
+        let printed = "{\"name\":\"a\",\"unit\":\"ns\",\"ours\":[1]}\n\
+                       {\"name\":\"b\",\"unit\":\"s\",\"ours\":[2],\"goal\":{\"at_most\":3}}\n";
+        let rows = rows("lists", printed).unwrap();
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[1].reached(), Some(true));
+    }
+
+    #[test]
+    fn anything_else_is_told_with_its_source() {
+        let refused = rows("lists", "{\"name\":\"a\"}").unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "unexpected from the bench of lists: {\"name\":\"a\"}"
+        );
+    }
+}
