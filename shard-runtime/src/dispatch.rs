@@ -50,7 +50,7 @@ impl<S: 'static> ShardSet<S> {
     /// As [`ShardSet::send`], but never waits, and hands `f` back if it cannot be sent.
     ///
     /// ```
-    /// use shard_runtime::{ShardError, ShardSet, ShardSetConfig};
+    /// use shard_runtime::{Shard, ShardError, ShardSet, ShardSetConfig};
     /// use std::sync::mpsc;
     ///
     /// let config = ShardSetConfig { mailbox_messages: 1, ..ShardSetConfig::default() };
@@ -59,8 +59,7 @@ impl<S: 'static> ShardSet<S> {
     /// shards.send(0, move |_| drop(released.recv()))?;
     /// // The shard is at work, and one more message fits, or two if it has begun.
     /// let word = "kept".to_owned();
-    /// let mut attempt = move |shard: &mut shard_runtime::Shard<String>| shard.state().push_str(&word);
-    /// # let _: &mut dyn FnMut(&mut shard_runtime::Shard<String>) = &mut attempt;
+    /// let attempt = move |shard: &mut Shard<String>| shard.state().push_str(&word);
     /// for _ in 0..2 {
     ///     shards.try_send(0, |_| ()).ok();
     /// }

@@ -34,9 +34,9 @@ pub struct ShardSet<S> {
     mailboxes: Mailboxes<S>,
     threads: Vec<ShardThread>,
     gatherings: Gatherings,
-    when_full: WhenFull,
     /// Set when shards must end and leave what waits.
     abort: Arc<AtomicBool>,
+    when_full: WhenFull,
 }
 
 impl<S: 'static> ShardSet<S> {
@@ -62,8 +62,8 @@ impl<S: 'static> ShardSet<S> {
             mailboxes,
             threads: Vec::with_capacity(config.shards),
             gatherings: Gatherings::new(),
-            when_full: config.when_full,
             abort: Arc::new(AtomicBool::new(false)),
+            when_full: config.when_full,
         };
         let cores = topology::plan(config.pin, config.shards);
         let build = Arc::new(build);

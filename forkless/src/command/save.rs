@@ -39,6 +39,9 @@ pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandEr
     describe(arguments, output, &report, load_seconds, save_seconds)?;
     if arguments.json {
         let single = arguments.files == Files::Single;
+        let types = report.types.iter();
+        let types = types.map(|(family, keys)| (family.name(), keys));
+        let types = types.collect::<BTreeMap<_, _>>();
         let json = json!({
             "keys": report.keys,
             "empty_keys_dropped": loaded.empty,
@@ -47,7 +50,7 @@ pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandEr
             "rdb_version": arguments.rdb_version.rdb_version(),
             "crc64": single.then(|| format!("{:016x}", report.parts[0].crc64)),
             "files": report.parts.iter().map(part_json).collect::<Vec<_>>(),
-            "types": report.types.iter().map(|(family, keys)| (family.name(), keys)).collect::<BTreeMap<_, _>>(),
+            "types": types,
             "shards": shards.len(),
             "load_seconds": load_seconds,
             "save_seconds": save_seconds,

@@ -4,22 +4,21 @@ use std::io::Write;
 use std::path::Path;
 
 use rdb_format::{
-    Compression, DecodeError, Dialect, Element, EncodeError, Event, Family, KeyHead, Loss, Losses,
-    Target, Value, ValueType,
+    DecodeError, Dialect, Element, EncodeError, Event, Family, KeyHead, Loss, Losses, Value,
+    ValueType,
 };
 use snapshot::shard_of;
 
+use crate::command::convert::converted::Converted;
 use crate::command::convert::held_key::HeldKey;
 use crate::command::convert::kept_aux::{self, Fate};
 use crate::command::convert::left_out::LeftOut;
+use crate::command::convert::rules::Rules;
 use crate::command::convert::sink::Sink;
-use crate::command::convert::stream::{Ended, Stream};
+use crate::command::convert::stream::Stream;
 use crate::command::inspect::Filter;
 use crate::error::CommandError;
 use crate::object::{Packing, holds_listpacks};
-
-/// The opcode in front of metadata of a key.
-const KEY_META: u8 = 243;
 
 /// A conversion under way.
 ///
@@ -49,28 +48,6 @@ pub(crate) struct Conversion<'a, W> {
     rewritten: u64,
 }
 
-/// What may change on the way, and what may not.
-#[derive(Debug, Clone)]
-pub(crate) struct Rules {
-    pub(crate) target: Target,
-    /// Write every value anew, its strings compressed or not; `None` leaves values as stored.
-    pub(crate) compress: Option<Compression>,
-    pub(crate) losses: Losses,
-    pub(crate) skip_unsupported: bool,
-}
-
-impl Rules {
-    /// Everything stays as it is stored, for servers that know `target`.
-    pub(crate) fn as_stored(target: Target) -> Self {
-        Self {
-            target,
-            compress: None,
-            losses: Losses::Refuse,
-            skip_unsupported: false,
-        }
-    }
-}
-
 /// What is being done with the key whose value is being read.
 enum OpenKey {
     None,
@@ -85,51 +62,6 @@ struct SlotImport {
     job: Vec<u8>,
     ranges: Vec<(u64, u64)>,
     left: u64,
-}
-
-/// What a conversion wrote.
-pub(crate) struct Converted<W> {
-    /// The streams, each written to its end.
-    pub(crate) streams: Vec<Ended<W>>,
-    /// Keys whose values were taken apart.
-    pub(crate) rewritten: u64,
-    /// Keys and other records that the target cannot hold.
-    pub(crate) skipped: u64,
-    /// How often something of a key was left out.
-    pub(crate) losses: u64,
-}
-
-impl<W> Converted<W> {
-    /// The same with each writer made into something else.
-    pub(crate) fn map<V>(
-        self,
-        mut make: impl FnMut(W) -> Result<V, CommandError>,
-    ) -> Result<Converted<V>, CommandError> {
-        let streams = self.streams.into_iter().map(|stream| {
-            Ok(Ended {
-                writer: make(stream.writer)?,
-                keys: stream.keys,
-                bytes: stream.bytes,
-                crc64: stream.crc64,
-            })
-        });
-        Ok(Converted {
-            streams: streams.collect::<Result<_, CommandError>>()?,
-            rewritten: self.rewritten,
-            skipped: self.skipped,
-            losses: self.losses,
-        })
-    }
-
-    /// Keys in all streams.
-    pub(crate) fn keys(&self) -> u64 {
-        self.streams.iter().map(|stream| stream.keys).sum()
-    }
-
-    /// Bytes of all streams.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.streams.iter().map(|stream| stream.bytes).sum()
-    }
 }
 
 impl<'a, W: Write> Conversion<'a, W> {
@@ -311,6 +243,8 @@ impl<'a, W: Write> Conversion<'a, W> {
         self.current = shard_of(head.key, self.streams.len());
         if self.passes(head.value_type) {
             self.select();
+            self.stream()
+                .before_key(head.idle_s, head.freq, meta.as_deref());
             let Stream {
                 encoder,
                 sink,
@@ -318,8 +252,6 @@ impl<'a, W: Write> Conversion<'a, W> {
                 ..
             } = self.stream();
             let out = &mut sink.buffer;
-            encoder.attributes(out, head.idle_s, head.freq);
-            append_meta(out, meta.as_deref());
             encoder.key(out, head.key, head.value_type, head.expire_at_ms);
             *keys += 1;
             self.key = OpenKey::Passing;
@@ -375,11 +307,11 @@ impl<'a, W: Write> Conversion<'a, W> {
         // Two forms of one value need not be in memory while the third is made.
         held.payload = Vec::new();
         self.select();
-        let Stream { encoder, sink, .. } = self.stream();
+        let stream = self.stream();
+        let before = stream.sink.buffer.len();
+        stream.before_key(held.idle_s, held.freq, held.meta.as_deref());
+        let Stream { encoder, sink, .. } = stream;
         let out = &mut sink.buffer;
-        let before = out.len();
-        encoder.attributes(out, held.idle_s, held.freq);
-        append_meta(out, held.meta.as_deref());
         let written = encoder.entry(out, &held.key, held.expire_at_ms, &value);
         if written.is_err() {
             out.truncate(before);
@@ -396,19 +328,14 @@ impl<'a, W: Write> Conversion<'a, W> {
     fn recode(&mut self, held: &HeldKey) -> Result<(), CommandError> {
         self.select();
         let dialect = self.dialect;
-        let Stream {
-            encoder,
-            sink,
-            keys,
-            ..
-        } = self.stream();
+        let stream = self.stream();
+        stream.keys += 1;
+        stream.before_key(held.idle_s, held.freq, held.meta.as_deref());
+        let Stream { encoder, sink, .. } = stream;
         let out = &mut sink.buffer;
-        encoder.attributes(out, held.idle_s, held.freq);
-        append_meta(out, held.meta.as_deref());
         encoder.key(out, &held.key, held.value_type, held.expire_at_ms);
         let body = &held.payload[1..];
         let recoded = encoder.recode(out, held.value_type, dialect, body);
-        *keys += 1;
         recoded.map_err(|source| self.damaged(held, source))?;
         self.rewritten += 1;
         Ok(())
@@ -455,12 +382,5 @@ impl<'a, W: Write> Conversion<'a, W> {
         if self.stream().select(database, sizes) {
             self.sizes = None;
         }
-    }
-}
-
-fn append_meta(out: &mut Vec<u8>, meta: Option<&[u8]>) {
-    if let Some(meta) = meta {
-        out.push(KEY_META);
-        out.extend_from_slice(meta);
     }
 }

@@ -1,10 +1,12 @@
 //! `convert`: a file rewritten for another server, key by key; `split` and `merge`: the same for
 //! other numbers of files.
 
+mod converted;
 mod kept_aux;
 mod left_out;
 
 mod held_key;
+mod rules;
 mod sink;
 mod stream;
 

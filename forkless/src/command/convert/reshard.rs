@@ -8,7 +8,9 @@ use rdb_format::{Dialect, ReadOptions, Target, Values};
 use serde_json::json;
 
 use crate::arguments::{Merge, Split};
-use crate::command::convert::conversion::{Conversion, Converted, Rules};
+use crate::command::convert::conversion::Conversion;
+use crate::command::convert::converted::Converted;
+use crate::command::convert::rules::Rules;
 use crate::command::convert::run::{create, publish, walk};
 use crate::command::convert::sink::Sink;
 use crate::command::dump::{Dump, DumpFile, new_set_in};

@@ -9,7 +9,9 @@ use rdb_format::{ReadOptions, Values};
 use serde_json::json;
 
 use crate::arguments::Convert;
-use crate::command::convert::conversion::{Conversion, Converted, Rules};
+use crate::command::convert::conversion::Conversion;
+use crate::command::convert::converted::Converted;
+use crate::command::convert::rules::Rules;
 use crate::command::convert::sink::Sink;
 use crate::command::input::{Input, say};
 use crate::command::inspect::Filter;

@@ -4,9 +4,12 @@ use std::io::Write;
 
 use rdb_format::{Encoder, Encodings};
 
-use crate::command::convert::conversion::Rules;
+use crate::command::convert::rules::Rules;
 use crate::command::convert::sink::Sink;
 use crate::error::CommandError;
+
+/// The opcode in front of metadata of a key.
+const KEY_META: u8 = 243;
 
 /// One RDB stream that a conversion writes.
 pub(crate) struct Stream<W> {
@@ -55,6 +58,21 @@ impl<W: Write> Stream<W> {
             self.encoder.resize_db(out, keys, expiring);
         }
         true
+    }
+
+    /// Writes what stands before a key: how long it was idle, how often it is used, metadata.
+    pub(crate) fn before_key(
+        &mut self,
+        idle_s: Option<u64>,
+        freq: Option<u8>,
+        meta: Option<&[u8]>,
+    ) {
+        let out = &mut self.sink.buffer;
+        self.encoder.attributes(out, idle_s, freq);
+        if let Some(meta) = meta {
+            out.push(KEY_META);
+            out.extend_from_slice(meta);
+        }
     }
 
     /// Writes the end.
