@@ -189,7 +189,7 @@ fn what_cannot_be_read_is_told_with_its_path() {
     assert!(only_complaint(&missing).starts_with("No such file or directory"));
     assert_eq!(
         only_complaint(folder.0.path()),
-        "is a directory, not an RDB file"
+        "holds 0 manifests; a directory of shard files has one"
     );
 }
 

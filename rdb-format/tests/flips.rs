@@ -243,7 +243,6 @@ const REFRAMED: &[(&str, u8, u8, &str)] = &[
     ("sorted set", 1, 0, FORM),
     ("expiring hash", 1, 0, FORM),
     ("hash that expires", 1, 0, FORM),
-    ("written array", 192, 193, FORM),
     ("records of Dragonfly", 2, 0, OPCODE),
     ("records of Dragonfly", 210, 211, OPCODE),
     ("records of Dragonfly", 211, 210, OPCODE),
