@@ -1,38 +1,19 @@
 //! Memory while a table grows: exact, without steps, and in proportion.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::alloc::System;
+use std::thread;
+use std::time::Duration;
 
 use dash_table::DashTable;
-
-/// Counts the bytes that are asked for and not yet given back.
-struct Counting;
-
-static BYTES: AtomicUsize = AtomicUsize::new(0);
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-// SAFETY: as `System`, to which everything goes.
-#[expect(unsafe_code, reason = "an allocator that counts")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        BYTES.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        BYTES.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc_zeroed(layout) }
-    }
+/// The bytes that were asked for and not yet given back.
+fn allocated_bytes() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated - stats.bytes_deallocated
 }
 
 type Table = DashTable<u64, u64, foldhash::fast::FixedState>;
@@ -40,15 +21,28 @@ type Table = DashTable<u64, u64, foldhash::fast::FixedState>;
 /// One test, because the allocator counts what the whole process asks for.
 #[test]
 fn memory_is_told_exactly_and_follows_the_entries() {
+    settle();
     told_to_the_byte();
     grows_without_waves(1_000_000);
 }
 
+/// Waits until the harness has come to rest, which has a thread of its own and allocates there
+/// when it has started the test.
+fn settle() {
+    loop {
+        let before = allocated_bytes();
+        thread::sleep(Duration::from_millis(100));
+        if allocated_bytes() == before {
+            return;
+        }
+    }
+}
+
 /// `memory_usage` is what the allocator gave, whatever the table has been through.
 fn told_to_the_byte() {
-    let before = BYTES.load(Ordering::Relaxed);
+    let before = allocated_bytes();
     let agrees = |table: &Table, when: &str| {
-        let bytes = BYTES.load(Ordering::Relaxed) - before;
+        let bytes = allocated_bytes() - before;
         assert_eq!(table.memory_usage(), bytes, "{when}");
     };
     let mut table = Table::default();
@@ -74,12 +68,12 @@ fn told_to_the_byte() {
     table.shrink_to_fit();
     agrees(&table, "shrunk to fit");
     drop(table);
-    assert_eq!(BYTES.load(Ordering::Relaxed), before, "all is given back");
+    assert_eq!(allocated_bytes(), before, "all is given back");
     let mut table: DashTable<u64, u64, Equal> = DashTable::default();
     for key in 0..3_000 {
         table.insert(key, key);
     }
-    let bytes = BYTES.load(Ordering::Relaxed) - before;
+    let bytes = allocated_bytes() - before;
     assert_eq!(table.memory_usage(), bytes, "chained");
 }
 

@@ -21,7 +21,6 @@ const UNSAFE_IN: &[&str] = &[
     "dash-table/src/ranges.rs",
     "dash-table/src/slot/entries.rs",
     "dash-table/src/slot.rs",
-    "dash-table/tests/growth.rs",
     "shard-runtime/src/job.rs",
 ];
 
