@@ -206,9 +206,13 @@ impl Producer {
         self.sender = None;
     }
 
-    /// Gives up, and the whole snapshot with it.
+    /// Gives up, and the whole snapshot with it; unless that has failed before, whose cause is
+    /// told by whoever ended the channel.
     pub(crate) fn fail(&mut self, error: SnapshotError) {
-        if let Some(sender) = self.sender.take() {
+        // What was to be sent is worth nothing any more; and riders take memory.
+        self.blob = Blob::hollow();
+        let sender = self.sender.take().filter(|sender| !sender.is_cancelled());
+        if let Some(sender) = sender {
             self.shared.fail(error);
             sender.cancel("a producer failed");
         }

@@ -42,7 +42,11 @@ impl Sink {
             Ok(Some(report)) => shared.succeed(report),
             Ok(None) => {}
             Err(error) => {
-                shared.fail_in_sink(error);
+                // Who ended the channels has told why; or it is the thread of another sink, which
+                // tells when it is joined.
+                if !matches!(error, SnapshotError::Cancelled) {
+                    shared.fail_in_sink(error);
+                }
                 // Whatever the shards still want to send, to whichever sink, is in vain.
                 shared.cancel("a sink failed");
             }
@@ -61,6 +65,10 @@ impl Sink {
     fn write(&self, outlet: &mut Outlet) -> Result<Body, SnapshotError> {
         let mut pace = self.pace.clone();
         let write = |bytes: &[u8]| {
+            // A rider may take long to write, and the snapshot may be over by now.
+            if self.receiver.is_cancelled() {
+                return Err(SnapshotError::Cancelled);
+            }
             let written = self
                 .shared
                 .in_output(self.index, || outlet.write_all(bytes));
