@@ -1,14 +1,18 @@
 //! The shape of a segment: how many buckets, how many slots, how deep.
 //!
 //! Everything that depends on the shape reads it here.
-//! Unit tests run on a tiny shape, so that a handful of inserts displaces, overflows and splits.
+//! Unit tests and simulations run on a tiny shape, so that a handful of inserts displaces,
+//! overflows and splits.
+
+/// Whether segments are tiny.
+const TINY: bool = cfg!(any(test, feature = "tiny-segments"));
 
 /// Entries that one bucket holds. At most 14: a [`Group`](crate::group::Group) has no more bytes.
-pub(crate) const SLOTS: usize = if cfg!(test) { 2 } else { 14 };
+pub(crate) const SLOTS: usize = if TINY { 2 } else { 14 };
 
 /// Buckets that an entry can have as its home. A power of two, so that a few bits of the hash
 /// name one; at most 256, so that one fits a byte.
-pub(crate) const HOMES: usize = if cfg!(test) { 4 } else { 64 };
+pub(crate) const HOMES: usize = if TINY { 4 } else { 64 };
 
 /// Buckets where an entry stands in its home or as a guest: the homes, and one after the last,
 /// which is only ever a neighbour. So the neighbour of a home always comes right after it in
@@ -16,7 +20,7 @@ pub(crate) const HOMES: usize = if cfg!(test) { 4 } else { 64 };
 pub(crate) const REGULAR: usize = HOMES + 1;
 
 /// Buckets that take what home and neighbour cannot.
-pub(crate) const STASH: usize = if cfg!(test) { 2 } else { 4 };
+pub(crate) const STASH: usize = if TINY { 2 } else { 4 };
 
 /// Buckets of a segment, its chain not counted.
 pub(crate) const BUCKETS: usize = REGULAR + STASH;
