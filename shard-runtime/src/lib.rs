@@ -110,6 +110,10 @@ pub use crate::weighted_queue::ChannelStats;
 pub use crate::worker::{Worker, spawn_named};
 
 #[cfg(all(feature = "sim", not(loom)))]
+pub use crate::simulated::{
+    Condvar as SimulatedCondvar, Mutex as SimulatedMutex, MutexGuard as SimulatedMutexGuard,
+};
+#[cfg(all(feature = "sim", not(loom)))]
 pub use crate::simulation::{Simulated, Simulation, SimulationHandle};
 #[cfg(all(feature = "sim", not(loom)))]
 pub use crate::simulation_failure::{SimulationCause, SimulationFailure};

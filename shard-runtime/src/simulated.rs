@@ -8,13 +8,40 @@ use std::panic::Location;
 use std::ptr;
 use std::time::Instant;
 
-/// A mutex whose locking is a chance for other fibers to run.
+/// A mutex whose locking is a chance for the other threads of a simulation to run.
+///
+/// For code that is to run inside a [`Simulation`](crate::Simulation) and has locks of its own.
+/// Outside one it is an ordinary mutex.
+///
+/// ```
+/// use shard_runtime::{SimulatedCondvar, SimulatedMutex, Simulation, spawn_named};
+/// use std::sync::Arc;
+///
+/// let done = Simulation::new(1).run(|_| {
+///     let shared = Arc::new((SimulatedMutex::new(0), SimulatedCondvar::new()));
+///     let setter = spawn_named("setter", {
+///         let shared = Arc::clone(&shared);
+///         move || {
+///             *shared.0.lock() = 7;
+///             shared.1.notify_all();
+///         }
+///     });
+///     let mut number = shared.0.lock();
+///     while *number == 0 {
+///         number = shared.1.wait_until(number, None);
+///     }
+///     drop(number);
+///     setter.join()
+/// });
+/// done?.result?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
-pub(crate) struct Mutex<T>(parking_lot::Mutex<T>);
+pub struct Mutex<T>(parking_lot::Mutex<T>);
 
-/// The lock, until dropped.
+/// The lock of a [`SimulatedMutex`](crate::SimulatedMutex), until dropped.
 #[derive(Debug)]
-pub(crate) struct MutexGuard<'a, T> {
+pub struct MutexGuard<'a, T> {
     // Dropped in this order: first the lock is free, then others learn of it.
     inner: parking_lot::MutexGuard<'a, T>,
     released: Released,
@@ -25,12 +52,19 @@ pub(crate) struct MutexGuard<'a, T> {
 struct Released(usize);
 
 impl<T> Mutex<T> {
-    pub(crate) fn new(value: T) -> Self {
+    /// A mutex around `value`.
+    pub fn new(value: T) -> Self {
         Self(parking_lot::Mutex::new(value))
     }
 
+    /// The value, without a lock: nobody else has the mutex.
+    pub fn into_inner(self) -> T {
+        self.0.into_inner()
+    }
+
+    /// Waits for the lock, and takes it.
     #[track_caller]
-    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+    pub fn lock(&self) -> MutexGuard<'_, T> {
         if is_simulated() {
             scheduler::pause();
         }
@@ -81,13 +115,28 @@ impl Drop for Released {
     }
 }
 
-/// A condition variable that lets other fibers run while one waits.
+/// A condition variable that lets the other threads of a simulation run while one waits.
+///
+/// Outside a simulation it is an ordinary condition variable. There is an example at
+/// [`SimulatedMutex`](crate::SimulatedMutex).
 #[derive(Debug)]
-pub(crate) struct Condvar(RealCondvar);
+pub struct Condvar(RealCondvar);
 
 impl Condvar {
-    pub(crate) fn new() -> Self {
+    /// A condition variable that nobody waits for.
+    pub fn new() -> Self {
         Self(RealCondvar::new())
+    }
+
+    /// Waits for a notification, until `deadline` if there is one. Who was notified, and who was
+    /// not, has to look at what it waits for again.
+    #[track_caller]
+    pub fn wait_until<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        deadline: Option<Instant>,
+    ) -> MutexGuard<'a, T> {
+        self.wait(guard, deadline).0
     }
 
     #[track_caller]
@@ -110,7 +159,8 @@ impl Condvar {
         (lock(mutex, at), waited)
     }
 
-    pub(crate) fn notify_one(&self) {
+    /// Lets one of those who wait go on.
+    pub fn notify_one(&self) {
         if is_simulated() {
             scheduler::notify_one(self.place());
         } else {
@@ -118,7 +168,8 @@ impl Condvar {
         }
     }
 
-    pub(crate) fn notify_all(&self) {
+    /// Lets all who wait go on.
+    pub fn notify_all(&self) {
         if is_simulated() {
             scheduler::notify_all(self.place());
         } else {
@@ -128,6 +179,12 @@ impl Condvar {
 
     fn place(&self) -> On {
         On::Condition(ptr::from_ref(self).addr())
+    }
+}
+
+impl Default for Condvar {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Runs a program of shard sets, channels and named threads on one thread, as a seed decides.
 ///
@@ -23,7 +23,9 @@ use std::time::Duration;
 ///
 /// What waits on anything else (`std::sync`, sleeps, files) holds up the whole simulation, and
 /// what draws from elsewhere (addresses, `HashMap` with a random state, the real clock) makes runs
-/// differ. Memory is sequentially consistent: weaker orders are for models.
+/// differ. Code with locks of its own takes [`SimulatedMutex`](crate::SimulatedMutex) and
+/// [`SimulatedCondvar`](crate::SimulatedCondvar) instead. Memory is sequentially consistent:
+/// weaker orders are for models.
 ///
 /// A schedule of a few shards and clients takes some tens of microseconds, so a property can be
 /// tried on a million:
@@ -159,6 +161,16 @@ impl Simulation {
 pub struct SimulationHandle(());
 
 impl SimulationHandle {
+    /// The simulation that the calling code runs in, if it runs in one.
+    pub fn current() -> Option<Self> {
+        is_simulated().then_some(Self(()))
+    }
+
+    /// The virtual clock, as an instant. Looking takes a moment, too.
+    pub fn now(self) -> Instant {
+        now()
+    }
+
     /// A number that the seed decides.
     pub fn random(self) -> u64 {
         scheduler::random()
