@@ -8,12 +8,13 @@ use shard_runtime::Weighted;
 
 use crate::report::TypeCounts;
 use crate::rider::Rider;
+use crate::sync::SHRINK;
 
 /// A producer sends its blob once it holds this many bytes.
-pub(crate) const BLOB_BYTES: usize = 128 << 10;
+pub(crate) const BLOB_BYTES: usize = (128 << 10) / SHRINK;
 
 /// What a blob's buffer has room for at first: a blob and the bucket that fills it.
-pub(crate) const BUFFER_BYTES: usize = BLOB_BYTES + (32 << 10);
+pub(crate) const BUFFER_BYTES: usize = BLOB_BYTES + (32 << 10) / SHRINK;
 
 /// A buffer that grew beyond this is given back to the system, not to the pool.
 const KEPT_BYTES_MAX: usize = 2 * BUFFER_BYTES;

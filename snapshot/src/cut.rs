@@ -10,6 +10,8 @@ use shard_runtime::{Shard, ShardSet};
 use crate::error::SnapshotError;
 use crate::keyspace::Store;
 use crate::producer::{Producer, ProducerParts};
+#[cfg(planted)]
+use crate::sync;
 use crate::traversal::Traversal;
 
 /// How many keys every database had at the cut, on one shard or on several.
@@ -52,7 +54,7 @@ pub(crate) fn open_shard_by_shard<S: Store>(
         let parts = parts.clone();
         let opened = shards.call(index, move |shard| open_shard(shard, &parts));
         sizes.push(opened.map_err(|source| SnapshotError::Cut { source })?);
-        std::thread::sleep(Duration::from_micros(200));
+        sync::sleep(Duration::from_micros(200));
     }
     Ok(sizes)
 }

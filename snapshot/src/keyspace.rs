@@ -9,10 +9,11 @@ use dash_table::{Bucket, Cursor, Cut, DashTable, Observer, Traversal};
 
 use crate::key::Key;
 use crate::producer::{Caller, Producer};
+use crate::sync::{self, HashBuilder};
 use crate::value::Value;
 
 /// The table of one database: keys to values, observed by the snapshots under way.
-pub type Table<V> = DashTable<Key, V, dash_table::DefaultHashBuilder, Hook>;
+pub type Table<V> = DashTable<Key, V, HashBuilder, Hook>;
 
 /// The databases of one shard.
 ///
@@ -68,9 +69,9 @@ impl<V: Value> Keyspace<V> {
 
     /// The table of database `number`, created empty at its first use.
     pub fn database(&mut self, number: u32) -> &mut Table<V> {
-        self.databases
-            .entry(number)
-            .or_insert_with(|| Table::with_observer(Hook::new(number)))
+        self.databases.entry(number).or_insert_with(|| {
+            Table::with_hasher_and_observer(sync::hash_builder(), Hook::new(number))
+        })
     }
 
     /// The databases that were ever used, in the order of their numbers.

@@ -38,6 +38,7 @@ mod snapshot;
 
 mod blob;
 mod cut;
+mod planted;
 mod producer;
 mod rider;
 mod traversal;
@@ -47,6 +48,7 @@ mod pace;
 mod save;
 mod shared;
 mod sink;
+mod sync;
 mod watch;
 
 mod collected;
@@ -60,12 +62,12 @@ pub use crate::handle::Handle;
 pub use crate::key::{Key, shard_hash, shard_of};
 pub use crate::keyspace::{Hook, Keyspace, Store, Table};
 pub use crate::load::{Expired, Load, LoadReport};
+#[cfg(planted)]
+pub use crate::planted::Bug;
 pub use crate::producer::WhenSpent;
 pub use crate::progress::{Phase, Progress};
 pub use crate::report::{Part, Report, TypeCounts};
 pub use crate::rider::RIDER_BYTES;
-#[cfg(planted)]
-pub use crate::snapshot::Bug;
 pub use crate::snapshot::Snapshot;
 pub use crate::value::{FromRdb, Frozen, Piece, Value};
 

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use aligned_io::{FileSet, Member};
-use parking_lot::Mutex;
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::error::LoadError;
 use crate::load::LoadReport;
+use crate::sync::Mutex;
 
 /// Has `read` read every file of `set`, with as many threads as there are cores; what they
 /// brought in together. The flag is set when `read` need not go on.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::Mutex;
 use shard_runtime::ShardSet;
 
 use crate::error::LoadError;
 use crate::key::{Key, shard_hash};
 use crate::keyspace::Store;
 use crate::load::{Expired, LoadReport};
+use crate::sync::Mutex;
 use crate::value::Value;
 
 /// Entries that travel to a shard together.
@@ -63,7 +63,7 @@ impl<'a, S: Store> Loader<'a, S> {
             database: 0,
             batches_database: 0,
             batches: (0..shards.len()).map(|_| Batch::new()).collect(),
-            duplicate: Arc::default(),
+            duplicate: Arc::new(Mutex::new(None)),
             stop,
             report: LoadReport::default(),
         }

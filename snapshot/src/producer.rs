@@ -12,13 +12,15 @@ use shard_runtime::{Sender, TrySendError};
 use crate::blob::{BLOB_BYTES, Blob, BlobPool};
 use crate::error::SnapshotError;
 use crate::key::Key;
+use crate::planted::Bug;
 use crate::rider::{RIDER_BYTES, Rider};
 use crate::shared::Shared;
+use crate::sync::SHRINK;
 use crate::value::Value;
 
 /// A write that leaves more than this in a blob which finds no room waits for the sink: encoded
 /// bytes and what riders keep alive, together.
-const OVERFULL_BYTES: usize = BLOB_BYTES + (256 << 10);
+const OVERFULL_BYTES: usize = BLOB_BYTES + (256 << 10) / SHRINK;
 
 /// On whose behalf a bucket is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +128,11 @@ impl Producer {
         self.blob.tally.types.add(value_type.family(), 1);
         let weight_bytes = value.weight_bytes();
         if weight_bytes > RIDER_BYTES {
+            let weight_bytes = if self.has(Bug::RiderWeighsNothing) {
+                0
+            } else {
+                weight_bytes
+            };
             self.blob.add_rider(Rider {
                 database,
                 key: key.clone(),
@@ -145,6 +152,11 @@ impl Producer {
         self.encoder
             .key(out, key.as_bytes(), value_type, expire_at_ms);
         value.encode(&mut self.encoder, out)
+    }
+
+    /// Whether this bug is planted in the snapshot.
+    pub(crate) fn has(&self, bug: Bug) -> bool {
+        self.shared.has(bug)
     }
 
     /// Whether the snapshot has failed, so that nothing need be delivered any more.
@@ -170,10 +182,17 @@ impl Producer {
         }
         self.blob.seal();
         let blob = std::mem::replace(&mut self.blob, Blob::hollow());
+        let waker = if self.has(Bug::LoseWaker) {
+            Waker::noop()
+        } else {
+            waker
+        };
         match sender.try_send(blob, waker) {
             Ok(()) => {
                 self.blob = self.pool.blob();
-                self.selected = None;
+                if !self.has(Bug::KeepDatabaseAcrossBlobs) {
+                    self.selected = None;
+                }
                 true
             }
             Err(TrySendError::Full(blob)) => {
@@ -199,6 +218,9 @@ impl Producer {
 
     /// Closes this shard's end of the channel: everything has been delivered and sent.
     pub(crate) fn finish(&mut self) {
+        if self.has(Bug::CloseWithoutFlush) {
+            self.blob = Blob::hollow();
+        }
         assert!(
             self.blob.is_empty(),
             "a producer finishes with an empty blob"

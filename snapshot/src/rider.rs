@@ -6,14 +6,15 @@ use rdb_format::{Encoder, ValueType};
 
 use crate::error::SnapshotError;
 use crate::key::Key;
+use crate::sync::SHRINK;
 use crate::value::{Frozen, Piece};
 
 /// A value whose encoded body is heavier than this, in bytes, is not encoded on its shard's
 /// thread but frozen there, and rides to the sink beside the bytes of its bucket.
-pub const RIDER_BYTES: usize = 16 << 10;
+pub const RIDER_BYTES: usize = (16 << 10) / SHRINK;
 
 /// How many bytes of a rider are encoded before they are written out.
-pub(crate) const PIECE_BYTES: usize = 256 << 10;
+pub(crate) const PIECE_BYTES: usize = (256 << 10) / SHRINK;
 
 /// A frozen value with all that its record in the file needs.
 pub(crate) struct Rider {

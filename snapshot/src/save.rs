@@ -1,13 +1,13 @@
 //! `SaveBody`: blobs of all shards, in any order, into one RDB stream.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use rdb_format::{Crc64, Encoder};
 
 use crate::blob::{Blob, Tally};
 use crate::cut::CutSizes;
 use crate::error::SnapshotError;
+use crate::planted::{Bug, Plant};
 use crate::rider::PIECE_BYTES;
+use crate::sync::unix_time;
 
 /// What stands in the stream before the first blob.
 #[derive(Debug, Default)]
@@ -34,6 +34,7 @@ pub(crate) struct SaveBody<W> {
     // The sink's own buffer, for head, riders and end; not counted against the budget.
     buffer: Vec<u8>,
     tally: Tally,
+    plant: Plant,
 }
 
 impl<W> SaveBody<W>
@@ -41,7 +42,12 @@ where
     W: FnMut(&[u8]) -> Result<(), SnapshotError>,
 {
     /// Writes the head; everything is handed to `write`.
-    pub(crate) fn begin(encoder: Encoder, write: W, head: &Head) -> Result<Self, SnapshotError> {
+    pub(crate) fn begin(
+        encoder: Encoder,
+        write: W,
+        head: &Head,
+        plant: Plant,
+    ) -> Result<Self, SnapshotError> {
         let mut body = Self {
             encoder,
             out: Output {
@@ -50,6 +56,7 @@ where
             },
             buffer: Vec::with_capacity(2 * PIECE_BYTES),
             tally: Tally::default(),
+            plant,
         };
         body.write_head(head)?;
         Ok(body)
@@ -66,8 +73,7 @@ where
         self.encoder
             .aux(out, b"forkless-ver", env!("CARGO_PKG_VERSION").as_bytes());
         self.encoder.aux(out, b"redis-bits", b"64");
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let ctime_s = now.map_or(0, |since| since.as_secs());
+        let ctime_s = unix_time().as_secs();
         self.encoder
             .aux(out, b"ctime", ctime_s.to_string().as_bytes());
         for function in &head.functions {
@@ -85,7 +91,13 @@ where
 
     /// Writes a blob and its riders; gives the blob back, empty, for its buffer.
     pub(crate) fn add(&mut self, mut blob: Blob) -> Result<Blob, SnapshotError> {
+        if self.plant.has(Bug::DropRiders) {
+            blob.riders.clear();
+        }
         self.out.write_sealed(&blob)?;
+        if self.plant.has(Bug::WriteBlobTwice) {
+            self.out.write_sealed(&blob)?;
+        }
         for rider in blob.riders.drain(..) {
             let out = &mut self.out;
             rider.encode(&mut self.encoder, &mut self.buffer, |piece| {

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use shard_runtime::Monitor;
 
 use crate::blob::{Blob, Tally};
 use crate::error::SnapshotError;
+use crate::planted::{Bug, Plant};
 use crate::progress::{Phase, Progress};
 use crate::report::Report;
+use crate::sync::{Condvar, Mutex, MutexGuard, now};
 
 type Outcome = Result<Report, SnapshotError>;
 
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     started: Instant,
     counters: Counters,
     monitors: Vec<Monitor<Blob>>,
+    plant: Plant,
 }
 
 #[derive(Debug)]
@@ -69,7 +71,7 @@ pub(crate) enum Event {
 
 impl Shared {
     /// Of a snapshot with one sink at the end of each of these channels.
-    pub(crate) fn new(monitors: Vec<Monitor<Blob>>) -> Self {
+    pub(crate) fn new(monitors: Vec<Monitor<Blob>>, plant: Plant) -> Self {
         let sinks = monitors.len();
         Self {
             state: Mutex::new(State {
@@ -82,16 +84,29 @@ impl Shared {
                 waker: None,
             }),
             changed: Condvar::new(),
-            started: Instant::now(),
+            started: now(),
             counters: Counters::default(),
             monitors,
+            plant,
         }
+    }
+
+    pub(crate) fn plant(&self) -> Plant {
+        self.plant
+    }
+
+    /// Whether this bug is planted in the snapshot.
+    pub(crate) fn has(&self, bug: Bug) -> bool {
+        self.plant.has(bug)
     }
 
     /// Ends all channels: shards deliver nothing more, sinks receive nothing more.
     pub(crate) fn cancel(&self, cause: &'static str) {
         for monitor in &self.monitors {
             monitor.cancel(cause);
+            if self.has(Bug::CancelFirstSinkOnly) {
+                return;
+            }
         }
     }
 
@@ -129,7 +144,10 @@ impl Shared {
 
     /// Runs `work` of one sink, which may hang in the output, so that a watch can see it.
     pub(crate) fn in_output<R>(&self, sink: usize, work: impl FnOnce() -> R) -> R {
-        self.state.lock().output_since[sink] = Some(Instant::now());
+        let since = now();
+        if !self.has(Bug::OverlookHungSink) {
+            self.state.lock().output_since[sink] = Some(since);
+        }
         let result = work();
         self.state.lock().output_since[sink] = None;
         result
@@ -146,7 +164,8 @@ impl Shared {
     pub(crate) fn advance(&self, phase: Phase) -> Result<(), SnapshotError> {
         let mut state = self.state.lock();
         // Over: a watch has given up on the sink, and told the failure already.
-        if state.failure.is_some() || state.phase == Phase::Over {
+        let failed = state.failure.is_some() && !self.has(Bug::PublishAfterFailure);
+        if failed || state.phase == Phase::Over {
             return Err(SnapshotError::Cancelled);
         }
         state.phase = phase;
@@ -158,15 +177,21 @@ impl Shared {
     pub(crate) fn fail(&self, error: SnapshotError) {
         let mut state = self.state.lock();
         if state.phase < Phase::Publishing {
-            state.failure.get_or_insert(error);
-            self.changed.notify_all();
+            self.keep_in(&mut state, error);
         }
+    }
+
+    fn keep_in(&self, state: &mut State, error: SnapshotError) {
+        if self.has(Bug::TellLastFailure) {
+            state.failure = None;
+        }
+        state.failure.get_or_insert(error);
+        self.changed.notify_all();
     }
 
     /// Keeps the `error` of a sink, which knows whether anything is published.
     pub(crate) fn fail_in_sink(&self, error: SnapshotError) {
-        self.state.lock().failure.get_or_insert(error);
-        self.changed.notify_all();
+        self.keep_in(&mut self.state.lock(), error);
     }
 
     /// Everything is published.
@@ -215,17 +240,21 @@ impl Shared {
 
     /// Waits until the snapshot is over, but not longer than `timeout`; whether it is.
     pub(crate) fn wait_timeout(&self, timeout: Duration) -> bool {
+        // A time too far to be told never comes.
+        let deadline = now().checked_add(timeout);
         let mut state = self.state.lock();
-        let pending = |state: &mut State| state.phase != Phase::Over;
-        self.changed.wait_while_for(&mut state, pending, timeout);
+        while state.phase != Phase::Over && deadline.is_none_or(|deadline| now() < deadline) {
+            state = self.changed.wait_until(state, deadline);
+        }
         state.phase == Phase::Over
     }
 
     /// Waits until the snapshot is over; its outcome, unless the sink's thread knows it.
     pub(crate) fn wait(&self) -> Option<Outcome> {
         let mut state = self.state.lock();
-        self.changed
-            .wait_while(&mut state, |state| state.phase != Phase::Over);
+        while state.phase != Phase::Over {
+            state = self.changed.wait_until(state, None);
+        }
         state.outcome.take()
     }
 
@@ -252,13 +281,13 @@ impl Shared {
             }
             if state.phase == Phase::Publishing {
                 // From here on only the sink can end it.
-                self.changed.wait(&mut state);
+                state = self.changed.wait_until(state, None);
                 continue;
             }
             if state.failure.is_some() {
                 return Event::Failed;
             }
-            let now = Instant::now();
+            let now = now();
             // The sink goes in and out of the output without a word; so look again in time. A
             // time too far to be told never comes.
             let since = state.output_since.iter().flatten().min();
@@ -269,10 +298,8 @@ impl Shared {
             if time.is_some_and(|time| now >= time) {
                 return Event::Time;
             }
-            match [time, stalled].into_iter().flatten().min() {
-                Some(next) => drop(self.changed.wait_until(&mut state, next)),
-                None => self.changed.wait(&mut state),
-            }
+            let next = [time, stalled].into_iter().flatten().min();
+            state = self.changed.wait_until(state, next);
         }
     }
 
@@ -292,7 +319,7 @@ impl Shared {
             rider_bytes: get(&counters.rider_bytes),
             budget_bytes_used: used,
             budget_bytes_high_water: high_water,
-            elapsed: self.started.elapsed(),
+            elapsed: now().saturating_duration_since(self.started),
         }
     }
 }
@@ -336,7 +363,8 @@ mod tests {
 
     /// Of a snapshot with one sink.
     fn shared() -> Shared {
-        Shared::new(vec![channel(ChannelConfig::default()).1.monitor()])
+        let monitors = vec![channel(ChannelConfig::default()).1.monitor()];
+        Shared::new(monitors, Plant::default())
     }
 
     #[test]
@@ -374,7 +402,7 @@ mod tests {
         shared.in_output(0, || {
             assert_eq!(shared.watch(None, Duration::from_millis(1)), Event::Stalled);
         });
-        let soon = Instant::now() + Duration::from_millis(1);
+        let soon = now() + Duration::from_millis(1);
         assert_eq!(shared.watch(Some(soon), Duration::MAX), Event::Time);
     }
 }

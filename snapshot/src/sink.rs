@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aligned_io::FileSetWriter;
-use parking_lot::Mutex;
 use rdb_format::Encoder;
 use shard_runtime::Receiver;
 
@@ -13,10 +12,12 @@ use crate::blob::{Blob, BlobPool, Tally};
 use crate::error::SnapshotError;
 use crate::outlet::{self, Ended, Outlet};
 use crate::pace::Pace;
+use crate::planted::Bug;
 use crate::progress::Phase;
 use crate::report::{Part, Report};
 use crate::save::{Body, Head, SaveBody};
 use crate::shared::{Share, Shared};
+use crate::sync::{Mutex, now, sleep};
 
 /// Everything one sink's thread owns, but for the outlet.
 #[derive(Debug)]
@@ -66,7 +67,7 @@ impl Sink {
         let mut pace = self.pace.clone();
         let write = |bytes: &[u8]| {
             // A rider may take long to write, and the snapshot may be over by now.
-            if self.receiver.is_cancelled() {
+            if self.receiver.is_cancelled() && !self.shared.has(Bug::WriteAfterCancel) {
                 return Err(SnapshotError::Cancelled);
             }
             let written = self
@@ -75,7 +76,8 @@ impl Sink {
             self.shared.add_bytes(bytes.len() as u64);
             written.map_err(SnapshotError::output)
         };
-        let mut body = SaveBody::begin(self.encoder.clone(), write, &self.head)?;
+        let mut body =
+            SaveBody::begin(self.encoder.clone(), write, &self.head, self.shared.plant())?;
         loop {
             let next = self.receiver.recv();
             let Some(blob) = next.map_err(|_| SnapshotError::Cancelled)? else {
@@ -93,12 +95,12 @@ impl Sink {
     /// Waits while more has been written than the pace allows, and nothing but the traversal
     /// would have to wait for it.
     fn keep_pace(&self, pace: &mut Pace, bytes: u64) {
-        while let Some(pause) = pace.pause(bytes, Instant::now()) {
+        while let Some(pause) = pace.pause(bytes, now()) {
             let queued_bytes = self.receiver.stats().queued_bytes;
             if queued_bytes > self.sweep_bytes || self.receiver.is_cancelled() {
                 return;
             }
-            std::thread::sleep(pause);
+            sleep(pause);
         }
     }
 }
@@ -161,7 +163,7 @@ impl Closing {
         if state.writing == 0 {
             shared.advance(Phase::Syncing)?;
         }
-        Ok(Instant::now())
+        Ok(now())
     }
 
     /// One sink has ended; publishes and reports if all have.
@@ -198,15 +200,16 @@ impl Closing {
         }
         let note = format!("keys {}", tally.types.total());
         outlet::publish(set, &note, ended)?;
+        let ended_at = now();
         Ok(Some(Report {
             keys: tally.types.total(),
             types: tally.types,
             riders: tally.riders,
             bytes: parts.iter().map(|part| part.bytes).sum(),
             parts,
-            duration: self.started.elapsed(),
+            duration: ended_at.saturating_duration_since(self.started),
             cut_pause: self.cut_pause,
-            publish: written.elapsed(),
+            publish: ended_at.saturating_duration_since(written),
             buckets_by_traversal: tally.buckets_by_traversal,
             buckets_by_writes: tally.buckets_by_writes,
             budget_bytes_used: shared.budget_bytes().1,

@@ -16,11 +16,15 @@ use crate::handle::Handle;
 use crate::keyspace::Store;
 use crate::outlet::Outlet;
 use crate::pace::Pace;
+#[cfg(planted)]
+use crate::planted::Bug;
+use crate::planted::Plant;
 use crate::producer::{ProducerParts, WhenSpent};
 use crate::rider::PIECE_BYTES;
 use crate::save::Head;
 use crate::shared::{Share, Shared};
 use crate::sink::{Closing, Origin, Sink};
+use crate::sync::now;
 use crate::watch::{Limits, Watch};
 
 /// What snapshot to take: its format, its bounds.
@@ -47,16 +51,7 @@ pub struct Snapshot {
     limits: Limits,
     functions: Vec<Vec<u8>>,
     file: WriterOptions,
-    #[cfg(planted)]
-    bug: Option<Bug>,
-}
-
-/// A bug to take a snapshot with, for the tests that must find it.
-#[cfg(planted)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bug {
-    /// Each shard is cut when it comes to it, and not all at one moment.
-    CutShardByShard,
+    plant: Plant,
 }
 
 impl Snapshot {
@@ -76,8 +71,7 @@ impl Snapshot {
             },
             functions: Vec::new(),
             file: WriterOptions::default(),
-            #[cfg(planted)]
-            bug: None,
+            plant: Plant::default(),
         }
     }
 
@@ -85,7 +79,7 @@ impl Snapshot {
     #[cfg(planted)]
     #[must_use]
     pub fn plant(mut self, bug: Bug) -> Self {
-        self.bug = Some(bug);
+        self.plant.set(bug);
         self
     }
 
@@ -228,6 +222,25 @@ impl Snapshot {
         self.start(shards, vec![Outlet::Stream(Box::new(writer))], None)
     }
 
+    /// Starts a snapshot into one stream for each shard, each of them an RDB stream of its own:
+    /// `writer` makes the one for the shard with this number.
+    ///
+    /// As with [`to_files`](Self::to_files) each shard has a thread that writes, an equal part of
+    /// the budget, and an equal part of the pace. It succeeds when all of them do.
+    ///
+    /// # Errors
+    ///
+    /// When the cut cannot be taken.
+    pub fn to_writers<S: Store, W: std::io::Write + Send + 'static>(
+        self,
+        shards: &ShardSet<S>,
+        writer: impl FnMut(usize) -> W,
+    ) -> Result<Handle, SnapshotError> {
+        let outlet = |writer| Outlet::Stream(Box::new(writer));
+        let outlets = (0..shards.len()).map(writer).map(outlet).collect();
+        self.start(shards, outlets, None)
+    }
+
     /// Takes the cut and starts one sink for each outlet: one for all shards, or one for each.
     fn start<S: Store>(
         self,
@@ -240,10 +253,11 @@ impl Snapshot {
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..sinks).map(|_| channel(budget)).unzip();
         let shared = Arc::new(Shared::new(
             receivers.iter().map(Receiver::monitor).collect(),
+            self.plant,
         ));
         // Enough for the shards' own blobs and the ones between writes.
         let pool = BlobPool::new(2 * shards.len() + 4);
-        let started = Instant::now();
+        let started = now();
         let sizes = self.cut(
             shards,
             ProducerParts {
@@ -255,7 +269,7 @@ impl Snapshot {
                 shared: Arc::clone(&shared),
             },
         )?;
-        let cut_pause = started.elapsed();
+        let cut_pause = now().saturating_duration_since(started);
         let closing = Arc::new(Closing::new(Origin {
             sinks,
             set,
@@ -296,7 +310,7 @@ impl Snapshot {
         parts: ProducerParts,
     ) -> Result<Vec<CutSizes>, SnapshotError> {
         #[cfg(planted)]
-        if self.bug == Some(Bug::CutShardByShard) {
+        if self.plant.has(Bug::CutShardByShard) {
             return cut::open_shard_by_shard(shards, &parts);
         }
         cut::open(shards, parts, self.cut_deadline)

@@ -9,6 +9,7 @@ use shard_runtime::{Budget, Shard, Step, Task};
 
 use crate::error::SnapshotError;
 use crate::keyspace::Store;
+use crate::planted::Bug;
 use crate::producer::Producer;
 
 /// Buckets between two looks at the clock: about two microseconds of work with small values.
@@ -41,7 +42,7 @@ impl Traversal {
     /// Sends what is left, and closes this shard's end of the channel.
     fn finish(&mut self, waker: &Waker) -> Step {
         let mut producer = self.producer.borrow_mut();
-        if !producer.flush(waker) {
+        if !producer.has(Bug::CloseWithoutFlush) && !producer.flush(waker) {
             return Step::Wait;
         }
         producer.finish();
@@ -50,6 +51,9 @@ impl Traversal {
     }
 
     fn give_up<S: Store>(&mut self, state: &mut S) -> Step {
+        if self.producer.borrow().has(Bug::LeaveCutsOpen) {
+            self.cuts.clear();
+        }
         for (number, cut) in self.cuts.drain(..) {
             state.keyspace().close(number, cut);
         }

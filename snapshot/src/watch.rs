@@ -1,10 +1,11 @@
 //! The watch over one snapshot: cuts off a sink that hangs, and keeps the deadline.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::SnapshotError;
 use crate::shared::{Event, Shared};
+use crate::sync::now;
 
 /// How long a sink may take to come back from the output after the snapshot has failed.
 const GRACE: Duration = Duration::from_millis(50);
@@ -33,7 +34,7 @@ impl Watch {
         let Self { shared, limits } = self;
         // A deadline too far to be told is none.
         let deadline = limits.deadline;
-        let time = deadline.and_then(|deadline| Instant::now().checked_add(deadline));
+        let time = deadline.and_then(|deadline| now().checked_add(deadline));
         match shared.watch(time, limits.stall) {
             Event::Over => return,
             Event::Failed => {}

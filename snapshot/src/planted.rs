@@ -1,0 +1,71 @@
+//! Bugs planted on purpose, so that the tests can show that they would find them.
+//!
+//! Only `--cfg planted` lets anybody plant one; without it [`Plant`] is empty and always says no.
+
+/// A way to lose, change or repeat what a snapshot holds, or to stop what it runs beside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(planted),
+    expect(unreachable_pub, reason = "exported under `--cfg planted` only")
+)]
+pub enum Bug {
+    /// Each shard is cut when it comes to it, and not all at one moment.
+    #[cfg(planted)]
+    CutShardByShard,
+    /// A shard closes its end of the channel and forgets what it has not sent.
+    CloseWithoutFlush,
+    /// A blob begins in the database in which the one before it ended.
+    KeepDatabaseAcrossBlobs,
+    /// A shard that finds no room asks nobody to wake it.
+    LoseWaker,
+    /// A rider weighs nothing, so that the budget does not hold it back.
+    RiderWeighsNothing,
+    /// The sink writes the bytes of a blob twice, and counts them once.
+    WriteBlobTwice,
+    /// The sink counts riders, and does not write them.
+    DropRiders,
+    /// What fails ends the channel of the first sink only.
+    CancelFirstSinkOnly,
+    /// The last failure is told, and not the first.
+    TellLastFailure,
+    /// Who wants to publish does not ask whether the snapshot has failed meanwhile.
+    PublishAfterFailure,
+    /// Nobody sees that a sink has gone into the output and does not come back.
+    OverlookHungSink,
+    /// A sink that is let go goes on with what it has in hand.
+    WriteAfterCancel,
+    /// A traversal that gives up leaves its cuts open.
+    LeaveCutsOpen,
+}
+
+/// The bug that is planted in one snapshot, if any.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Plant {
+    #[cfg(planted)]
+    bug: Option<Bug>,
+}
+
+impl Plant {
+    /// Whether this bug is planted.
+    #[cfg(planted)]
+    pub(crate) fn has(self, bug: Bug) -> bool {
+        self.bug == Some(bug)
+    }
+
+    /// Never: nothing is planted in a normal build.
+    #[cfg(not(planted))]
+    #[inline]
+    #[expect(
+        clippy::unused_self,
+        reason = "the same signature as under `--cfg planted`"
+    )]
+    pub(crate) const fn has(self, _: Bug) -> bool {
+        false
+    }
+
+    /// Plants a bug.
+    #[cfg(planted)]
+    pub(crate) fn set(&mut self, bug: Bug) {
+        self.bug = Some(bug);
+    }
+}
