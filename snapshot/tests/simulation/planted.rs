@@ -1,0 +1,104 @@
+//! Each planted bug is found, by the same runs that find nothing without it.
+
+use dash_table::Bug as TableBug;
+use snapshot::{Bug, Snapshot, Store};
+
+use crate::program::{Prepare, run};
+use crate::store::{DATABASES, SimStore};
+
+/// A bug must be found by one of this many seeds, whatever the first.
+const SEEDS_MAX: u64 = 10_000;
+
+/// First seeds from which each bug is searched for.
+const BASES: u64 = 5;
+
+const IN_TABLES: &[TableBug] = &[
+    TableBug::SkipDeliveryOnOverwrite,
+    TableBug::SkipDeliveryOnInsert,
+    TableBug::SkipDeliveryOnRemove,
+    TableBug::SkipDeliveryOnGetMut,
+    TableBug::SkipDeliveryOnRetain,
+    TableBug::SkipDeliveryOnClear,
+    TableBug::SkipDeliveryOnIterMut,
+    TableBug::SkipDeliveryOnSplit,
+    TableBug::SkipDeliveryOnMerge,
+    TableBug::SkipDeliveryOnDisplacement,
+    TableBug::SkipDeliveryOnUnload,
+    TableBug::StampBeforeDelivery,
+    TableBug::NewSegmentAtVersionZero,
+    TableBug::MergedSegmentAtVersionZero,
+    TableBug::HideFromOlderCut,
+    TableBug::TraversalHidesFromOlderCut,
+    TableBug::TraversalHidesFromNewerCut,
+];
+
+const IN_SNAPSHOTS: &[Bug] = &[
+    Bug::CutShardByShard,
+    Bug::CloseWithoutFlush,
+    Bug::KeepDatabaseAcrossBlobs,
+    Bug::LoseWaker,
+    Bug::RiderWeighsNothing,
+    Bug::WriteBlobTwice,
+    Bug::DropRiders,
+    Bug::CancelFirstSinkOnly,
+    Bug::TellLastFailure,
+    Bug::PublishAfterFailure,
+    Bug::OverlookHungSink,
+    Bug::WriteAfterCancel,
+    Bug::LeaveCutsOpen,
+];
+
+/// How many seeds it takes to find what is wrong, from each first seed.
+fn seeds_to_find(name: &str, prepare: &Prepare) -> Vec<u64> {
+    let first = super::seeds(1).start;
+    let search = |base| {
+        // Far from each other, and from the seeds of other bases.
+        let base = first.wrapping_add(base << 40);
+        let found = (0..SEEDS_MAX).find(|seed| run(base + seed, prepare.clone()).is_err());
+        let found = found.unwrap_or_else(|| {
+            // Panics are silent here.
+            println!("{name} is not found from seed {base} on");
+            panic!("{name} is not found");
+        });
+        1 + found
+    };
+    (0..BASES).map(search).collect()
+}
+
+fn report(name: &str, seeds: &[u64]) {
+    let sum: u64 = seeds.iter().sum();
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let mean = sum as f64 / seeds.len() as f64;
+    println!("| {name} | {mean:.1} | {seeds:?} |");
+}
+
+#[test]
+fn bugs_of_tables_are_found() {
+    let plant = |store: &mut SimStore, bug: u64| {
+        let bug = IN_TABLES[usize::try_from(bug).unwrap()];
+        (0..DATABASES).for_each(|database| store.keyspace().plant(database, bug));
+    };
+    std::panic::set_hook(Box::new(|_| {}));
+    for (index, bug) in IN_TABLES.iter().enumerate() {
+        let name = format!("{bug:?}");
+        let prepare = Prepare {
+            store: plant,
+            bug: index as u64,
+            ..Prepare::nothing()
+        };
+        report(&name, &seeds_to_find(&name, &prepare));
+    }
+}
+
+#[test]
+fn bugs_of_snapshots_are_found() {
+    std::panic::set_hook(Box::new(|_| {}));
+    for &bug in IN_SNAPSHOTS {
+        let name = format!("{bug:?}");
+        let prepare = Prepare {
+            snapshot: Snapshot::new().plant(bug),
+            ..Prepare::nothing()
+        };
+        report(&name, &seeds_to_find(&name, &prepare));
+    }
+}
