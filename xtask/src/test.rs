@@ -49,9 +49,16 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
         command(workspace, "documentation examples", Needs::Build, EXAMPLES),
         command(workspace, "clippy, simulation", Needs::Nothing, CLIPPY_SIM),
         command(workspace, "simulation of shards", Needs::Build, SIMULATION),
+        command(
+            workspace,
+            "simulation of snapshots",
+            Needs::Build,
+            SNAPSHOTS,
+        ),
     ];
     if !options.quick {
         steps.push(planted(workspace));
+        steps.push(planted_in_simulation(workspace));
         steps.extend(loom::steps(workspace, PREEMPTIONS)?);
         steps.push(documentation(workspace));
     }
@@ -83,6 +90,8 @@ const CLIPPY_SIM: &[&str] = &[
     "clippy",
     "--package",
     "shard-runtime",
+    "--package",
+    "snapshot",
     "--all-targets",
     "--features",
     "sim",
@@ -97,6 +106,17 @@ const SIMULATION: &[&str] = &[
     "--features",
     "sim",
     "--no-fail-fast",
+];
+
+/// Only the simulation: with the feature, everything is too small for the other tests.
+const SNAPSHOTS: &[&str] = &[
+    "test",
+    "--package",
+    "snapshot",
+    "--features",
+    "sim",
+    "--test",
+    "simulation",
 ];
 
 /// `RUSTFLAGS` as the user set it, with `configuration` added.
@@ -135,6 +155,21 @@ fn planted(workspace: &Workspace) -> Step<'static> {
         .env("RUSTFLAGS", rustflags("--cfg planted"));
     Step {
         name: "planted bugs",
+        needs: Needs::Build,
+        work: Work::Command(cargo),
+    }
+}
+
+/// As [`planted`], in the simulation of snapshots.
+fn planted_in_simulation(workspace: &Workspace) -> Step<'static> {
+    let mut cargo = workspace.cargo(&["test", "--release", "--package", "snapshot"]);
+    cargo
+        .args(["--features", "sim", "--test", "simulation"])
+        .arg("--target-dir")
+        .arg(workspace.target().join("planted"))
+        .env("RUSTFLAGS", rustflags("--cfg planted"));
+    Step {
+        name: "planted bugs, simulation",
         needs: Needs::Build,
         work: Work::Command(cargo),
     }
