@@ -147,10 +147,12 @@ impl<T: Weighted> Sender<T> {
 }
 
 impl<T> Sender<T> {
-    /// Ends the channel for all: drops what is in it, and wakes everyone who waits. The first
-    /// cause stays.
+    /// Ends the channel for all, and wakes everyone who waits. The first cause stays.
+    ///
+    /// Returns at once: what is in the channel is dropped by the receiver when it finds out, or
+    /// by a [`Monitor`](crate::Monitor) that cancels too.
     pub fn cancel(&self, cause: impl Into<Box<dyn Error + Send + Sync>>) {
-        self.queue.cancel(Cancelled::new(cause));
+        self.queue.cancel_lazily(Cancelled::new(cause));
     }
 
     /// Whether the channel was cancelled.

@@ -53,6 +53,8 @@ struct State<T> {
     /// To be woken when `try_send` is worth another try.
     wakers: Vec<Waker>,
     receiver_waits: bool,
+    /// Whether the receiver has a message that it has not released; it may weigh nothing.
+    in_hand: bool,
     stats: ChannelStats,
 }
 
@@ -64,6 +66,12 @@ pub(crate) enum Refusal {
 }
 
 impl<T> State<T> {
+    /// Everything that is in the channel, to be dropped without the lock.
+    fn take_queue(&mut self) -> VecDeque<(T, usize)> {
+        self.stats.queued_bytes = 0;
+        mem::take(&mut self.queue)
+    }
+
     fn used_bytes(&self) -> usize {
         self.stats
             .queued_bytes
@@ -96,6 +104,7 @@ impl<T> WeightedQueue<T> {
                 next_place: 0,
                 wakers: Vec::new(),
                 receiver_waits: false,
+                in_hand: false,
                 stats: ChannelStats::default(),
             }),
             arrived: Condvar::new(),
@@ -194,11 +203,16 @@ impl<T> WeightedQueue<T> {
         let mut waited = Waited::Notified;
         loop {
             if let Some(cancelled) = &state.cancelled {
-                return Err(cancelled.clone().into());
+                let cancelled = cancelled.clone();
+                let left = state.take_queue();
+                drop(state);
+                drop(left);
+                return Err(cancelled.into());
             }
             if let Some((message, weight)) = state.queue.pop_front() {
                 state.stats.queued_bytes = state.stats.queued_bytes.saturating_sub(weight);
                 state.stats.in_hand_bytes = weight;
+                state.in_hand = true;
                 return Ok(Some(message));
             }
             if state.producers == 0 {
@@ -221,9 +235,11 @@ impl<T> WeightedQueue<T> {
     /// Gives back the weight of the message in the consumer's hand.
     pub(crate) fn release(&self) {
         let mut state = self.state.lock();
-        if mem::take(&mut state.stats.in_hand_bytes) == 0 {
+        // A message may weigh nothing, and yet others have come to the front behind it.
+        if !mem::take(&mut state.in_hand) {
             return;
         }
+        state.stats.in_hand_bytes = 0;
         // Not before half is free: each wake-up lets its producer send more than one message.
         let woken = if state.used_bytes() <= self.unreserved_bytes / 2 {
             mem::take(&mut state.wakers)
@@ -246,14 +262,21 @@ impl<T> WeightedQueue<T> {
         woken.into_iter().for_each(Waker::wake);
     }
 
+    /// Ends the channel, and drops what is in it; also if it was ended before.
     pub(crate) fn cancel(&self, cancelled: Cancelled) {
+        self.cancel_lazily(cancelled);
+        let left = self.state.lock().take_queue();
+        drop(left);
+    }
+
+    /// Ends the channel. What is in it is dropped by the receiver, or by whoever cancels next:
+    /// there may be much of it, and the caller no time.
+    pub(crate) fn cancel_lazily(&self, cancelled: Cancelled) {
         let mut state = self.state.lock();
         if state.cancelled.is_some() {
             return;
         }
         state.cancelled = Some(cancelled);
-        let dropped = mem::take(&mut state.queue);
-        state.stats.queued_bytes = 0;
         let woken = mem::take(&mut state.wakers);
         drop(state);
         self.arrived.notify_one();
@@ -263,7 +286,6 @@ impl<T> WeightedQueue<T> {
         }
         self.room.notify_all();
         woken.into_iter().for_each(Waker::wake);
-        drop(dropped);
     }
 
     /// Why the channel was cancelled, if it was.

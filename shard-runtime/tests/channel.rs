@@ -385,3 +385,51 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn message_that_weighs_nothing_wakes_those_behind_it() {
+    let (sender, receiver) = channel(bounds(10, 5));
+    let (rung, waker) = bell();
+    // Heavier than the whole channel, so nothing gets in beside it, not even what weighs nothing.
+    sender.send(load(12)).unwrap();
+    assert_eq!(receiver.recv().unwrap(), Some(load(12)));
+    let behind = sender.clone();
+    let waiting = spawn_named("behind", move || behind.send(load(0)).unwrap());
+    await_line(&sender, 1);
+    receiver.release();
+    waiting.join().unwrap();
+    // More than is not reserved: refused, and to be woken when room is made.
+    assert!(is_full(&sender.try_send(load(6), &waker)));
+    assert_eq!(receiver.recv().unwrap(), Some(load(0)));
+    assert_eq!(rung.0.load(Ordering::Relaxed), 0);
+    receiver.release();
+    assert_eq!(rung.0.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn what_a_producer_cancels_is_dropped_by_the_receiver() {
+    struct Counted(Arc<AtomicUsize>);
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    impl Weighted for Counted {
+        fn weight_bytes(&self) -> usize {
+            1
+        }
+    }
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let (sender, receiver) = channel(bounds(10, 0));
+    sender.send(Counted(Arc::clone(&dropped))).ok().unwrap();
+    sender.cancel("enough");
+    assert_eq!(dropped.load(Ordering::Relaxed), 0);
+    assert!(receiver.recv().is_err());
+    assert_eq!(dropped.load(Ordering::Relaxed), 1);
+
+    let (sender, receiver) = channel(bounds(10, 0));
+    sender.send(Counted(Arc::clone(&dropped))).ok().unwrap();
+    sender.cancel("enough");
+    receiver.monitor().cancel("enough, and at once");
+    assert_eq!(dropped.load(Ordering::Relaxed), 2);
+}

@@ -49,8 +49,8 @@ pub enum SnapshotError {
     /// A shard stopped before it had delivered everything.
     #[error("a shard stopped before it had delivered everything")]
     ShardLost,
-    /// The sink's thread could not be started, or panicked.
-    #[error("the sink's thread failed")]
+    /// A sink's thread, or the one that watches over them, could not be started, or panicked.
+    #[error("a thread of the snapshot failed")]
     Sink {
         /// What the thread said.
         source: ShardError,
@@ -65,6 +65,10 @@ pub enum SnapshotError {
         /// Keys in all tables at the cut.
         expected: u64,
     },
+    /// A sink's thread is gone, and nobody knows why. Where it panicked, or could not be started,
+    /// [`Sink`](Self::Sink) tells.
+    #[error("a sink's thread is gone")]
+    SinkLost,
     /// The output did not come back in time: a disk or a peer hangs. The sink's thread is left
     /// to itself, and publishes nothing should it ever come back.
     #[error("the output has hung for {stall:?}")]
@@ -185,6 +189,20 @@ pub enum LoadError {
     /// error of a whole load.
     #[error("stopped")]
     Stopped,
+    /// A database's number is larger than [`Load::databases_max`](crate::Load::databases_max)
+    /// allows.
+    #[error("byte {offset}: database {number}, where numbers are below {max}")]
+    Database {
+        /// Its number.
+        number: u32,
+        /// Numbers are below this.
+        max: u32,
+        /// Byte offset of the first key's type in it.
+        offset: u64,
+    },
+    /// Somebody else is loading into the same shards.
+    #[error("another load is under way")]
+    Busy,
     /// There are keys already, which would be mixed with those of the file.
     #[error("shard {shard} is not empty")]
     NotEmpty {

@@ -12,6 +12,11 @@ use crate::error::SnapshotError;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::shared::Shared;
+use crate::sync::sleep;
+
+/// How often, and after which time, to look again for a thread that is about to end.
+const LOOKS: usize = 50;
+const LOOK: Duration = Duration::from_millis(1);
 
 /// A snapshot under way.
 ///
@@ -55,8 +60,8 @@ impl Handle {
     /// output hangs, unless the snapshot had failed before, or come to
     /// [`Phase::Publishing`](crate::Phase::Publishing): then it is too late.
     pub fn cancel(&self) {
+        // The watch wakes, lets the shards go, and frees what is on its way.
         self.shared.fail(SnapshotError::Cancelled);
-        self.shared.cancel("the snapshot was cancelled");
     }
 
     /// Waits until the file is published, or the stream is written to its end.
@@ -66,21 +71,32 @@ impl Handle {
     /// The first thing that went wrong. Nothing is then left under the file's name but what
     /// was there before; with one exception: when the file is whole, synced and renamed, and
     /// the sync of its folder fails, it stays.
+    ///
+    /// No deadline holds for the publishing itself, which comes last: a disk that hangs in the
+    /// renaming keeps this waiting, since nobody could say which name the file has.
     pub fn wait(mut self) -> Result<Report, SnapshotError> {
         self.take()
     }
 
     /// Waits until it is over, and takes its outcome.
     fn take(&mut self) -> Result<Report, SnapshotError> {
-        if let Some(outcome) = self.shared.wait() {
-            return outcome;
+        match self.shared.wait() {
+            Some(Err(SnapshotError::SinkLost)) => Err(self.lost()),
+            Some(outcome) => outcome,
+            None => Err(SnapshotError::Taken),
         }
-        // They ended without a word: a thread never started, or panicked.
-        for sink in std::mem::take(&mut self.sinks) {
-            sink.join()
-                .map_err(|source| SnapshotError::Sink { source })?;
+    }
+
+    /// Why a sink's thread is gone. It is about to end; others may hang.
+    fn lost(&mut self) -> SnapshotError {
+        for _ in 0..LOOKS {
+            let mut ended = self.sinks.extract_if(.., |sink| sink.is_finished());
+            if let Some(source) = ended.find_map(|sink| sink.join().err()) {
+                return SnapshotError::Sink { source };
+            }
+            sleep(LOOK);
         }
-        Err(SnapshotError::Taken)
+        SnapshotError::SinkLost
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use dash_table::{Bucket, Cursor, Cut, DashTable, Observer, Traversal};
@@ -32,7 +33,27 @@ pub type Table<V> = DashTable<Key, V, HashBuilder, Hook>;
 pub struct Keyspace<V: Value> {
     databases: BTreeMap<u32, Table<V>>,
     // What is being loaded, until all of it is here.
-    staged: Option<Box<Keyspace<V>>>,
+    staged: Option<Box<Staged<V>>>,
+}
+
+/// What is being loaded, kept apart from what is served.
+#[derive(Debug)]
+struct Staged<V: Value> {
+    owner: Weak<Owner>,
+    keyspace: Keyspace<V>,
+}
+
+/// One load. What shards keep for it is worth nothing once it is dropped.
+#[derive(Debug)]
+pub(crate) struct Owner;
+
+/// Why a shard cannot begin to load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StageError {
+    /// It has keys.
+    NotEmpty,
+    /// Somebody else is loading.
+    Busy,
 }
 
 /// The state of a shard that has a [`Keyspace`].
@@ -91,36 +112,52 @@ impl<V: Value> Keyspace<V> {
         self.databases.values().all(Table::is_empty)
     }
 
-    /// What is being loaded, apart from what is served.
-    pub(crate) fn staged(&mut self) -> &mut Self {
-        self.staged.get_or_insert_default()
+    /// Begins to keep what is loaded for `owner` apart from what is served.
+    ///
+    /// What is kept for an owner that is gone is dropped.
+    pub(crate) fn stage(&mut self, owner: &Arc<Owner>) -> Result<(), StageError> {
+        if !self.is_empty() {
+            return Err(StageError::NotEmpty);
+        }
+        if let Some(staged) = &self.staged
+            && staged.owner.strong_count() > 0
+        {
+            return Err(StageError::Busy);
+        }
+        self.staged = Some(Box::new(Staged {
+            owner: Arc::downgrade(owner),
+            keyspace: Self::new(),
+        }));
+        Ok(())
     }
 
-    /// Drops what was being loaded.
-    pub(crate) fn unstage(&mut self) {
-        self.staged = None;
+    /// What is kept for `owner`, unless that has ended.
+    pub(crate) fn staged(&mut self, owner: &Weak<Owner>) -> Option<&mut Self> {
+        let staged = self.staged.as_mut()?;
+        staged.owner.ptr_eq(owner).then_some(&mut staged.keyspace)
     }
 
-    /// Puts what was loaded in place. Keys that were written meanwhile stay as they are.
-    pub(crate) fn commit_staged(&mut self) {
-        let Some(staged) = self.staged.take() else {
+    /// Drops what is kept for `owner`.
+    pub(crate) fn unstage(&mut self, owner: &Weak<Owner>) {
+        self.staged.take_if(|staged| staged.owner.ptr_eq(owner));
+    }
+
+    /// Puts what was loaded for `owner` in place. Keys that were written meanwhile stay as they
+    /// are.
+    pub(crate) fn commit_staged(&mut self, owner: &Weak<Owner>) {
+        let Some(staged) = self.staged.take_if(|staged| staged.owner.ptr_eq(owner)) else {
             return;
         };
-        if self.is_empty()
-            && self
-                .databases
-                .values()
-                .all(|table| table.open_cuts().is_empty())
-        {
-            self.databases = staged.databases;
+        let loaded = staged.keyspace.databases;
+        let mut tables = self.databases.values();
+        if tables.all(|table| table.is_empty() && table.open_cuts().is_empty()) {
+            self.databases = loaded;
             return;
         }
-        for (number, loaded) in staged.databases {
+        for (number, loaded) in loaded {
             let table = self.database(number);
             for (key, value) in loaded {
-                if !table.contains_key(&key) {
-                    table.insert(key, value);
-                }
+                table.entry(key).or_insert(value);
             }
         }
     }
@@ -148,11 +185,12 @@ impl<V: Value> Keyspace<V> {
             .retain(|(open, _)| *open != cut);
     }
 
-    /// Makes room for a bucket of database `number` with every producer that could be given
-    /// it, without waiting. If one has none, `waker` is woken when another try is worth it.
-    pub(crate) fn make_room(&mut self, number: u32, waker: &Waker) -> bool {
+    /// Makes room for a bucket of database `number` with every producer that the traversal of
+    /// `cut` could give it to, without waiting: its own and those of older cuts. If one has none,
+    /// `waker` is woken when another try is worth it.
+    pub(crate) fn make_room(&mut self, number: u32, cut: Cut, waker: &Waker) -> bool {
         let hook = self.database(number).observer();
-        let mut producers = hook.producers.iter();
+        let mut producers = hook.producers.iter().filter(|(open, _)| *open <= cut);
         producers.all(|(_, producer)| producer.borrow_mut().make_room(waker))
     }
 

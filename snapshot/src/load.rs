@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use rdb_format::{Event, Reader};
 use shard_runtime::ShardSet;
 
 use crate::error::LoadError;
-use crate::keyspace::Store;
+use crate::keyspace::{Owner, StageError, Store};
 use crate::loader::Loader;
 use crate::open_key::OpenKey;
 use crate::value::FromRdb;
@@ -34,8 +35,16 @@ use crate::value::FromRdb;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Load {
-    expired: Expired,
+    rules: Rules,
     cut_deadline: Duration,
+}
+
+/// What is let in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    pub(crate) expired: Expired,
+    /// Databases have numbers below this.
+    pub(crate) databases_max: u32,
 }
 
 /// What becomes of keys that expired before they are loaded.
@@ -96,7 +105,10 @@ impl Load {
     /// Loads every key, expired ones too.
     pub fn new() -> Self {
         Self {
-            expired: Expired::Keep,
+            rules: Rules {
+                expired: Expired::Keep,
+                databases_max: 1024,
+            },
             cut_deadline: Duration::from_secs(5),
         }
     }
@@ -104,7 +116,17 @@ impl Load {
     /// What becomes of keys that have expired.
     #[must_use]
     pub fn expired(mut self, expired: Expired) -> Self {
-        self.expired = expired;
+        self.rules.expired = expired;
+        self
+    }
+
+    /// How many databases a file may use: their numbers are below this, 1024 at first.
+    ///
+    /// Each takes some tens of KiB on each shard that has a key of it, so a few bytes of a file
+    /// could otherwise take up much memory.
+    #[must_use]
+    pub fn databases_max(mut self, databases: u32) -> Self {
+        self.rules.databases_max = databases;
         self
     }
 
@@ -125,7 +147,7 @@ impl Load {
     ///
     /// # Errors
     ///
-    /// When the shards hold keys already, or the stream is not a sound RDB file to its end,
+    /// When the shards hold keys already, somebody else is loading, or the stream is not a sound RDB file to its end,
     /// holds what the store cannot, or names a key twice. The shards are then as they were.
     ///
     /// With one exception: when the last cut fails, because a shard died at this moment, other
@@ -138,10 +160,11 @@ impl Load {
     where
         S: Store<Value: FromRdb>,
     {
-        let staging = Staging::begin(shards)?;
+        let staging = Staging::begin(shards, self.cut_deadline)?;
         let never = AtomicBool::new(false);
-        let report = read(source, Loader::new(shards, self.expired, &never))?;
-        staging.commit(self.cut_deadline)?;
+        let loader = Loader::new(shards, &staging.owner, self.rules, &never);
+        let report = read(source, loader, self.cut_deadline)?;
+        staging.commit()?;
         Ok(report)
     }
 
@@ -165,11 +188,12 @@ impl Load {
         S: Store<Value: FromRdb>,
     {
         let set = FileSet::open(path)?;
-        let staging = Staging::begin(shards)?;
+        let staging = Staging::begin(shards, self.cut_deadline)?;
         let report = crate::load_set::read(&set, |source, stop| {
-            read(source, Loader::new(shards, self.expired, stop))
+            let loader = Loader::new(shards, &staging.owner, self.rules, stop);
+            read(source, loader, self.cut_deadline)
         })?;
-        staging.commit(self.cut_deadline)?;
+        staging.commit()?;
         Ok(report)
     }
 }
@@ -183,46 +207,58 @@ impl Default for Load {
 /// What the shards keep apart; dropped there unless it is committed.
 struct Staging<'a, S: Store> {
     shards: &'a ShardSet<S>,
+    owner: Arc<Owner>,
+    deadline: Duration,
 }
 
 impl<'a, S: Store> Staging<'a, S> {
-    fn begin(shards: &'a ShardSet<S>) -> Result<Self, LoadError> {
-        for shard in 0..shards.len() {
-            if !shards.call(shard, |shard| shard.state().keyspace().is_empty())? {
-                return Err(LoadError::NotEmpty { shard });
-            }
+    fn begin(shards: &'a ShardSet<S>, deadline: Duration) -> Result<Self, LoadError> {
+        let owner = Arc::new(Owner);
+        let staging = Self {
+            shards,
+            owner: Arc::clone(&owner),
+            deadline,
+        };
+        let begun = shards.cut(deadline, move |shard| {
+            shard.state().keyspace().stage(&owner)
+        })?;
+        for (shard, begun) in begun.into_iter().enumerate() {
+            begun.map_err(|error| match error {
+                StageError::NotEmpty => LoadError::NotEmpty { shard },
+                StageError::Busy => LoadError::Busy,
+            })?;
         }
-        let staging = Self { shards };
-        staging.unstage();
         Ok(staging)
     }
 
     /// Puts everything in place, at one moment.
-    fn commit(self, deadline: Duration) -> Result<(), LoadError> {
-        self.shards
-            .cut(deadline, |shard| shard.state().keyspace().commit_staged())?;
+    fn commit(self) -> Result<(), LoadError> {
+        let owner = Arc::downgrade(&self.owner);
+        self.shards.cut(self.deadline, move |shard| {
+            shard.state().keyspace().commit_staged(&owner);
+        })?;
         Ok(())
-    }
-
-    fn unstage(&self) {
-        for shard in 0..self.shards.len() {
-            // A shard that is gone keeps nothing.
-            drop(
-                self.shards
-                    .send(shard, |shard| shard.state().keyspace().unstage()),
-            );
-        }
     }
 }
 
 impl<S: Store> Drop for Staging<'_, S> {
     fn drop(&mut self) {
-        self.unstage();
+        for shard in 0..self.shards.len() {
+            let owner = Arc::downgrade(&self.owner);
+            // A shard that is gone keeps nothing, and one that is stuck drops it at the next load.
+            drop(self.shards.send_within(shard, self.deadline, move |shard| {
+                shard.state().keyspace().unstage(&owner);
+            }));
+        }
     }
 }
 
 /// Feeds everything in `source` to `loader`.
-fn read<S>(source: impl Read, mut loader: Loader<'_, S>) -> Result<LoadReport, LoadError>
+fn read<S>(
+    source: impl Read,
+    mut loader: Loader<'_, S>,
+    deadline: Duration,
+) -> Result<LoadReport, LoadError>
 where
     S: Store<Value: FromRdb>,
 {
@@ -264,7 +300,7 @@ where
         }
     }
     loader.report.bytes = reader.position();
-    loader.finish()
+    loader.finish(deadline)
 }
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! What one reader feeds to the shards: entries in batches, each to the shard of its key.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-use shard_runtime::ShardSet;
+use shard_runtime::{Shard, ShardSet};
 
 use crate::error::LoadError;
 use crate::key::{Key, shard_hash};
-use crate::keyspace::Store;
-use crate::load::{Expired, LoadReport};
+use crate::keyspace::{Owner, Store};
+use crate::load::{LoadReport, Rules};
 use crate::sync::Mutex;
 use crate::value::Value;
 
@@ -34,7 +35,7 @@ struct Batch<V> {
 impl<V> Batch<V> {
     fn new() -> Self {
         Self {
-            entries: Vec::with_capacity(BATCH_ENTRIES),
+            entries: Vec::new(),
             weight_bytes: 0,
         }
     }
@@ -43,7 +44,8 @@ impl<V> Batch<V> {
 /// Batches of entries for every shard, which keep them apart until the load is over.
 pub(crate) struct Loader<'a, S: Store> {
     shards: &'a ShardSet<S>,
-    expired: Expired,
+    owner: Weak<Owner>,
+    rules: Rules,
     pub(crate) database: u32,
     // The database that the batches are for; they are sent before it changes.
     batches_database: u32,
@@ -56,10 +58,17 @@ pub(crate) struct Loader<'a, S: Store> {
 }
 
 impl<'a, S: Store> Loader<'a, S> {
-    pub(crate) fn new(shards: &'a ShardSet<S>, expired: Expired, stop: &'a AtomicBool) -> Self {
+    /// Of what `owner` loads.
+    pub(crate) fn new(
+        shards: &'a ShardSet<S>,
+        owner: &Arc<Owner>,
+        rules: Rules,
+        stop: &'a AtomicBool,
+    ) -> Self {
         Self {
             shards,
-            expired,
+            owner: Arc::downgrade(owner),
+            rules,
             database: 0,
             batches_database: 0,
             batches: (0..shards.len()).map(|_| Batch::new()).collect(),
@@ -70,13 +79,14 @@ impl<'a, S: Store> Loader<'a, S> {
     }
 
     pub(crate) fn push(&mut self, loaded: Loaded<S::Value>) -> Result<(), LoadError> {
-        if self.expired.drops(loaded.value.expire_at_ms()) {
+        if self.rules.expired.drops(loaded.value.expire_at_ms()) {
             self.report.expired += 1;
             return Ok(());
         }
         if self.batches_database != self.database {
             self.send_all()?;
             self.batches_database = self.database;
+            self.count_database(loaded.offset)?;
         }
         self.report.keys += 1;
         let shard = self.shards.shard_of(shard_hash(loaded.key.as_bytes()));
@@ -89,12 +99,25 @@ impl<'a, S: Store> Loader<'a, S> {
         Ok(())
     }
 
-    /// Sends what is left, and waits until every shard has taken all of its entries.
-    pub(crate) fn finish(mut self) -> Result<LoadReport, LoadError> {
-        self.send_all()?;
-        for shard in 0..self.shards.len() {
-            self.shards.call(shard, |_| ())?;
+    /// Refuses a database beyond those that a store may have: each takes a table of its own.
+    fn count_database(&mut self, offset: u64) -> Result<(), LoadError> {
+        let number = self.database;
+        let max = self.rules.databases_max;
+        if number >= max {
+            return Err(LoadError::Database {
+                number,
+                max,
+                offset,
+            });
         }
+        Ok(())
+    }
+
+    /// Sends what is left, and waits until every shard has taken all of its entries, but not
+    /// longer than `deadline`.
+    pub(crate) fn finish(mut self, deadline: Duration) -> Result<LoadReport, LoadError> {
+        self.send_all()?;
+        self.shards.cut(deadline, |_| ())?;
         match self.duplicate.lock().take() {
             Some(error) => Err(error),
             None => Ok(self.report),
@@ -112,8 +135,12 @@ impl<'a, S: Store> Loader<'a, S> {
         let batch = std::mem::replace(&mut self.batches[shard], Batch::new());
         let number = self.batches_database;
         let duplicate = Arc::clone(&self.duplicate);
-        self.shards.send(shard, move |shard| {
-            let table = shard.state().keyspace().staged().database(number);
+        let owner = Weak::clone(&self.owner);
+        let take = move |shard: &mut Shard<S>| {
+            let Some(staged) = shard.state().keyspace().staged(&owner) else {
+                return;
+            };
+            let table = staged.database(number);
             for Loaded { key, value, offset } in batch.entries {
                 // A copy of a short key is cheaper than a second look into the table.
                 if table.insert(key.clone(), value).is_some() {
@@ -126,7 +153,10 @@ impl<'a, S: Store> Loader<'a, S> {
                     return;
                 }
             }
-        })?;
+        };
+        // Waits for room also where others are refused: a load has nowhere else to go.
+        let sent = self.shards.send_within(shard, Duration::MAX, take);
+        sent.map_err(|not_sent| not_sent.error)?;
         if let Some(error) = self.duplicate.lock().take() {
             return Err(error);
         }

@@ -68,6 +68,7 @@ pub(crate) struct Producer {
     // The database that an entry appended to `blob.bytes` would fall into.
     selected: Option<u32>,
     when_spent: WhenSpent,
+    work_bytes: u64,
     shared: Arc<Shared>,
 }
 
@@ -82,6 +83,7 @@ impl Producer {
             pool: parts.pool.clone(),
             selected: None,
             when_spent: parts.when_spent,
+            work_bytes: 0,
             shared: Arc::clone(&parts.shared),
         }
     }
@@ -143,6 +145,7 @@ impl Producer {
             });
             return Ok(());
         }
+        self.work_bytes += weight_bytes as u64;
         let out = &mut self.blob.bytes;
         if self.selected != Some(database) {
             self.encoder.select_db(out, database);
@@ -157,6 +160,11 @@ impl Producer {
     /// Whether this bug is planted in the snapshot.
     pub(crate) fn has(&self, bug: Bug) -> bool {
         self.shared.has(bug)
+    }
+
+    /// What the values encoded so far weigh, in bytes: how much work they were.
+    pub(crate) fn work_bytes(&self) -> u64 {
+        self.work_bytes
     }
 
     /// Whether the snapshot has failed, so that nothing need be delivered any more.

@@ -206,9 +206,9 @@ impl Shared {
         if state.sinks > 0 {
             return;
         }
-        let outcome = match (state.report.take(), state.failure.take()) {
-            (Some(report), _) => Some(Ok(report)),
-            (None, failure) => failure.map(Err),
+        let outcome = match state.report.take() {
+            Some(report) => Ok(report),
+            None => Err(state.failure.take().unwrap_or(SnapshotError::Cancelled)),
         };
         self.end_in(state, outcome);
     }
@@ -219,17 +219,17 @@ impl Shared {
         let mut state = self.state.lock();
         if state.phase < Phase::Publishing {
             let failure = state.failure.take().unwrap_or(SnapshotError::Cancelled);
-            self.end_in(state, Some(Err(failure)));
+            self.end_in(state, Err(failure));
         }
     }
 
-    /// `outcome` is kept if it is the first. Without one a sink's thread knows it.
-    fn end_in(&self, mut state: MutexGuard<'_, State>, outcome: Option<Outcome>) {
+    /// `outcome` is kept if it is the first.
+    fn end_in(&self, mut state: MutexGuard<'_, State>, outcome: Outcome) {
         if state.phase == Phase::Over {
             return;
         }
         state.phase = Phase::Over;
-        state.outcome = outcome;
+        state.outcome = Some(outcome);
         self.changed.notify_all();
         let waker = state.waker.take();
         drop(state);
@@ -249,7 +249,7 @@ impl Shared {
         state.phase == Phase::Over
     }
 
-    /// Waits until the snapshot is over; its outcome, unless the sink's thread knows it.
+    /// Waits until the snapshot is over; its outcome, unless it was taken before.
     pub(crate) fn wait(&self) -> Option<Outcome> {
         let mut state = self.state.lock();
         while state.phase != Phase::Over {
@@ -349,6 +349,7 @@ impl Drop for Share {
     fn drop(&mut self) {
         if !self.done {
             // It panicked, or never started: its thread can tell, the other sinks must end.
+            self.shared.fail_in_sink(SnapshotError::SinkLost);
             self.shared.cancel("a sink is gone");
         }
         self.shared.leave();
@@ -383,8 +384,9 @@ mod tests {
         let shared = shared();
         shared.advance(Phase::Publishing).unwrap();
         shared.fail(SnapshotError::Cancelled);
+        shared.fail_in_sink(SnapshotError::SinkLost);
         shared.leave();
-        assert!(shared.wait().is_none());
+        assert!(matches!(shared.wait(), Some(Err(SnapshotError::SinkLost))));
     }
 
     #[test]

@@ -37,30 +37,45 @@ pub(crate) struct Sink {
 
 impl Sink {
     /// Writes its stream, and publishes all if it is the last to end.
-    pub(crate) fn run(self, outlet: Outlet, share: Share) {
-        let shared = Arc::clone(&self.shared);
-        match self.write_and_publish(outlet) {
-            Ok(Some(report)) => shared.succeed(report),
-            Ok(None) => {}
+    pub(crate) fn run(self, mut outlet: Outlet, share: Share) {
+        let written = self.write(&mut outlet);
+        let written = written.and_then(|body| Ok((body, self.closing.written(&self.shared)?)));
+        let ended = match written {
+            Ok((body, written)) => self.end(outlet, body, written),
             Err(error) => {
-                // Who ended the channels has told why; or it is the thread of another sink, which
-                // tells when it is joined.
-                if !matches!(error, SnapshotError::Cancelled) {
-                    shared.fail_in_sink(error);
-                }
-                // Whatever the shards still want to send, to whichever sink, is in vain.
-                shared.cancel("a sink failed");
+                self.fail(error);
+                // Waits for writes in flight, so it may hang as any write may.
+                self.shared.in_output(self.index, || drop(outlet));
+                Ok(None)
             }
+        };
+        match ended {
+            Ok(Some(report)) => self.shared.succeed(report),
+            Ok(None) => {}
+            Err(error) => self.fail(error),
         }
         share.done();
     }
 
-    fn write_and_publish(self, mut outlet: Outlet) -> Result<Option<Report>, SnapshotError> {
-        let body = self.write(&mut outlet)?;
-        let written = self.closing.written(&self.shared)?;
+    /// Makes the stream durable; the last sink to come here publishes all.
+    fn end(
+        &self,
+        outlet: Outlet,
+        body: Body,
+        written: Instant,
+    ) -> Result<Option<Report>, SnapshotError> {
         let ended = self.shared.in_output(self.index, || outlet.finish())?;
-        self.closing
-            .end(self.index, Ending { ended, body }, written, &self.shared)
+        let ending = Ending { ended, body };
+        self.closing.end(self.index, ending, written, &self.shared)
+    }
+
+    fn fail(&self, error: SnapshotError) {
+        // Who ended the channels has told why.
+        if !matches!(error, SnapshotError::Cancelled) {
+            self.shared.fail_in_sink(error);
+        }
+        // Whatever the shards still want to send, to whichever sink, is in vain.
+        self.shared.cancel("a sink failed");
     }
 
     fn write(&self, outlet: &mut Outlet) -> Result<Body, SnapshotError> {
@@ -96,8 +111,9 @@ impl Sink {
     /// would have to wait for it.
     fn keep_pace(&self, pace: &mut Pace, bytes: u64) {
         while let Some(pause) = pace.pause(bytes, now()) {
-            let queued_bytes = self.receiver.stats().queued_bytes;
-            if queued_bytes > self.sweep_bytes || self.receiver.is_cancelled() {
+            let channel = self.receiver.stats();
+            let hurried = channel.queued_bytes > self.sweep_bytes || channel.waiting_producers > 0;
+            if hurried || self.receiver.is_cancelled() {
                 return;
             }
             sleep(pause);

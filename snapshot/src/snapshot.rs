@@ -100,7 +100,8 @@ impl Snapshot {
     /// How many bytes may be on their way from the shards to the sink, in all.
     ///
     /// The traversal uses up to a quarter of it; the rest is kept for writes, so that they
-    /// need not wait. A single value larger than the budget still passes, alone.
+    /// need not wait. Values of one bucket, up to fourteen of them, travel together: if they
+    /// alone are more than the budget they still pass, alone.
     #[must_use]
     pub fn budget_bytes(mut self, bytes: usize) -> Self {
         self.budget_bytes = bytes;
@@ -125,7 +126,7 @@ impl Snapshot {
         self
     }
 
-    /// How long the whole snapshot may take, from the cut until it is durable, before it fails
+    /// How long the whole snapshot may take, from the cut until it is published, before it fails
     /// with [`DeadlineExceeded`](SnapshotError::DeadlineExceeded); for ever at first.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
@@ -283,7 +284,12 @@ impl Snapshot {
             shared: Arc::clone(&shared),
             limits: self.limits,
         };
-        drop(spawn_named("snapshot-watch", move || watch.run()));
+        let watching = spawn_named("snapshot-watch", move || watch.run());
+        if watching.is_finished() {
+            // Without a sink it had nothing to end for: it never started.
+            let ended = watching.join();
+            ended.map_err(|source| SnapshotError::Sink { source })?;
+        }
         let parts = outlets.into_iter().zip(receivers).zip(heads).enumerate();
         let spawn = |(index, ((outlet, receiver), head))| {
             let sink = Sink {

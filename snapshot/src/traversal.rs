@@ -15,6 +15,9 @@ use crate::producer::Producer;
 /// Buckets between two looks at the clock: about two microseconds of work with small values.
 const BUCKETS_PER_LOOK: usize = 4;
 
+/// After values of so many bytes there is another look at once: they may have been compressed.
+const WORK_PER_LOOK: u64 = 8 << 10;
+
 /// Delivers every bucket of a shard that is pending for one snapshot, slice by slice.
 ///
 /// Never waits: when the channel is full it asks to be woken and lets the shard serve.
@@ -69,12 +72,16 @@ impl<S: Store> Task<S> for Traversal {
             if self.producer.borrow().is_over() {
                 return self.give_up(state);
             }
+            let before = self.producer.borrow().work_bytes();
             for _ in 0..BUCKETS_PER_LOOK {
+                if self.producer.borrow().work_bytes() - before > WORK_PER_LOOK {
+                    break;
+                }
                 let Some(&(number, cut)) = self.cuts.last() else {
                     return self.finish(waker);
                 };
                 let keyspace = state.keyspace();
-                if !keyspace.make_room(number, waker) {
+                if !keyspace.make_room(number, cut, waker) {
                     return Step::Wait;
                 }
                 if keyspace.traverse(number, cut, &mut self.cursor) == Progress::Done {

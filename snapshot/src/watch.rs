@@ -7,8 +7,9 @@ use crate::error::SnapshotError;
 use crate::shared::{Event, Shared};
 use crate::sync::now;
 
-/// How long a sink may take to come back from the output after the snapshot has failed.
-const GRACE: Duration = Duration::from_millis(50);
+/// How long a sink may take to come back from the output after the snapshot has failed: a
+/// cancelled one is over within 50 ms, scheduling included.
+const GRACE: Duration = Duration::from_millis(30);
 
 /// How long a snapshot may take.
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aligned_io::FileSet;
-use shard_runtime::{ShardSet, ShardSetConfig};
+use shard_runtime::{ShardSet, ShardSetConfig, WhenFull};
 use snapshot::{Load, LoadError, Snapshot};
 
 use crate::tiny_store::{Memory, Model, TinyStore, decode, shard_of};
@@ -213,4 +213,59 @@ fn set_without_a_manifest_is_none() {
     fs::remove_file(path.with_extension("manifest")).unwrap();
     let error = Load::new().from_files(&path, &start(2)).unwrap_err();
     assert!(matches!(error, LoadError::Set(_)), "{error:?}");
+}
+
+#[test]
+fn second_load_does_not_disturb_the_first() {
+    let (bytes, model) = file();
+    let shards = start(2);
+    let mut second = None;
+    let source = Meanwhile {
+        bytes: &bytes,
+        half: bytes.len() / 2,
+        act: Some(|| second = Some(Load::new().from_reader(&bytes[..], &shards))),
+    };
+    Load::new().from_reader(source, &shards).unwrap();
+    let error = second.unwrap().unwrap_err();
+    assert!(matches!(error, LoadError::Busy), "{error:?}");
+    assert_eq!(served(&shards), model);
+}
+
+#[test]
+fn load_waits_where_others_are_refused() {
+    let (bytes, model) = file();
+    let config = ShardSetConfig {
+        shards: 2,
+        mailbox_messages: 1,
+        when_full: WhenFull::Refuse,
+        ..ShardSetConfig::default()
+    };
+    let shards = ShardSet::start(config, |_| TinyStore::default()).unwrap();
+    Load::new()
+        .from_reader(&bytes[..bytes.len() - 1], &shards)
+        .unwrap_err();
+    Load::new().from_reader(&bytes[..], &shards).unwrap();
+    assert_eq!(served(&shards), model);
+}
+
+#[test]
+fn databases_are_bounded() {
+    let (bytes, _) = file();
+    let shards = start(2);
+    let error = Load::new()
+        .databases_max(1)
+        .from_reader(&bytes[..], &shards)
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            LoadError::Database {
+                number: 1,
+                max: 1,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert_eq!(served(&shards), Model::new());
 }

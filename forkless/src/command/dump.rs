@@ -71,17 +71,38 @@ impl fmt::Display for Content {
     }
 }
 
-/// The set to write in `directory`, which is made if it is not there.
+/// The set to write in `directory`, which is made if it is not there; another one than ours must
+/// not be there, or neither could be read.
 pub(crate) fn new_set_in(directory: &Path) -> Result<PathBuf, CommandError> {
     fs::create_dir_all(directory).map_err(|source| CommandError::Write {
         path: directory.to_path_buf(),
         source,
     })?;
-    Ok(directory.join(SET_NAME))
+    let ours = directory.join(SET_NAME);
+    let others = sets_in(directory)?.into_iter().filter(|set| *set != ours);
+    match others.count() {
+        0 => Ok(ours),
+        others => Err(CommandError::NotOneSet {
+            path: directory.to_path_buf(),
+            manifests: others,
+        }),
+    }
 }
 
 /// The set whose manifest stands in `directory`.
 pub(crate) fn set_in(directory: &Path) -> Result<PathBuf, CommandError> {
+    let sets = sets_in(directory)?;
+    match &sets[..] {
+        [set] => Ok(set.clone()),
+        _ => Err(CommandError::NotOneSet {
+            path: directory.to_path_buf(),
+            manifests: sets.len(),
+        }),
+    }
+}
+
+/// The sets whose manifests stand in `directory`.
+fn sets_in(directory: &Path) -> Result<Vec<PathBuf>, CommandError> {
     let failed = |source| CommandError::Read {
         path: directory.to_path_buf(),
         source,
@@ -94,13 +115,7 @@ pub(crate) fn set_in(directory: &Path) -> Result<PathBuf, CommandError> {
         }
     }
     sets.sort();
-    match &sets[..] {
-        [set] => Ok(set.clone()),
-        _ => Err(CommandError::NotOneSet {
-            path: directory.to_path_buf(),
-            manifests: sets.len(),
-        }),
-    }
+    Ok(sets)
 }
 
 #[cfg(test)]
@@ -119,5 +134,6 @@ mod tests {
         assert_eq!(set_in(folder.path()).unwrap(), folder.path().join("a"));
         fs::write(folder.path().join("b.manifest"), "").unwrap();
         count(2);
+        new_set_in(folder.path()).unwrap_err();
     }
 }

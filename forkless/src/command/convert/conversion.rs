@@ -205,9 +205,9 @@ impl<'a, W: Write> Conversion<'a, W> {
         Ok(())
     }
 
-    /// Whether the one stream holds all that its file held, so that its sizes are true of it.
+    /// Whether the one stream holds all that the one file held, so that its sizes are true of it.
     fn passes_all(&self) -> bool {
-        self.filter.passes_all() && self.streams.len() == 1
+        self.filter.passes_all() && self.rules.keeps_sizes
     }
 
     fn end_slot_import(&mut self) -> Result<(), CommandError> {

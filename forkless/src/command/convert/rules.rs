@@ -10,16 +10,19 @@ pub(crate) struct Rules {
     pub(crate) compress: Option<Compression>,
     pub(crate) losses: Losses,
     pub(crate) skip_unsupported: bool,
+    /// One file becomes one file, so that what it says of its sizes stays true.
+    pub(crate) keeps_sizes: bool,
 }
 
 impl Rules {
-    /// Everything stays as it is stored, for servers that know `target`.
+    /// Every value stays as it is stored, for servers that know `target`, in other files.
     pub(crate) fn as_stored(target: Target) -> Self {
         Self {
             target,
             compress: None,
             losses: Losses::Refuse,
             skip_unsupported: false,
+            keeps_sizes: false,
         }
     }
 }

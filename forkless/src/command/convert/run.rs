@@ -36,6 +36,7 @@ pub(crate) fn run(arguments: &Convert, output: &mut Output) -> Result<(), Comman
         compress: arguments.compress.map(Into::into),
         losses: arguments.allow_loss.into(),
         skip_unsupported: arguments.skip_unsupported,
+        keeps_sizes: true,
     };
     let writer = create(&arguments.output, expected_bytes)?;
     let sinks = vec![Sink::new(&arguments.output, writer)];
