@@ -1,10 +1,10 @@
 //! A key's hash, and what each of its bits decides.
 //!
 //! ```text
-//!  63                       40 39      16 15     8 7    6 5    0
-//! +---------------------------+----------+--------+------+------+
-//! | segment prefix            |          |  tag   |      | home |
-//! +---------------------------+----------+--------+------+------+
+//!  63                       40 39           14 13   8 7      0
+//! +---------------------------+---------------+------+--------+
+//! | position: the segment     |               | home |  tag   |
+//! +---------------------------+---------------+------+--------+
 //! ```
 
 use core::hash::{BuildHasher, Hash};
@@ -39,24 +39,19 @@ impl KeyHash {
 
     /// Where the key stands in the table: the leading bits of this choose the segment.
     ///
-    /// Positions are not spread evenly: the last are 5/3 as dense as the first, because a hash
-    /// `u` in `0..1` comes to stand at `u + u * (1 - u) / 4`. Segments of equal width therefore
+    /// Positions are not spread evenly: the first are 5/3 as dense as the last, because a hash
+    /// `u` in `0..1` comes to stand at `u * (3 + u) / 4`. Segments of equal width therefore
     /// fill, and split, at different times, instead of all in one wave; the table's size follows
     /// its entries closely.
     #[inline]
     pub(crate) fn position(self) -> u64 {
-        let (_, curve) = self.0.carrying_mul(!self.0, 0);
-        self.0 + (curve >> 2)
+        self.0.carrying_mul(3 << 62 | self.0 >> 2, 0).1
     }
 
     /// The bucket that the entry belongs to, below [`HOMES`].
     #[inline]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the lowest bits are wanted"
-    )]
     pub(crate) fn home(self) -> usize {
-        self.0 as usize & (HOMES - 1)
+        (self.0 >> 8) as usize & (HOMES - 1)
     }
 
     /// The fingerprint.
@@ -66,7 +61,7 @@ impl KeyHash {
         reason = "the low eight bits are wanted"
     )]
     pub(crate) fn tag(self) -> Tag {
-        Tag(NonZeroU8::new((self.0 >> 8) as u8).unwrap_or(NonZeroU8::MIN))
+        Tag(NonZeroU8::new(self.0 as u8).unwrap_or(NonZeroU8::MIN))
     }
 }
 
@@ -91,23 +86,23 @@ mod tests {
     #[test]
     fn positions_keep_the_order_of_hashes_and_span_everything() {
         assert_eq!(KeyHash(0).position(), 0);
-        assert_eq!(KeyHash(u64::MAX).position(), u64::MAX);
+        assert_eq!(KeyHash(u64::MAX).position(), u64::MAX - 1);
         let steps = (0..=u64::MAX).step_by(1 << 54);
         let positions: Vec<u64> = steps.map(|hash| KeyHash(hash).position()).collect();
         assert!(positions.is_sorted_by(|one, next| one < next));
     }
 
     #[test]
-    fn the_last_positions_are_denser_than_the_first() {
+    fn the_first_positions_are_denser_than_the_last() {
         let width = |from: u64, to: u64| KeyHash(to).position() - KeyHash(from).position();
         let (first, last) = (width(0, 1 << 56), width(u64::MAX - (1 << 56), u64::MAX));
-        assert_eq!(first * 3 / last, 4, "1.25 to 0.75");
+        assert_eq!(last * 3 / first, 4, "1.25 to 0.75");
     }
 
     #[test]
     fn a_tag_is_never_vacant() {
         assert_eq!(KeyHash(0).tag().byte(), 1);
-        assert_eq!(KeyHash(0xff << 8).tag().byte(), 255);
+        assert_eq!(KeyHash(0xff).tag().byte(), 255);
     }
 
     #[test]

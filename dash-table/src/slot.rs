@@ -169,8 +169,9 @@ impl<T, const N: usize, H> Block<T, N, H> {
             Some(pair) => pair,
             None => panic!("bucket {home} is nobody's home"),
         };
-        let slots = self.slots.as_flattened();
-        let first = slots.as_ptr().wrapping_add(home * SLOTS).cast::<u8>();
+        // SAFETY: there is a group after that of `home`, so there is a bucket after it too.
+        let slots = unsafe { self.slots.as_flattened().get_unchecked(home * SLOTS..) };
+        let first = slots.as_ptr().cast::<u8>();
         for line in 0..LINES_AHEAD {
             fingerprint::prefetch(first.wrapping_add(line * 64));
         }
@@ -181,7 +182,7 @@ impl<T, const N: usize, H> Block<T, N, H> {
             let slot = left.trailing_zeros() as usize;
             // SAFETY: the two buckets from `home` on have 2 * SLOTS slots, and the sets of both
             // have no bit beyond.
-            let entry = unsafe { slots.get_unchecked(home * SLOTS + slot) };
+            let entry = unsafe { slots.get_unchecked(slot) };
             // SAFETY: the slot has a tag, so it is occupied; see the invariant on `slots`.
             let entry = unsafe { entry.assume_init_ref() };
             if is_match(entry) {

@@ -94,17 +94,6 @@ impl<K, V> Segment<K, V> {
         })
     }
 
-    /// As [`find_overflow`](Self::find_overflow), for who does not ask where the entry stands.
-    #[cold]
-    pub(crate) fn lookup_overflow(
-        &self,
-        home: usize,
-        tag: Tag,
-        is_match: impl Fn(&(K, V)) -> bool + Copy,
-    ) -> Option<&(K, V)> {
-        Some(self.find_overflow(home, tag, is_match)?.entry)
-    }
-
     /// A vacant slot in the stash.
     pub(crate) fn stash_room(&self, home: usize) -> Option<Place> {
         stash_from(home).find_map(|bucket| {

@@ -199,7 +199,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.get_key_value(key).map(|(_, value)| value)
+        self.lookup(key, |(_, value)| value)
     }
 
     /// The entry of a key, with the key as the table stores it.
@@ -209,12 +209,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let hash = self.hash(key);
-        let Some(segment) = self.directory.settled_segment_of(hash) else {
-            return self.get_unsettled(hash, key);
-        };
-        let (key, value) = segment.lookup(hash, move |other| other.borrow() == key)?;
-        Some((key, value))
+        self.lookup(key, |(key, value)| (key, value))
     }
 
     /// Whether the key is there.
@@ -224,7 +219,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.get_key_value(key).is_some()
+        self.lookup(key, |_| ()).is_some()
     }
 
     /// The value of a key, to change. Delivers its bucket before it lends.
@@ -337,18 +332,32 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         cursor.advance(cut, max_buckets, directory, &mut hook)
     }
 
-    /// Looks a key up whose entry of the directory has not been filled yet, or in a table that has
-    /// no segment. Out of the way, so that most lookups need not save registers for it.
-    #[cold]
-    #[inline(never)]
-    fn get_unsettled<Q>(&self, hash: KeyHash, key: &Q) -> Option<(&K, &V)>
+    /// What `of` makes of a key's entry.
+    #[inline]
+    fn lookup<'a, Q, R>(&'a self, key: &Q, of: impl Fn(&'a (K, V)) -> R) -> Option<R>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
+        let hash = self.hash(key);
+        let is_key = move |other: &K| other.borrow() == key;
+        match self.directory.settled_segment_of(hash) {
+            Some(segment) => segment.lookup(hash, is_key, of),
+            None => self.lookup_unsettled(hash, is_key).map(of),
+        }
+    }
+
+    /// Looks a key up whose entry of the directory has not been filled yet, or in a table that has
+    /// no segment. Out of the way, so that most lookups need not save registers for it.
+    #[cold]
+    #[inline(never)]
+    fn lookup_unsettled(
+        &self,
+        hash: KeyHash,
+        is_key: impl Fn(&K) -> bool + Copy,
+    ) -> Option<&(K, V)> {
         let segment = self.directory.segment_of(hash)?;
-        let (key, value) = segment.lookup(hash, move |other| other.borrow() == key)?;
-        Some((key, value))
+        segment.lookup(hash, is_key, |entry| entry)
     }
 
     #[inline]

