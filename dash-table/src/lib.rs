@@ -76,6 +76,7 @@ mod segment;
 mod slot;
 mod slot_set;
 mod stash;
+mod versions;
 mod walk;
 
 pub use crate::bucket::Bucket;

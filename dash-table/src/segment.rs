@@ -17,6 +17,7 @@ use crate::planted::Bug;
 use crate::slot::{Block, Entries, Found};
 use crate::slot_set::SlotSet;
 use crate::stash::Link;
+use crate::versions::Versions;
 
 /// Buckets that share the first `depth` bits of their entries' hashes.
 ///
@@ -30,8 +31,7 @@ pub(crate) struct Segment<K, V> {
 
 /// What a segment knows besides its entries.
 pub(crate) struct Header<K, V> {
-    /// The clock at each bucket's last change or delivery.
-    versions: [u64; BUCKETS],
+    versions: Versions,
     /// The home of each entry in the stash; meaningless for vacant slots.
     pub(crate) stash_homes: [[u8; SLOTS]; STASH],
     /// How many leading hash bits all entries share.
@@ -61,7 +61,7 @@ impl<K, V> Segment<K, V> {
     /// An empty segment whose buckets have been changed last at `version`.
     pub(crate) fn new(depth: u32, position: u32, version: u64) -> Box<Self> {
         Self::boxed(Header {
-            versions: [version; BUCKETS],
+            versions: Versions::new(version),
             stash_homes: [[0; SLOTS]; STASH],
             depth,
             position,
@@ -150,7 +150,7 @@ impl<K, V> Segment<K, V> {
     pub(crate) fn version(&self, bucket: usize) -> u64 {
         match self.link(bucket) {
             Some(link) => link.version(),
-            None => self.block.header().versions[bucket],
+            None => self.block.header().versions.of(bucket),
         }
     }
 
@@ -158,7 +158,7 @@ impl<K, V> Segment<K, V> {
     pub(crate) fn stamp(&mut self, bucket: usize, version: u64) {
         match self.link_mut(bucket) {
             Some(link) => link.stamp(version),
-            None => self.block.header_mut().versions[bucket] = version,
+            None => self.block.header_mut().versions.stamp(bucket, version),
         }
     }
 

@@ -1,0 +1,57 @@
+//! The clock at each bucket's last change or delivery.
+
+use crate::geometry::BUCKETS;
+
+/// The versions of a segment's buckets, its chain not counted.
+///
+/// Under `--cfg uncut` there are none, and nothing asks for them: that build is the table without
+/// cuts that `examples/instructions.rs` compares with.
+pub(crate) struct Versions {
+    #[cfg(not(uncut))]
+    versions: [u64; BUCKETS],
+}
+
+#[cfg(not(uncut))]
+impl Versions {
+    /// Of buckets that have been changed last at `version`.
+    #[inline]
+    pub(crate) fn new(version: u64) -> Self {
+        Self {
+            versions: [version; BUCKETS],
+        }
+    }
+
+    /// That of a bucket.
+    #[inline]
+    pub(crate) fn of(&self, bucket: usize) -> u64 {
+        self.versions[bucket]
+    }
+
+    /// Sets that of a bucket.
+    #[inline]
+    pub(crate) fn stamp(&mut self, bucket: usize, version: u64) {
+        self.versions[bucket] = version;
+    }
+}
+
+#[cfg(uncut)]
+impl Versions {
+    /// Nothing.
+    #[inline]
+    pub(crate) fn new(_: u64) -> Self {
+        Self {}
+    }
+
+    /// That of a bucket which no cut will ever see.
+    #[inline]
+    pub(crate) fn of(&self, bucket: usize) -> u64 {
+        assert!(bucket < BUCKETS, "there is no bucket {bucket}");
+        u64::MAX
+    }
+
+    /// Nothing.
+    #[inline]
+    pub(crate) fn stamp(&mut self, bucket: usize, _: u64) {
+        assert!(bucket < BUCKETS, "there is no bucket {bucket}");
+    }
+}
