@@ -11,7 +11,7 @@ use crate::geometry::{BUCKETS, MAX_DEPTH, MERGE_ENTRIES_MAX, SLOTS};
 use crate::hook::Hook;
 use crate::observer::Observer;
 use crate::planted::Bug;
-use crate::segment::{Place, Segment};
+use crate::segment::Segment;
 use crate::table::DashTable;
 
 /// Which merges are worth it.
@@ -61,6 +61,7 @@ impl<K, V> Directory<K, V> {
     ///
     /// Everything that gives or takes is delivered before anything moves: a panic of the observer
     /// leaves both segments whole. O(one segment).
+    #[cold]
     pub(crate) fn merge<O>(
         &mut self,
         position: u32,
@@ -87,25 +88,6 @@ impl<K, V> Directory<K, V> {
         }
         hook.tally.merges += 1;
         true
-    }
-
-    /// Merges the segment with this number with its buddy if a removal at `place` has emptied a
-    /// bucket, and with it, perhaps, the segment. A bucket of a full one is seldom
-    /// emptied.
-    #[inline]
-    pub(crate) fn merge_if_emptied<O>(
-        &mut self,
-        number: usize,
-        place: Place,
-        hook: &mut Hook<'_, O>,
-    ) where
-        O: Observer<K, V>,
-    {
-        let segment = self.segment_mut(number);
-        if place.bucket < BUCKETS && segment.entries(place.bucket).is_empty() {
-            let position = segment.position();
-            self.merge(position, Density::Sparse, hook);
-        }
     }
 
     /// Merges whatever fits, and gives back what the directory does not need.
@@ -151,9 +133,12 @@ impl<K, V> Directory<K, V> {
             Density::Sparse => MERGE_ENTRIES_MAX,
             Density::Full => usize::MAX,
         };
-        let count = |segment: &Segment<K, V>, bucket| segment.entries(bucket).len();
-        lower.count_entries() + upper.count_entries() <= most
-            && (0..BUCKETS).all(|bucket| count(lower, bucket) + count(upper, bucket) <= SLOTS)
+        let mut entries = lower.count_chained() + upper.count_chained();
+        (0..BUCKETS).all(|bucket| {
+            let both = lower.entries(bucket).len() + upper.entries(bucket).len();
+            entries += both;
+            both <= SLOTS && entries <= most
+        })
     }
 
     /// Passes the hook for each bucket that gives or takes.

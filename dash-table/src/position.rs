@@ -3,6 +3,7 @@
 use core::hash::{BuildHasher, Hash};
 
 use crate::hash::KeyHash;
+use crate::merge::Density;
 use crate::observer::Observer;
 use crate::planted::Bug;
 use crate::segment::Place;
@@ -53,7 +54,10 @@ impl<K, V, S, O: Observer<K, V>> DashTable<K, V, S, O> {
         let (directory, mut hook, _) = self.parts();
         let segment = directory.segment_mut(position.number);
         let entry = segment.remove(position.place, &mut hook);
-        directory.merge_if_emptied(position.number, position.place, &mut hook);
+        if segment.is_emptied(position.place) {
+            let start = segment.position();
+            directory.merge(start, Density::Sparse, &mut hook);
+        }
         entry
     }
 }

@@ -108,6 +108,20 @@ impl<K, V> Segment<K, V> {
             .sum()
     }
 
+    /// Entries in the chain, counted in O(its buckets).
+    pub(crate) fn count_chained(&self) -> usize {
+        (BUCKETS..self.bucket_count())
+            .map(|bucket| self.entries(bucket).len())
+            .sum()
+    }
+
+    /// Whether a removal at `place` has emptied a bucket, and with it, perhaps, the segment, so
+    /// that it is time to ask for a merge. A bucket of a full segment is seldom emptied.
+    #[inline]
+    pub(crate) fn is_emptied(&self, place: Place) -> bool {
+        place.bucket < BUCKETS && self.block.entries(place.bucket).is_empty()
+    }
+
     /// Entries that stand in the bucket after their home, counted in O(buckets).
     pub(crate) fn count_guests(&self) -> usize {
         (0..REGULAR)
@@ -242,6 +256,7 @@ impl<K, V> Segment<K, V> {
     }
 
     /// Takes the entry at `place` out.
+    #[inline]
     pub(crate) fn remove<O>(&mut self, place: Place, hook: &mut Hook<'_, O>) -> (K, V)
     where
         O: Observer<K, V>,
@@ -256,6 +271,7 @@ impl<K, V> Segment<K, V> {
     }
 
     /// Takes the entry at `place` out. The caller has passed the hook, and trims the chain.
+    #[inline]
     pub(crate) fn take(&mut self, place: Place) -> (K, V) {
         if place.bucket < REGULAR {
             self.block.take(place.bucket, place.slot).1

@@ -140,6 +140,7 @@ impl<K, V> Segment<K, V> {
 
     /// Gives back the empty buckets at the end of the chain. The others keep their numbers,
     /// which the cursor relies on.
+    #[cold]
     pub(crate) fn trim_chain(&mut self) {
         let chain = self.chain_mut();
         while chain
@@ -165,6 +166,7 @@ impl<K, V> Segment<K, V> {
 
     /// Takes an entry out of the stash or the chain, and corrects the filter of its home.
     /// The caller has passed the hook.
+    #[cold]
     pub(crate) fn take_overflow(&mut self, place: Place) -> (usize, Tag, (K, V)) {
         let home = self.overflow_home(place);
         let (tag, entry) = match self.link_mut(place.bucket) {

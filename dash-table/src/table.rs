@@ -11,6 +11,7 @@ use crate::directory::Directory;
 use crate::geometry::{MAX_DEPTH, SEGMENT_SLOTS};
 use crate::hash::{DefaultHashBuilder, KeyHash};
 use crate::hook::{Hook, Tally};
+use crate::merge::Density;
 use crate::observer::Observer;
 use crate::planted::{Bug, Plant};
 use crate::position::Position;
@@ -276,11 +277,13 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     {
         let hash = self.hash(key);
         let (directory, mut hook, _) = self.parts();
-        let number = directory.number(hash)?;
-        let segment = directory.segment_mut(number);
+        let segment = directory.segment_of_mut(hash)?;
         let place = segment.place_of(hash, move |other| other.borrow() == key)?;
         let entry = segment.remove(place, &mut hook);
-        directory.merge_if_emptied(number, place, &mut hook);
+        if segment.is_emptied(place) {
+            let position = segment.position();
+            directory.merge(position, Density::Sparse, &mut hook);
+        }
         Some(entry)
     }
 
