@@ -60,6 +60,7 @@ mod serialize;
 mod stats;
 mod table;
 
+mod census;
 mod directory;
 mod error;
 mod fingerprint;
@@ -67,6 +68,7 @@ mod geometry;
 mod group;
 mod hash;
 mod hook;
+mod lookup;
 mod merge;
 mod placement;
 mod planted;
