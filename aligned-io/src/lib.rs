@@ -71,6 +71,7 @@ mod transfer;
 
 mod buffer;
 
+mod chain;
 mod flights;
 mod ring;
 

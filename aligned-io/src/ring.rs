@@ -18,6 +18,7 @@ use rustix::io::Errno;
 
 use crate::backend::{BlockBackend, Capabilities, Sealed, seal_step_by_step};
 use crate::buffer::{AlignedBuf, BufferPool};
+use crate::chain::Chained;
 use crate::flights::Flights;
 use crate::mode::Backend;
 use crate::transfer::{Completion, Direction, Transfer};
@@ -144,20 +145,12 @@ impl Ring {
 
     /// The next completion of whatever kind: what it is known by, and its result.
     fn reap(&mut self) -> io::Result<(u64, i32)> {
-        let mut refusals = 0;
+        let mut refusals = Refusals::default();
         loop {
             if let Some(entry) = self.uring.completion().next() {
                 return Ok((entry.user_data(), entry.result()));
             }
-            match self.uring.submit_and_wait(1) {
-                Ok(_) => refusals = 0,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if is_refusal(&error) && refusals < REFUSALS_MAX => {
-                    refusals += 1;
-                    thread::yield_now();
-                }
-                Err(error) => return Err(error),
-            }
+            refusals.bear(self.uring.submit_and_wait(1))?;
         }
     }
 
@@ -187,6 +180,71 @@ impl Ring {
         self.push(&cut.user_data(CUT));
         let sync = opcode::Fsync::new(file).build().flags(registered);
         self.push(&sync.user_data(SYNC));
+    }
+
+    /// Ends the file with one chain of linked entries, which `submit` hands to the kernel.
+    fn seal_linked(
+        &mut self,
+        last: Option<Transfer>,
+        length: u64,
+        mut submit: impl FnMut(&mut IoUring) -> io::Result<usize>,
+    ) -> io::Result<Chained> {
+        let wanted = last.as_ref().map(|transfer| transfer.range.len());
+        if let Some(last) = last {
+            self.queue(last, squeue::Flags::IO_LINK)?;
+        }
+        self.queue_end(length);
+        let queued = self.uring.submission().len();
+        let mut refusals = Refusals::default();
+        let submitted = loop {
+            if let Some(submitted) = refusals.bear(submit(&mut self.uring))? {
+                break submitted;
+            }
+        };
+        let (mut written, mut cut, mut synced) = (None, None, None);
+        while cut.is_none() || synced.is_none() || self.flights.len() > 0 {
+            match self.reap()? {
+                (CUT, result) => cut = Some(moved(result)),
+                (SYNC, result) => synced = Some(moved(result)),
+                (number, result) => written = Some(self.complete(number, result)),
+            }
+        }
+        let is_written = written
+            .as_ref()
+            .is_none_or(|written| written.result.as_ref().ok().copied() == wanted);
+        Ok(Chained {
+            is_torn: submitted < queued,
+            unwritten: written.filter(|_| !is_written),
+            cut: cut.unwrap_or(Ok(0)),
+            synced: synced.unwrap_or(Ok(0)),
+        })
+    }
+}
+
+/// How often in a row the kernel said "not now".
+#[derive(Debug, Default)]
+struct Refusals(u32);
+
+impl Refusals {
+    /// How many entries were submitted; `None` where the kernel asks to try again.
+    ///
+    /// # Errors
+    ///
+    /// What else it said, or what it said too often.
+    fn bear(&mut self, outcome: io::Result<usize>) -> io::Result<Option<usize>> {
+        match outcome {
+            Ok(submitted) => {
+                self.0 = 0;
+                Ok(Some(submitted))
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
+            Err(error) if is_refusal(&error) && self.0 < REFUSALS_MAX => {
+                self.0 += 1;
+                thread::yield_now();
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -248,35 +306,18 @@ impl BlockBackend for Ring {
     }
 
     /// All steps in one chain of linked entries, with one wait. The kernel breaks the chain after
-    /// a step that failed or came back short.
+    /// a step that failed or came back short; and where it takes only a part of the chain at once,
+    /// which says nothing of the rest, the steps are taken again one by one.
     fn seal(&mut self, last: Option<Transfer>, length: u64) -> io::Result<Sealed> {
         assert_eq!(self.flights.len(), 0, "only what came back can be sealed");
         if !self.can_cut {
             return seal_step_by_step(self, last, length);
         }
-        let wanted = last.as_ref().map(|transfer| transfer.range.len());
-        if let Some(last) = last {
-            self.queue(last, squeue::Flags::IO_LINK)?;
+        let chained = self.seal_linked(last, length, |uring| uring.submit())?;
+        match chained.outcome() {
+            Some(sealed) => Ok(sealed),
+            None => seal_step_by_step(self, None, length),
         }
-        self.queue_end(length);
-        let (mut written, mut cut, mut synced) = (None, None, None);
-        while cut.is_none() || synced.is_none() || self.flights.len() > 0 {
-            match self.reap()? {
-                (CUT, result) => cut = Some(moved(result)),
-                (SYNC, result) => synced = Some(moved(result)),
-                (number, result) => written = Some(self.complete(number, result)),
-            }
-        }
-        if let Some(written) = written
-            && written.result.as_ref().ok().copied() != wanted
-        {
-            return Ok(Sealed::Incomplete(written));
-        }
-        Ok(match (cut, synced) {
-            (Some(Err(error)), _) => Sealed::NotCut(error),
-            (_, Some(Err(error))) => Sealed::NotSynced(error),
-            _ => Sealed::Durable,
-        })
     }
 }
 
@@ -531,5 +572,31 @@ mod tests {
         assert_eq!(pool.free(), 2);
         let length = fs::metadata(named.path()).unwrap().len();
         assert_eq!(length, 2 * PAGE_BYTES as u64);
+    }
+
+    /// Hands the first entry of what is queued to the kernel, and leaves the rest.
+    fn submit_first(uring: &mut IoUring) -> io::Result<usize> {
+        // SAFETY: nothing is waited for, so there is no argument to read.
+        unsafe { uring.submitter().enter::<()>(1, 0, 0, None) }
+    }
+
+    #[test]
+    fn chain_that_a_submission_tears_is_sealed_again_step_by_step() {
+        let (named, file) = opened();
+        let Some((mut ring, mut writes, pool)) = ring(&file, 2) else {
+            return;
+        };
+        let second = writes.pop().unwrap();
+        ring.start(writes.pop().unwrap()).unwrap();
+        ring.wait().unwrap();
+        let torn = ring.seal_linked(Some(second), 5000, submit_first).unwrap();
+        assert!(torn.is_torn && torn.unwritten.is_none(), "{torn:?}");
+        assert!(torn.outcome().is_none());
+        assert_eq!(pool.free(), 2);
+        let sealed = ring.seal(None, 5000).unwrap();
+        assert!(matches!(sealed, Sealed::Durable), "{sealed:?}");
+        let bytes = fs::read(named.path()).unwrap();
+        assert_eq!(bytes.len(), 5000);
+        assert!(bytes[PAGE_BYTES..].iter().all(|&byte| byte == 1));
     }
 }
