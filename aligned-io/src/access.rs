@@ -160,9 +160,7 @@ impl Wishes<'_> {
     /// it is not to be had here, and it was not required. A broken or a full disk is not what the
     /// page cache is there to hide.
     pub(crate) fn leave_direct(&self, file: &File, source: io::Error) -> Result<(), Refused> {
-        use io::ErrorKind::{InvalidInput, Unsupported};
-        let is_refusal = matches!(source.kind(), InvalidInput | Unsupported);
-        if self.direct == Direct::Require || !is_refusal {
+        if self.direct == Direct::Require || !refuses_direct(&source) {
             return Err(Refused::io(Operation::Probe, source));
         }
         set_direct(file, OFlags::empty())
@@ -255,6 +253,12 @@ impl Wishes<'_> {
             "O_DIRECT is refused, going through the page cache instead",
         );
     }
+}
+
+/// Whether a transfer that failed so says that direct ones are not to be had here.
+pub(crate) fn refuses_direct(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, Unsupported};
+    matches!(error.kind(), InvalidInput | Unsupported)
 }
 
 /// What offsets, lengths and addresses of direct transfers must be multiples of, in bytes: at

@@ -1,12 +1,12 @@
 //! What a reader is asked for, and its creation.
 
 use std::fs::File;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::access::{
     AnyBackend, BackendChoice, Caching, Direct, Refused, Registration, Wishes, mode_of,
+    refuses_direct,
 };
 use crate::buffer::{AlignedBuf, BufferPool, PAGE_BYTES, Pages};
 use crate::error::Operation;
@@ -134,7 +134,7 @@ impl ReaderOptions {
             if caching != Caching::Buffered {
                 match reader.probe() {
                     Ok(()) => {}
-                    Err(ReadError::Read { source, .. }) if is_refusal(&source) => {
+                    Err(ReadError::Read { source, .. }) if refuses_direct(&source) => {
                         wishes.leave_direct(&file, source).map_err(refused)?;
                         caching = Caching::Buffered;
                         buffers = reader.into_buffers();
@@ -206,12 +206,6 @@ fn open_file(path: &Path) -> Result<(Arc<File>, u64), ReadError> {
         return Err(no_file());
     }
     Ok((Arc::new(file), metadata.len()))
-}
-
-/// Whether this says that direct reads are not to be had here.
-fn is_refusal(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidInput, Unsupported};
-    matches!(error.kind(), InvalidInput | Unsupported)
 }
 
 fn refusal(path: &Path, refused: Refused) -> ReadError {

@@ -49,8 +49,8 @@ enum Buffers {
     Registered {
         // Invariant: the index in its pool of each registered buffer, in order of registration.
         indices: Vec<usize>,
-        /// Held so that the memory outlives the registration.
-        _memory: Vec<BufferPool>,
+        /// Held so that the memory outlives the registration; `None` if there is none.
+        _memory: Option<BufferPool>,
     },
     /// Each transfer names its buffer by address.
     Plain,
@@ -104,11 +104,7 @@ impl Ring {
         unsafe { self.uring.submitter().register_buffers(iovecs) }?;
         self.buffers = Buffers::Registered {
             indices: buffers.iter().map(AlignedBuf::index).collect(),
-            _memory: buffers
-                .first()
-                .map(AlignedBuf::keep_memory)
-                .into_iter()
-                .collect(),
+            _memory: buffers.first().map(AlignedBuf::keep_memory),
         };
         Ok(())
     }
@@ -238,7 +234,7 @@ impl Refusals {
                 Ok(Some(submitted))
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
-            Err(error) if is_refusal(&error) && self.0 < REFUSALS_MAX => {
+            Err(error) if asks_again(&error) && self.0 < REFUSALS_MAX => {
                 self.0 += 1;
                 thread::yield_now();
                 Ok(None)
@@ -285,7 +281,7 @@ impl BlockBackend for Ring {
     fn submit(&mut self) -> io::Result<()> {
         match self.uring.submit() {
             // The entries stay queued then, and go in with the next submission or wait.
-            Err(error) if !is_refusal(&error) => Err(error),
+            Err(error) if !asks_again(&error) => Err(error),
             Ok(_) | Err(_) => Ok(()),
         }
     }
@@ -386,7 +382,7 @@ fn moved(result: i32) -> io::Result<usize> {
 }
 
 /// Whether the kernel asks to try again (`EINTR`, `EAGAIN`, `EBUSY`) rather than fails.
-fn is_refusal(error: &io::Error) -> bool {
+fn asks_again(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, ResourceBusy, WouldBlock};
     matches!(error.kind(), Interrupted | WouldBlock | ResourceBusy)
 }
