@@ -134,7 +134,7 @@ pub enum Operation {
     Create,
     /// Turning on `O_DIRECT`, when it was required.
     SetDirect,
-    /// Allocating the write buffers.
+    /// Allocating the buffers.
     AllocateBuffers {
         /// Bytes of all buffers together.
         bytes: usize,
@@ -157,7 +157,8 @@ pub enum Operation {
         /// Where in the file the failed write starts.
         offset: u64,
     },
-    /// Waiting for writes to come back: the ring itself failed.
+    /// Handing transfers to the kernel or getting them back: not one of them failed, but what
+    /// carries them.
     Reap,
     /// Cutting the file to its exact length.
     Truncate {
@@ -189,7 +190,7 @@ impl fmt::Display for Operation {
             Self::Preallocate { bytes } => write!(f, "preallocating {bytes} bytes"),
             Self::Probe => f.write_str("the first direct transfer"),
             Self::Write { offset } => write!(f, "writing at byte {offset}"),
-            Self::Reap => f.write_str("waiting for writes"),
+            Self::Reap => f.write_str("exchanging blocks with the kernel"),
             Self::Truncate { length } => write!(f, "cutting to {length} bytes"),
             Self::SyncFile => f.write_str("fsync of the file"),
             Self::Rename => f.write_str("renaming to the final name"),

@@ -184,7 +184,15 @@ impl WriterOptions {
         if let Caching::Direct { .. } = caching
             && let Err(failure) = probe(&mut pipeline)
         {
-            wishes.leave_direct(file, failure.source).map_err(refused)?;
+            // Only a write that came back says something of direct ones; and only then are all
+            // buffers back.
+            let WriteFailure {
+                operation, source, ..
+            } = failure;
+            if !matches!(operation, Operation::Write { .. }) {
+                return Err(temp.error(operation, 0, source));
+            }
+            wishes.leave_direct(file, source).map_err(refused)?;
             caching = Caching::Buffered;
             let buffers = pipeline.into_buffers();
             let backend = open_backend(&wishes, file, &buffers, caching).map_err(refused)?;

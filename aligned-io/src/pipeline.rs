@@ -206,9 +206,6 @@ impl Pipeline {
 
     /// Hands a write to the backend.
     fn begin(&mut self, transfer: Transfer) -> Result<(), WriteFailure> {
-        let operation = Operation::Write {
-            offset: transfer.offset,
-        };
         let bytes = transfer.range.len();
         #[cfg(planted)]
         if is_active(Plant::ReuseBeforeCompletion) {
@@ -227,7 +224,7 @@ impl Pipeline {
         self.counters.wait += start.elapsed();
         self.count_start(in_flight);
         started.map_err(|source| WriteFailure {
-            operation,
+            operation: Operation::Reap,
             bytes,
             source,
         })

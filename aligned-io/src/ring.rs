@@ -57,7 +57,7 @@ enum Buffers {
 }
 
 impl Ring {
-    /// Sets up a ring for up to `depth` transfers in flight.
+    /// Sets up a ring for up to `depth` transfers in flight, and proves that it turns.
     ///
     /// # Errors
     ///
@@ -74,14 +74,18 @@ impl Ring {
         uring.submitter().register_probe(&mut probe)?;
         // Saves the lookup of the file for each transfer; nothing is lost where it is refused.
         let registered = uring.submitter().register_files(&[file.as_raw_fd()]);
-        Ok(Self {
+        let mut ring = Self {
             flights: Flights::new(depth),
             file: Arc::clone(file),
             is_file_registered: registered.is_ok(),
             buffers: Buffers::Plain,
             can_cut: probe.is_supported(opcode::Ftruncate::CODE),
             uring,
-        })
+        };
+        // A filter may allow the set-up and forbid the use, which must show before it has buffers.
+        ring.push(&opcode::Nop::new().build());
+        ring.reap()?;
+        Ok(ring)
     }
 
     /// Pins `buffers` in the kernel, so that transfers need not. All of them must be of one pool.

@@ -30,8 +30,20 @@ const RESTRICTION: &str = "ALIGNED_IO_RESTRICTION";
 /// Set to write files of each and every size in each mode.
 const LONG: &str = "FORKLESS_TEST_SEEDS";
 const EPERM: u32 = 1;
-/// The number of `io_uring_setup`, the same on every machine.
+const ENOSYS: u32 = 38;
+/// The numbers of these system calls, the same on every machine.
 const IO_URING_SETUP: i64 = 425;
+const IO_URING_ENTER: i64 = 426;
+
+/// A restriction that is no system call.
+const LOCKED_MEMORY: &str = "locked memory";
+
+/// Which system call is refused, as what.
+const SECCOMP: [(&str, i64, u32); 3] = [
+    ("io_uring", IO_URING_SETUP, EPERM),
+    ("io_uring_enter, EPERM", IO_URING_ENTER, EPERM),
+    ("io_uring_enter, ENOSYS", IO_URING_ENTER, ENOSYS),
+];
 
 const MODES: [(BackendChoice, Direct); 9] = [
     (BackendChoice::Auto, Direct::Auto),
@@ -63,35 +75,35 @@ impl Restriction {
     }
 
     fn apply_anew() -> Self {
-        match std::env::var(RESTRICTION).as_deref() {
-            Ok("io_uring") => {
-                let arch = TargetArch::try_from(std::env::consts::ARCH).unwrap();
-                let filter = SeccompFilter::new(
-                    BTreeMap::from([(IO_URING_SETUP, Vec::new())]),
-                    SeccompAction::Allow,
-                    SeccompAction::Errno(EPERM),
-                    arch,
-                );
-                let program = BpfProgram::try_from(filter.unwrap()).unwrap();
-                seccompiler::apply_filter(&program).unwrap();
-                Self::IoUring
-            }
-            Ok("locked memory") => {
-                // The privileged are not held to the limit.
-                let mut sets = capabilities(None).unwrap();
-                sets.effective.remove(CapabilitySet::IPC_LOCK);
-                sets.permitted.remove(CapabilitySet::IPC_LOCK);
-                set_capabilities(None, sets).unwrap();
-                let current = Some(64 << 10);
-                let limit = Rlimit {
-                    current,
-                    ..getrlimit(Resource::Memlock)
-                };
-                setrlimit(Resource::Memlock, limit).unwrap();
-                Self::LockedMemory
-            }
-            _ => Self::None,
+        let Ok(wanted) = std::env::var(RESTRICTION) else {
+            return Self::None;
+        };
+        let refused = SECCOMP.into_iter().find(|(name, ..)| *name == wanted);
+        if let Some((_, call, errno)) = refused {
+            let arch = TargetArch::try_from(std::env::consts::ARCH).unwrap();
+            let filter = SeccompFilter::new(
+                BTreeMap::from([(call, Vec::new())]),
+                SeccompAction::Allow,
+                SeccompAction::Errno(errno),
+                arch,
+            );
+            let program = BpfProgram::try_from(filter.unwrap()).unwrap();
+            seccompiler::apply_filter(&program).unwrap();
+            return Self::IoUring;
         }
+        assert_eq!(wanted, LOCKED_MEMORY);
+        // The privileged are not held to the limit.
+        let mut sets = capabilities(None).unwrap();
+        sets.effective.remove(CapabilitySet::IPC_LOCK);
+        sets.permitted.remove(CapabilitySet::IPC_LOCK);
+        set_capabilities(None, sets).unwrap();
+        let current = Some(64 << 10);
+        let limit = Rlimit {
+            current,
+            ..getrlimit(Resource::Memlock)
+        };
+        setrlimit(Resource::Memlock, limit).unwrap();
+        Self::LockedMemory
     }
 }
 
@@ -235,12 +247,18 @@ fn every_size_around_every_boundary_is_exact_in_every_mode() {
 
 #[test]
 fn all_of_this_holds_without_io_uring() {
-    run_restricted("io_uring");
+    run_restricted(SECCOMP[0].0);
+}
+
+#[test]
+fn all_of_this_holds_where_io_uring_is_set_up_but_does_not_turn() {
+    run_restricted(SECCOMP[1].0);
+    run_restricted(SECCOMP[2].0);
 }
 
 #[test]
 fn all_of_this_holds_without_locked_memory() {
-    run_restricted("locked memory");
+    run_restricted(LOCKED_MEMORY);
 }
 
 #[test]
