@@ -406,10 +406,21 @@ mod tests {
         (named, file)
     }
 
+    /// Says that a test is skipped, unless `FORKLESS_IO_URING` says that none may be.
+    #[expect(
+        clippy::print_stderr,
+        reason = "a skipped test must say that it is skipped"
+    )]
+    fn skip(refused: &io::Error) {
+        let is_required = std::env::var_os("FORKLESS_IO_URING").is_some();
+        assert!(!is_required, "io_uring is refused: {refused}");
+        eprintln!("skipped: io_uring is refused: {refused}");
+    }
+
     /// A ring and writes of its buffers, number `n` filled with `n`; `None` where `io_uring` is
     /// refused.
     fn ring(file: &Arc<File>, depth: usize) -> Option<(Ring, Vec<Transfer>, BufferPool)> {
-        let ring = Ring::new(file, depth).ok()?;
+        let ring = Ring::new(file, depth).map_err(|error| skip(&error)).ok()?;
         let pool = BufferPool::new(depth, PAGE_BYTES, Pages::Small).unwrap();
         let buffers = pool.take_all(depth).unwrap().into_iter().enumerate();
         let writes = buffers.map(|(index, mut buffer)| {
@@ -437,7 +448,8 @@ mod tests {
                 let mut buffers: Vec<_> = writes.into_iter().map(|write| write.buffer).collect();
                 // The order of registration is not the order of use.
                 buffers.swap(0, 3);
-                if ring.register(&buffers).is_err() {
+                if let Err(error) = ring.register(&buffers) {
+                    skip(&error);
                     return;
                 }
                 buffers.swap(0, 3);

@@ -1,4 +1,7 @@
 //! Every byte of a file is read, in order, once, or the error says which is not.
+//!
+//! Modes that this machine refuses are skipped, unless `FORKLESS_IO_URING` says that it refuses
+//! none.
 
 #![expect(
     clippy::unwrap_used,
@@ -57,13 +60,30 @@ fn open(options: &ReaderOptions, path: &Path) -> Option<AlignedReader> {
     let forced = options.backend == BackendChoice::IoUring || options.direct == Direct::Require;
     match options.open(path) {
         Ok(reader) => Some(reader),
-        Err(ReadError::Io { operation, .. }) if forced => {
+        Err(ReadError::Io {
+            operation, source, ..
+        }) if forced => {
             let refusals = [Operation::SetUpRing, Operation::SetDirect, Operation::Probe];
             assert!(refusals.contains(&operation), "{options:?}: {operation}");
+            skip(path, operation, &source);
             None
         }
         Err(error) => panic!("{options:?}: {error}"),
     }
+}
+
+/// Says that a mode is skipped, because this machine refuses it, unless `FORKLESS_IO_URING` says
+/// that none may be. Only the memory may always refuse `O_DIRECT`.
+#[expect(
+    clippy::print_stderr,
+    reason = "a skipped test must say that it is skipped"
+)]
+fn skip(path: &Path, operation: Operation, source: &io::Error) {
+    let is_required = std::env::var_os("FORKLESS_IO_URING").is_some();
+    let may_refuse = operation != Operation::SetUpRing && path.starts_with("/dev/shm");
+    let place = path.display();
+    assert!(!is_required || may_refuse, "{place}: {operation}: {source}");
+    eprintln!("skipped: {place}: {operation}: {source}");
 }
 
 fn content(length: usize) -> Vec<u8> {
