@@ -6,6 +6,7 @@
 //! | `dump.g0000000017.0.rdb` | the file `0.rdb` of generation 17 |
 //! | `.dump.lock` | empty; locked by whoever writes the set; never removed |
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
@@ -145,7 +146,7 @@ impl SetPlace {
     /// Removes every file of this set that `manifest` does not name, and what dead writers left.
     /// The caller holds the lock, and has synced the directory since the manifest is there.
     pub(crate) fn clear(&self, manifest: Option<&Manifest>) -> Result<Cleared, WriteError> {
-        let named: Vec<OsString> = manifest.map_or_else(Vec::new, |manifest| {
+        let named: HashSet<OsString> = manifest.map_or_else(HashSet::new, |manifest| {
             let generation = manifest.generation();
             let members = manifest.members().iter();
             members
