@@ -95,13 +95,28 @@ impl Directory {
     /// Renames a file, unless something stands under its new name (`EEXIST`).
     ///
     /// Where the file system cannot do that in one step, the new name is added first and the old
-    /// one is removed then; a crash in between leaves both.
+    /// one is removed then. A crash in between leaves both, and so does a removal that fails: the
+    /// file has its new name, and the old one is a leftover like any other.
     pub(crate) fn rename_new(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
         let handle = &self.handle;
-        match rustix::fs::renameat_with(handle, from, handle, to, RenameFlags::NOREPLACE) {
+        let lacks_it = self
+            .disk
+            .as_ref()
+            .is_some_and(VolatileDisk::lacks_rename_new);
+        let renamed = if lacks_it {
+            Err(Errno::INVAL)
+        } else {
+            rustix::fs::renameat_with(handle, from, handle, to, RenameFlags::NOREPLACE)
+        };
+        match renamed {
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
                 rustix::fs::linkat(handle, from, handle, to, AtFlags::empty())?;
-                self.remove(from)
+                self.tell(|disk| disk.link(from, to))?;
+                if let Err(error) = self.remove(from) {
+                    let name = from.display();
+                    tracing::warn!(%error, %name, "published file keeps its temporary name too");
+                }
+                Ok(())
             }
             done => {
                 done?;

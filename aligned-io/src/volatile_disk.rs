@@ -48,6 +48,7 @@ struct State {
     /// How many fsyncs were asked for.
     syncs: u64,
     loses_sync: Option<u64>,
+    lacks_rename_new: bool,
     /// The files, each by its place in this list, which never changes.
     files: Vec<Content>,
     /// Which file of the list an inode is.
@@ -74,6 +75,7 @@ impl VolatileDisk {
             is_off: false,
             syncs: 0,
             loses_sync: None,
+            lacks_rename_new: false,
             files: Vec::new(),
             inodes: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -141,6 +143,17 @@ impl VolatileDisk {
         self.state.lock().loses_sync = Some(sync);
     }
 
+    /// Has the file system not know how to rename a file without replacing another one
+    /// (`RENAME_NOREPLACE`), as NFS does not: it takes two steps then.
+    pub fn forbid_rename_new(&self) {
+        self.state.lock().lacks_rename_new = true;
+    }
+
+    /// Whether it cannot rename a file without replacing another one.
+    pub(crate) fn lacks_rename_new(&self) -> bool {
+        self.state.lock().lacks_rename_new
+    }
+
     /// How many fsyncs were asked for.
     pub fn syncs(&self) -> u64 {
         self.state.lock().syncs
@@ -196,6 +209,13 @@ impl VolatileDisk {
         // The inode may be that of a file that was removed before.
         let file = self.state.lock().new_file(file)?;
         let name = name.to_os_string();
+        self.change_name(NameChange::Add { name, file })
+    }
+
+    /// A file was given a second name.
+    pub(crate) fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        let file = self.state.lock().file_named(from)?;
+        let name = to.to_os_string();
         self.change_name(NameChange::Add { name, file })
     }
 

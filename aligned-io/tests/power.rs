@@ -39,6 +39,9 @@ trait Scenario {
     /// About how many steps on the disk it takes to write a version.
     fn steps(&self) -> u64;
 
+    /// Makes the disk the kind of disk that it is written to.
+    fn prepare(&self, _disk: &VolatileDisk) {}
+
     /// Writes version `version`.
     fn write(&self, faults: Option<&Faults>, version: u8) -> Result<(), WriteError>;
 
@@ -109,11 +112,28 @@ impl Scenario for OneFile {
 
 struct Set {
     path: PathBuf,
+    renaming: Renaming,
+}
+
+/// How many steps it takes to give a file a name that must be new.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Renaming {
+    OneStep,
+    TwoSteps,
 }
 
 impl Scenario for Set {
     fn steps(&self) -> u64 {
-        23
+        match self.renaming {
+            Renaming::OneStep => 23,
+            Renaming::TwoSteps => 25,
+        }
+    }
+
+    fn prepare(&self, disk: &VolatileDisk) {
+        if self.renaming == Renaming::TwoSteps {
+            disk.forbid_rename_new();
+        }
     }
 
     fn write(&self, faults: Option<&Faults>, version: u8) -> Result<(), WriteError> {
@@ -171,6 +191,7 @@ impl<'a> History<'a> {
     fn begin(scenario: &'a dyn Scenario, directory: &TempDir, seed: u64) -> Self {
         scenario.write(None, OLD).unwrap();
         let disk = VolatileDisk::new(directory.path(), seed).unwrap();
+        scenario.prepare(&disk);
         let faults = Faults {
             seed,
             short_per_mille: [0, 200][usize::from(seed.is_multiple_of(2))],
@@ -268,7 +289,13 @@ fn one_file(path: PathBuf) -> Box<dyn Scenario> {
 }
 
 fn set(path: PathBuf) -> Box<dyn Scenario> {
-    Box::new(Set { path })
+    let renaming = Renaming::OneStep;
+    Box::new(Set { path, renaming })
+}
+
+fn set_renamed_in_two_steps(path: PathBuf) -> Box<dyn Scenario> {
+    let renaming = Renaming::TwoSteps;
+    Box::new(Set { path, renaming })
 }
 
 /// The power fails at `step`, or right after the last one.
@@ -325,6 +352,17 @@ fn file_survives_a_power_failure_at_every_step() {
 #[test]
 fn set_survives_a_power_failure_at_every_step() {
     assert_right(&sweep(set, None, power_fails));
+}
+
+#[test]
+fn set_renamed_in_two_steps_survives_a_power_failure_at_every_step() {
+    assert_right(&sweep(set_renamed_in_two_steps, None, power_fails));
+}
+
+#[test]
+fn set_renamed_in_two_steps_survives_a_kill_and_then_a_power_failure_at_every_step() {
+    let course = killed_and_then_power_fails;
+    assert_right(&sweep(set_renamed_in_two_steps, None, course));
 }
 
 #[test]

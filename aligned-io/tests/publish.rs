@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 use std::thread;
 
-use aligned_io::{Finished, WriteError, WriterOptions, remove_leftovers};
+use aligned_io::{
+    Faults, Finished, Operation, VolatileDisk, WriteError, WriterOptions, remove_leftovers,
+};
 use tempfile::TempDir;
 
 /// A directory on the disk, and one in memory where there is one.
@@ -105,6 +107,42 @@ fn of_many_that_come_at_once_exactly_one_is_published() {
         );
         assert_eq!(names(&directory), ["file"]);
     }
+}
+
+/// Publishes a new file on a disk that links and removes where others rename, and that fails at
+/// `step` of that; what is reported as failed, if anything.
+fn fails_at(step: u64) -> Option<Operation> {
+    let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let disk = VolatileDisk::new(directory.path(), step).unwrap();
+    disk.forbid_rename_new();
+    let faults = Faults {
+        disk: Some(disk.clone()),
+        ..Faults::default()
+    };
+    let path = directory.path().join("file");
+    let mut writer = WriterOptions::default()
+        .create_faulty(&path, &faults)
+        .unwrap();
+    writer.write_all(b"new").unwrap();
+    let file = writer.finish().unwrap();
+    disk.fail_at(disk.steps() + step);
+    match file.publish_new() {
+        Ok(_) => {
+            assert_eq!(names(&directory), ["file"]);
+            None
+        }
+        Err(WriteError::Io { operation, .. }) => Some(operation),
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+#[test]
+fn file_that_has_its_name_is_published_whatever_becomes_of_the_temporary_one() {
+    assert_eq!(fails_at(0), Some(Operation::Rename));
+    // The removal of the temporary name; what fails is the fsync after it.
+    assert_eq!(fails_at(1), Some(Operation::SyncDirectory));
+    assert_eq!(fails_at(2), Some(Operation::SyncDirectory));
+    assert_eq!(fails_at(3), None);
 }
 
 #[test]
