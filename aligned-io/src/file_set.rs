@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::error::WriteError;
 use crate::manifest::{Manifest, Member};
+use crate::member_reader::MemberReader;
 use crate::read_error::ReadError;
+use crate::reader_options::ReaderOptions;
 use crate::set_place::SetPlace;
 
 /// Several files that were committed together, and what their manifest says of them.
@@ -57,6 +59,47 @@ impl FileSet {
             let name = self.place.member_name(generation, &member.name);
             (member, self.place.path_of(&name))
         })
+    }
+
+    /// Opens one file of the set, to be read to its end, which only the file that the manifest
+    /// names has.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Length`] when the file is not as long as `member` says, and those of
+    /// [`ReaderOptions::open`]. Reading comes to [`ReadError::Checksum`] when the content is
+    /// another one.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use aligned_io::{FileSetWriter, ReaderOptions, WriterOptions};
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let writer = FileSetWriter::begin(directory.path().join("dump"))?;
+    /// let mut file = writer.create("0", &WriterOptions::default())?;
+    /// file.write_all(b"content")?;
+    /// let set = writer.commit(vec![file.finish()?], "")?;
+    ///
+    /// let member = &set.manifest().members()[0];
+    /// let mut content = String::new();
+    /// set.reader(member, &ReaderOptions::default())?.read_to_string(&mut content)?;
+    /// assert_eq!(content, "content");
+    ///
+    /// let (_, path) = set.members().next().unwrap();
+    /// std::fs::write(path, b"contend")?;
+    /// assert!(set.reader(member, &ReaderOptions::default())?.verify().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reader(
+        &self,
+        member: &Member,
+        options: &ReaderOptions,
+    ) -> Result<MemberReader, ReadError> {
+        let generation = self.manifest.generation();
+        let name = self.place.member_name(generation, &member.name);
+        MemberReader::new(options.open(self.place.path_of(&name))?, member)
     }
 }
 

@@ -11,7 +11,7 @@
 //! | [`AlignedWriter`] | write through [`std::io::Write`], then publish |
 //! | [`ReaderOptions`], [`AlignedReader`] | read through [`std::io::BufRead`], blocks ahead |
 //! | [`BufferPool`] | use the same aligned memory for one file after the other |
-//! | [`FileSetWriter`], [`FileSet`] | write and read several files that belong together |
+//! | [`FileSetWriter`], [`FileSet`] | write, read and verify several files that belong together |
 //! | [`remove_leftovers`] | clean up after killed processes |
 //! | [`Mode`] | see which fallbacks were taken |
 //! | [`WriteError`], [`ReadError`] | see every way it can fail |
@@ -54,6 +54,7 @@ mod leftover;
 
 mod file_set;
 mod manifest;
+mod member_reader;
 mod member_writer;
 mod set_place;
 mod set_writer;
@@ -97,6 +98,7 @@ pub use crate::faults::{Failure, Faults};
 pub use crate::file_set::{FileSet, remove_set_leftovers};
 pub use crate::leftover::remove_leftovers;
 pub use crate::manifest::{Manifest, Member};
+pub use crate::member_reader::MemberReader;
 pub use crate::member_writer::{FinishedMember, MemberWriter};
 pub use crate::mode::{Backend, Mode};
 pub use crate::options::WriterOptions;

@@ -141,7 +141,7 @@ impl AlignedReader {
 
     /// What stands in the file from [`position`](Self::position) on, as far as it is in memory;
     /// nothing at the end of the file.
-    fn lend(&mut self) -> Result<&[u8], ReadError> {
+    pub(crate) fn lend(&mut self) -> Result<&[u8], ReadError> {
         if self.state == State::Poisoned {
             let path = self.path.clone();
             return Err(ReadError::Poisoned { path });
@@ -151,10 +151,7 @@ impl AlignedReader {
             self.state = State::Poisoned;
             return Err(error);
         }
-        Ok(match self.window.front() {
-            Some(Block::Ready(buffer, length)) => &buffer[self.delivered..*length],
-            _ => &[],
-        })
+        Ok(self.lent())
     }
 
     /// Asks for everything there is a buffer for, and waits for the first block of the window.
@@ -264,8 +261,16 @@ impl AlignedReader {
         }
     }
 
+    /// What [`lend`](Self::lend) has lent, less what was used up of it.
+    pub(crate) fn lent(&self) -> &[u8] {
+        match self.window.front() {
+            Some(Block::Ready(buffer, length)) => &buffer[self.delivered..*length],
+            _ => &[],
+        }
+    }
+
     /// Says that the first `count` of the bytes lent have been used.
-    fn use_up(&mut self, count: usize) {
+    pub(crate) fn use_up(&mut self, count: usize) {
         let Some(Block::Ready(_, length)) = self.window.front() else {
             assert_eq!(count, 0, "more bytes are used up than were lent");
             return;

@@ -6,12 +6,12 @@
 )]
 
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::{BufRead, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use aligned_io::{
-    FileSet, FileSetWriter, FinishedMember, ReadError, WriteError, WriterOptions,
+    FileSet, FileSetWriter, FinishedMember, ReadError, ReaderOptions, WriteError, WriterOptions,
     remove_set_leftovers,
 };
 use tempfile::TempDir;
@@ -84,6 +84,71 @@ fn set_replaces_the_one_before_it_as_a_whole() {
     );
     let left = [".dump.lock", "dump.g0000000002.0", "dump.manifest"];
     assert_eq!(names(&directory), left);
+}
+
+/// What reading says is wrong, however it is read.
+fn damage(set: &FileSet) -> Result<(), ReadError> {
+    let member = &set.manifest().members()[0];
+    let options = ReaderOptions {
+        block_bytes: 4096,
+        ..ReaderOptions::default()
+    };
+    let mut copied = set.reader(member, &options)?;
+    let mut lent = set.reader(member, &options)?;
+    let count = lent.fill_buf().unwrap().len().min(100);
+    lent.consume(count);
+    let inside = |error: std::io::Error| *error.into_inner().unwrap().downcast().unwrap();
+    let found = copied.read_to_end(&mut Vec::new());
+    let same = lent.read_until(b'#', &mut Vec::new());
+    assert_eq!(found.is_err(), same.is_err());
+    assert_eq!(found.is_err(), lent.verify().is_err());
+    // It does not become the end of the file by being asked for again.
+    assert_eq!(found.is_err(), copied.read(&mut [0]).is_err());
+    found.map(drop).map_err(inside)
+}
+
+#[test]
+fn only_the_file_that_the_manifest_names_is_read_to_its_end() {
+    let (_directory, path) = directory();
+    let content: Vec<u8> = (0..10_000_u32)
+        .map(|index| (index % 199).to_le_bytes()[0] | 0x80)
+        .collect();
+    let set = commit(&path, &[&content], "");
+    let (member, file) = set.members().next().unwrap();
+    damage(&set).unwrap();
+    for at in [0, 99, 100, 4095, 4096, 9999] {
+        let mut flipped = content.clone();
+        flipped[at] ^= 4;
+        fs::write(&file, &flipped).unwrap();
+        let error = damage(&set).unwrap_err();
+        let ReadError::Checksum {
+            path,
+            expected,
+            found,
+        } = error
+        else {
+            panic!("{error:?}")
+        };
+        assert_eq!((path, expected), (file.clone(), member.xxh3));
+        assert_eq!(found, xxhash_rust::xxh3::xxh3_64(&flipped));
+    }
+    for length in [0, 9999, 10_001] {
+        let mut other = content.clone();
+        other.resize(length, 0);
+        fs::write(&file, &other).unwrap();
+        let error = damage(&set).unwrap_err();
+        let ReadError::Length {
+            expected, found, ..
+        } = error
+        else {
+            panic!("{error:?}")
+        };
+        assert_eq!((expected, found), (10_000, length as u64));
+    }
+    fs::write(&file, &content).unwrap();
+    damage(&set).unwrap();
+    fs::remove_file(&file).unwrap();
+    assert!(matches!(damage(&set), Err(ReadError::Open { .. })));
 }
 
 #[test]
