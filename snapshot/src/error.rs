@@ -153,7 +153,7 @@ pub enum LoadError {
         /// Byte offset of the second one's type in the file.
         offset: u64,
     },
-    /// A set of files has no manifest that can be believed.
+    /// A set of files has no manifest that can be believed, or a file that cannot be read.
     #[error(transparent)]
     Set(#[from] ReadError),
     /// A file of a set cannot be read.
@@ -173,17 +173,12 @@ pub enum LoadError {
         source: Box<LoadError>,
     },
     /// A file of a set is not the one that its manifest names.
-    #[error("{}: {bytes} bytes with XXH3 {xxh3:016x}, where the manifest says {} with {:016x}",
-        path.display(), expected.0, expected.1)]
+    #[error("{}: not the file that the manifest names", path.display())]
     Stale {
         /// The file.
         path: PathBuf,
-        /// Its length, in bytes.
-        bytes: u64,
-        /// The XXH3-64 of its content.
-        xxh3: u64,
-        /// Length and checksum in the manifest.
-        expected: (u64, u64),
+        /// Its length or checksum, and the one in the manifest.
+        source: ReadError,
     },
     /// Another file of the same set has failed, so this one was not read to its end. Never the
     /// error of a whole load.

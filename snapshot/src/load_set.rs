@@ -1,14 +1,11 @@
 //! A set of files, read several at a time, each held against what the manifest says of it.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use aligned_io::{FileSet, Member};
-use xxhash_rust::xxh3::Xxh3Default;
+use aligned_io::{Direct, FileSet, Member, MemberReader, ReadError, ReaderOptions};
 
 use crate::error::LoadError;
 use crate::load::LoadReport;
@@ -32,7 +29,7 @@ pub(crate) fn read(
     let work = || {
         // Relaxed: each number is given out once, and nothing else hangs on it.
         while let Some((member, path)) = members.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let part = read_member(member, path, |source| read(source, &stop));
+            let part = read_member(set, member, path, |source| read(source, &stop));
             let mut result = result.lock();
             match (&mut *result, part) {
                 (Ok(report), Ok(part)) => report.add(part),
@@ -54,18 +51,24 @@ pub(crate) fn read(
 }
 
 fn read_member(
+    set: &FileSet,
     member: &Member,
     path: &Path,
     read: impl FnOnce(&mut MemberReader) -> Result<LoadReport, LoadError>,
 ) -> Result<LoadReport, LoadError> {
-    let mut source = MemberReader::open(path).map_err(|source| LoadError::Open {
-        path: path.to_path_buf(),
-        source,
-    })?;
+    let options = ReaderOptions {
+        depth: 1,
+        direct: Direct::Never,
+        ..ReaderOptions::default()
+    };
+    let mut source = set.reader(member, &options).map_err(not_the_one)?;
     let report = read(&mut source);
     // A file that is not the one the manifest names should be told as such, whatever it holds.
-    if !matches!(report, Err(LoadError::Stopped)) {
-        source.verify(member)?;
+    if !matches!(report, Err(LoadError::Stopped))
+        && let Err(error) = source.verify().map_err(not_the_one)
+        && (report.is_ok() || matches!(error, LoadError::Stale { .. }))
+    {
+        return Err(error);
     }
     report.map_err(|source| LoadError::InFile {
         path: path.to_path_buf(),
@@ -73,49 +76,16 @@ fn read_member(
     })
 }
 
-/// One file of a set; counts and checksums what is read.
-pub(crate) struct MemberReader {
-    file: File,
-    path: PathBuf,
-    bytes: u64,
-    xxh3: Box<Xxh3Default>,
-}
-
-impl MemberReader {
-    fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self {
-            file: File::open(path)?,
-            path: path.to_path_buf(),
-            bytes: 0,
-            xxh3: Box::default(),
-        })
-    }
-
-    /// Reads what is left, and holds the whole file against what the manifest says.
-    fn verify(mut self, member: &Member) -> Result<(), LoadError> {
-        let rest = io::copy(&mut self, &mut io::sink());
-        rest.map_err(|source| LoadError::Open {
-            path: self.path.clone(),
-            source,
-        })?;
-        let xxh3 = self.xxh3.digest();
-        if (self.bytes, xxh3) == (member.bytes, member.xxh3) {
-            return Ok(());
+/// What it means for a load that a file of the set cannot be read, or is another one.
+fn not_the_one(error: ReadError) -> LoadError {
+    match error {
+        ReadError::Open { path, source } => LoadError::Open { path, source },
+        ReadError::Length { ref path, .. } | ReadError::Checksum { ref path, .. } => {
+            LoadError::Stale {
+                path: path.clone(),
+                source: error,
+            }
         }
-        Err(LoadError::Stale {
-            path: self.path,
-            bytes: self.bytes,
-            xxh3,
-            expected: (member.bytes, member.xxh3),
-        })
-    }
-}
-
-impl Read for MemberReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(buffer)?;
-        self.bytes += count as u64;
-        self.xxh3.update(&buffer[..count]);
-        Ok(count)
+        error => LoadError::Set(error),
     }
 }
