@@ -56,10 +56,13 @@ impl WriterOptions {
     /// ```
     pub fn tuned(&self, final_path: impl AsRef<Path>) -> Result<Self, WriteError> {
         let path = final_path.as_ref();
-        if self.direct == Direct::Never || !self.create(path)?.mode().direct {
+        if self.direct == Direct::Never || !self.trial().create(path)?.mode().direct {
             return Ok(self.clone());
         }
         let mut candidates = self.candidates();
+        // One that would go through the page cache is no faster for it. If even the given sizes
+        // are refused from one writer to the next, the options come back as they are.
+        candidates.retain(|candidate| candidate.options.create(path).is_ok());
         let start = Instant::now();
         for _ in 0..ROUNDS_MAX {
             for candidate in &mut candidates {
@@ -74,8 +77,17 @@ impl WriterOptions {
         tracing::debug!(tuned.block_bytes, tuned.depth, "writes measured");
         Ok(Self {
             preallocate_bytes: self.preallocate_bytes,
+            direct: self.direct,
             ..tuned
         })
+    }
+
+    /// These options for a file of the size of a trial.
+    fn trial(&self) -> Self {
+        Self {
+            preallocate_bytes: self.preallocate_bytes.min(TRIAL_BYTES),
+            ..self.clone()
+        }
     }
 
     /// What is tried: the given sizes first, so that they win a draw.
@@ -93,8 +105,8 @@ impl WriterOptions {
                 options: Self {
                     block_bytes,
                     depth,
-                    preallocate_bytes: self.preallocate_bytes.min(TRIAL_BYTES),
-                    ..self.clone()
+                    direct: Direct::Require,
+                    ..self.trial()
                 },
                 trials: Vec::new(),
             })
@@ -175,5 +187,23 @@ mod tests {
         };
         assert_eq!(untuned, options);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn trials_are_direct_and_reserve_no_more_than_they_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let options = WriterOptions {
+            // More than any disk has.
+            preallocate_bytes: 1 << 60,
+            ..WriterOptions::default()
+        };
+        for candidate in options.candidates() {
+            assert_eq!(candidate.options.direct, Direct::Require);
+            assert_eq!(candidate.options.preallocate_bytes, TRIAL_BYTES);
+        }
+        let tuned = options.tuned(&path).unwrap();
+        assert_eq!(tuned.preallocate_bytes, options.preallocate_bytes);
+        assert_eq!(tuned.direct, options.direct);
     }
 }
