@@ -280,7 +280,6 @@ pub(crate) fn take(
     (plan, base): (&Plan, Snapshot),
     (ledger, shape): (&Ledger, Shape),
 ) -> Proof {
-    let started = sim.elapsed();
     let handle = match plan.start(shards, plan.configure(base)) {
         Ok(handle) => handle,
         Err(error) => {
@@ -291,6 +290,8 @@ pub(crate) fn take(
             return Proof::of_error(&error);
         }
     };
+    // The deadline begins with the cut, for which a shard may have waited long.
+    let started = sim.elapsed();
     let cancelled = cancel(sim, &handle, plan.cancel);
     let outcome = wait(sim, handle, plan.awaited);
     let ended = sim.elapsed();
