@@ -102,6 +102,10 @@ impl<S: Source> Input<S> {
         self.limits = limits;
     }
 
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
     pub(crate) fn ignore_checksum(&mut self) {
         self.source.ignore_checksum();
     }

@@ -1,5 +1,6 @@
 //! What a reader checks, and how much it accepts.
 
+use crate::error::DecodeError;
 use crate::event::Dialect;
 
 /// How a [`Reader`](crate::Reader) reads.
@@ -45,6 +46,35 @@ pub struct Limits {
     pub value_bytes_max: u64,
     /// Longest stream, in bytes. None by default.
     pub total_bytes_max: u64,
+    /// Memory for the fields of hash templates, in bytes: those that a stream defines, taken
+    /// together, and those that a hash brings itself. 256 MiB by default.
+    pub template_bytes_max: u64,
+}
+
+impl Limits {
+    /// Fails if there is more of something than its limit.
+    #[inline]
+    pub(crate) fn check(
+        offset: u64,
+        what: &'static str,
+        amount: u64,
+        limit: u64,
+    ) -> Result<(), DecodeError> {
+        if amount > limit {
+            return Err(DecodeError::Limit {
+                offset,
+                what,
+                limit,
+            });
+        }
+        Ok(())
+    }
+
+    /// Fails if a stream is longer than this at `offset`.
+    #[inline]
+    pub(crate) fn check_total(&self, offset: u64) -> Result<(), DecodeError> {
+        Self::check(offset, "bytes in all", offset, self.total_bytes_max)
+    }
 }
 
 impl Default for Limits {
@@ -55,6 +85,7 @@ impl Default for Limits {
             elements_max: u64::MAX,
             value_bytes_max: u64::MAX,
             total_bytes_max: u64::MAX,
+            template_bytes_max: 256 << 20,
         }
     }
 }

@@ -195,7 +195,9 @@ impl<S: Source> Reader<S> {
         self.options = options;
         self.values = options.values;
         let unlimited = Limits {
+            // These two are checked wherever there is something to check.
             string_bytes_max: options.limits.string_bytes_max,
+            template_bytes_max: options.limits.template_bytes_max,
             ..Limits::default()
         };
         self.judges = options.limits != unlimited || options.strictness == Strictness::Strict;

@@ -1,5 +1,7 @@
 //! What options change: limits, strictness, dialects, losses, forms of values.
 
+use std::io::{self, Read};
+
 use rdb_format::{
     Array, Compression, DecodeError, Dialect, Dump, Element, EncodeError, Encoder, Encodings,
     Event, Limits, Loss, Losses, ReadOptions, Reader, Stream, Strictness, Target, Unsupported,
@@ -64,6 +66,139 @@ fn each_limit_is_exact() {
         total_bytes_max: 21,
         ..none
     }));
+}
+
+/// Repeats `bytes` after `front` without end, and panics when far too much of it is read.
+struct Endless<'a> {
+    front: &'a [u8],
+    bytes: &'a [u8],
+    given: usize,
+}
+
+impl Read for Endless<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.front.iter().chain(self.bytes.iter().cycle());
+        for (place, byte) in buffer.iter_mut().zip(left.skip(self.given)) {
+            *place = *byte;
+        }
+        self.given += buffer.len();
+        assert!(self.given < 1 << 20, "{} bytes were read", self.given);
+        Ok(buffer.len())
+    }
+}
+
+/// What stops a reader of an endless input: the name of the limit.
+fn stopped_by(front: &[u8], bytes: &[u8], limits: Limits, values: Values) -> &'static str {
+    let given = 0;
+    let endless = Endless {
+        front,
+        bytes,
+        given,
+    };
+    let mut reader = Reader::new(endless).with_options(ReadOptions {
+        limits,
+        values,
+        ..ReadOptions::default()
+    });
+    loop {
+        match reader.next_event() {
+            Ok(event) => assert!(event.is_some()),
+            Err(DecodeError::Limit { what, .. }) => return what,
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
+fn limits_stop_what_is_gathered_before_it_is_reported() {
+    const BYTES: u64 = 50_000;
+    let none = Limits::default();
+    let limited = [
+        (
+            "bytes in all",
+            Limits {
+                total_bytes_max: BYTES,
+                ..none
+            },
+        ),
+        (
+            "bytes in a value",
+            Limits {
+                value_bytes_max: BYTES,
+                ..none
+            },
+        ),
+        (
+            "elements in a value",
+            Limits {
+                elements_max: BYTES,
+                ..none
+            },
+        ),
+        (
+            "bytes in hash templates",
+            Limits {
+                template_bytes_max: BYTES,
+                ..none
+            },
+        ),
+    ];
+    let fields: [&[u8]; 3] = [
+        b"REDIS0015\xf2\x01\x81\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"REDIS0015\x1d\x01k\x01\x81\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"REDIS0015\x1f\x01k\x01\x81\xff\xff\xff\xff\xff\xff\xff\xff",
+    ];
+    for (what, limits) in limited {
+        for front in fields {
+            for values in [Values::Decoded, Values::Raw] {
+                assert_eq!(stopped_by(front, b"\0", limits, values), what);
+            }
+        }
+    }
+}
+
+#[test]
+fn limits_stop_attributes_and_templates_that_belong_to_no_key() {
+    let none = Limits::default();
+    let total = Limits {
+        total_bytes_max: 50_000,
+        ..none
+    };
+    let attributes: [&[u8]; 4] = [
+        b"\xf9\x07",
+        b"\xf8\x07",
+        b"\xfc\0\0\0\0\0\0\0\0",
+        b"\xfd\0\0\0\0",
+    ];
+    for bytes in attributes {
+        let what = stopped_by(b"REDIS0015", bytes, total, Values::Decoded);
+        assert_eq!(what, "bytes in all");
+    }
+    let mut templates = b"REDIS0015".to_vec();
+    for id in 0..2000_u16 {
+        let [high, low] = id.to_be_bytes();
+        templates.extend_from_slice(&[0xf2, 0x40 | high, low, 1, 1, b'f']);
+    }
+    templates.extend_from_slice(b"\xff\0\0\0\0\0\0\0\0");
+    let within = |template_bytes_max| {
+        let limits = Limits {
+            template_bytes_max,
+            ..none
+        };
+        let options = ReadOptions {
+            limits,
+            ..ReadOptions::default()
+        };
+        read(&templates, options)
+    };
+    assert!(within(2000 * 25).is_ok());
+    assert!(
+        matches!(
+            within(2000 * 25 - 1),
+            Err(DecodeError::Limit { what, .. }) if what == "bytes in hash templates"
+        ),
+        "each by itself is short"
+    );
 }
 
 #[test]

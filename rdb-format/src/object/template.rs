@@ -7,12 +7,15 @@ use super::walk::Parts;
 use crate::compact::{self, CompactEntry, Container, Cursor, Span};
 use crate::error::{CompactError, DecodeError};
 use crate::input::{Blob, Input, Slot};
+use crate::options::Limits;
 use crate::source::Source;
 use crate::value_type::ValueType;
 
 /// The forms of the fields of a hash that brings its own: one listpack, or strings.
 const FIELDS_LISTPACK: u64 = 0;
 const FIELDS_STRINGS: u64 = 1;
+/// Memory that a field takes beside its bytes.
+const AROUND_FIELD_BYTES: u64 = size_of::<Vec<u8>>() as u64;
 
 type Fields = Arc<[Vec<u8>]>;
 
@@ -20,6 +23,8 @@ type Fields = Arc<[Vec<u8>]>;
 #[derive(Debug, Default)]
 pub(crate) struct Templates {
     known: BTreeMap<u64, Fields>,
+    // Memory that the fields of all of them take.
+    known_bytes: u64,
     // Fields of the hash that is being read, and how many of them were given.
     fields: Fields,
     given: usize,
@@ -28,29 +33,36 @@ pub(crate) struct Templates {
 }
 
 impl Templates {
-    /// Reads the definition of a template.
-    pub(crate) fn define<S: Source>(&mut self, input: &mut Input<S>) -> Result<(), DecodeError> {
+    /// Reads the definition of a template, in a record that starts at `record`.
+    pub(crate) fn define<S: Source>(
+        &mut self,
+        record: u64,
+        input: &mut Input<S>,
+    ) -> Result<(), DecodeError> {
         let offset = input.position();
         let id = input.length()?;
-        let fields = strings(input)?;
-        if self.known.contains_key(&id) || fields.is_empty() {
+        let mut gathered = Gathered::new(record, self.known_bytes);
+        gathered.strings(input)?;
+        if self.known.contains_key(&id) || gathered.fields.is_empty() {
             return Err(DecodeError::Template { offset, id });
         }
-        self.known.insert(id, fields.into());
+        self.known_bytes = gathered.bytes;
+        self.known.insert(id, gathered.fields.into());
         Ok(())
     }
 
-    /// Starts on a hash.
+    /// Starts on a hash, in a record that starts at `record`.
     pub(crate) fn start<S: Source>(
         &mut self,
         value_type: ValueType,
+        record: u64,
         input: &mut Input<S>,
     ) -> Result<(), DecodeError> {
         self.given = 0;
         self.values = None;
         match value_type {
             ValueType::HashTemplate | ValueType::HashTemplateListpack => {
-                self.fields = own_fields(input)?;
+                self.fields = own_fields(record, input)?;
                 if value_type == ValueType::HashTemplateListpack {
                     self.open_values(input)?;
                 }
@@ -142,23 +154,63 @@ fn damaged(offset: u64, source: CompactError) -> DecodeError {
     }
 }
 
-/// A number, then so many strings.
-fn strings<S: Source>(input: &mut Input<S>) -> Result<Vec<Vec<u8>>, DecodeError> {
-    let count = input.length()?;
-    let mut all = Vec::new();
-    for _ in 0..count {
-        input.commit();
-        let text = input.string(Slot::First)?;
-        all.push(input.text(text).to_vec());
-    }
-    Ok(all)
+/// Fields as they come, within limits: nobody sees them before the last one.
+#[derive(Debug)]
+struct Gathered {
+    fields: Vec<Vec<u8>>,
+    // Memory that they take, with that of others they are held along with.
+    bytes: u64,
+    // Where their record starts.
+    record: u64,
 }
 
-/// The fields of a hash that brings its own.
-fn own_fields<S: Source>(input: &mut Input<S>) -> Result<Fields, DecodeError> {
+impl Gathered {
+    fn new(record: u64, bytes: u64) -> Self {
+        Self {
+            fields: Vec::new(),
+            bytes,
+            record,
+        }
+    }
+
+    /// Reads a number, then so many strings.
+    fn strings<S: Source>(&mut self, input: &mut Input<S>) -> Result<(), DecodeError> {
+        let limits = input.limits();
+        for _ in 0..input.length()? {
+            input.commit();
+            let text = input.string(Slot::First)?;
+            let offset = input.position();
+            self.add(offset, input.text(text), limits)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a field that ends before `offset`.
+    fn add(&mut self, offset: u64, field: &[u8], limits: Limits) -> Result<(), DecodeError> {
+        let record_bytes = offset.saturating_sub(self.record);
+        let field_bytes = AROUND_FIELD_BYTES.saturating_add(field.len() as u64);
+        let bytes = self.bytes.saturating_add(field_bytes);
+        let count = (self.fields.len() as u64).saturating_add(1);
+        limits.check_total(offset)?;
+        for (what, amount, limit) in [
+            ("elements in a value", count, limits.elements_max),
+            ("bytes in a value", record_bytes, limits.value_bytes_max),
+            ("bytes in hash templates", bytes, limits.template_bytes_max),
+        ] {
+            Limits::check(offset, what, amount, limit)?;
+        }
+        self.bytes = bytes;
+        self.fields.push(field.to_vec());
+        Ok(())
+    }
+}
+
+/// The fields of a hash that brings its own, in a record that starts at `record`.
+fn own_fields<S: Source>(record: u64, input: &mut Input<S>) -> Result<Fields, DecodeError> {
     let offset = input.position();
+    let mut gathered = Gathered::new(record, 0);
     match input.length()? {
-        FIELDS_STRINGS => Ok(strings(input)?.into()),
+        FIELDS_STRINGS => gathered.strings(input)?,
         FIELDS_LISTPACK => {
             let blob = input.blob()?;
             let bytes = input.blob_bytes(blob);
@@ -167,11 +219,13 @@ fn own_fields<S: Source>(input: &mut Input<S>) -> Result<Fields, DecodeError> {
                 .map_err(|source| damaged(blob.offset, source))?;
             let entries = Container::Listpack.entries(bytes);
             let entries = entries.map_err(|source| damaged(blob.offset, source))?;
-            let fields = entries.filter_map(Result::ok).map(CompactEntry::to_vec);
-            let fields = fields.collect();
+            let limits = input.limits();
+            for field in entries.filter_map(Result::ok).map(CompactEntry::to_vec) {
+                gathered.add(blob.offset, &field, limits)?;
+            }
             input.end_blob(blob);
-            Ok(fields)
         }
-        id => Err(DecodeError::Template { offset, id }),
+        id => return Err(DecodeError::Template { offset, id }),
     }
+    Ok(gathered.fields.into())
 }

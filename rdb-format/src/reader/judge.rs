@@ -3,7 +3,7 @@
 use super::{Reader, Step};
 use crate::error::DecodeError;
 use crate::object::Part;
-use crate::options::Strictness;
+use crate::options::{Limits, Strictness};
 use crate::source::Source;
 use crate::value_type::Family;
 
@@ -13,17 +13,8 @@ impl<S: Source> Reader<S> {
     pub(super) fn forbid(&mut self, step: Step) -> Result<(), DecodeError> {
         let offset = self.input.position();
         let limits = self.options.limits;
-        let within = |what, amount: u64, limit: u64| {
-            if amount > limit {
-                return Err(DecodeError::Limit {
-                    offset,
-                    what,
-                    limit,
-                });
-            }
-            Ok(())
-        };
-        within("bytes in all", offset, limits.total_bytes_max)?;
+        let within = |what, amount, limit| Limits::check(offset, what, amount, limit);
+        limits.check_total(offset)?;
         match step {
             Step::Key => {
                 let key_bytes = self.input.text(self.first).len() as u64;

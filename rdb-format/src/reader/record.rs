@@ -85,12 +85,13 @@ impl<S: Source> Reader<S> {
                     self.passed(offset, byte);
                 }
                 opcode::HASH_TEMPLATE if self.dialect == Dialect::Redis => {
-                    self.templates.define(&mut self.input)?;
+                    self.templates.define(offset, &mut self.input)?;
                 }
                 _ => return self.plain_record(offset, byte),
             }
             // Attributes can be many before a key; none of them is needed any more.
             self.input.commit();
+            self.options.limits.check_total(self.input.position())?;
         }
     }
 

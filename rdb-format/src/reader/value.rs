@@ -108,8 +108,10 @@ impl<S: Source> Reader<S> {
     /// The next field of a hash with a template.
     pub(super) fn template_field(&mut self) -> Result<Step, DecodeError> {
         if matches!(self.state, State::TemplateStart) {
-            self.templates
-                .start(self.head.value_type, &mut self.input)?;
+            let KeyHead {
+                value_type, offset, ..
+            } = self.head;
+            self.templates.start(value_type, offset, &mut self.input)?;
             self.state = State::Template;
         }
         if self

@@ -9,6 +9,7 @@ const OPTIONS: ReadOptions = ReadOptions {
         elements_max: u64::MAX,
         value_bytes_max: u64::MAX,
         total_bytes_max: u64::MAX,
+        template_bytes_max: 1 << 20,
     },
     checksum: Checksum::Ignore,
     unsupported: Unsupported::Skip,
