@@ -116,7 +116,9 @@ impl<W: io::Write> Writer<W> {
     }
 
     /// Has `append` append records that are no keys, such as [`aux`](Encoder::aux) and
-    /// [`function`](Encoder::function), or bytes of keys that the writer does not count.
+    /// [`function`](Encoder::function), or bytes of keys that the writer does not count. It gets
+    /// an empty vector, and may leave another database selected: the next
+    /// [`select_db`](Writer::select_db) is written whatever it says.
     ///
     /// ```
     /// # use rdb_format::{Compression, Encoder, Target, Writer};
@@ -135,8 +137,10 @@ impl<W: io::Write> Writer<W> {
         append: impl FnOnce(&mut Encoder, &mut Vec<u8>) -> T,
     ) -> Result<T, WriteError> {
         self.between_keys()?;
-        let appended = append(&mut self.encoder, &mut self.buffer);
-        self.drain()?;
+        let mut bytes = Vec::new();
+        let appended = append(&mut self.encoder, &mut bytes);
+        self.database = None;
+        self.pass(&bytes)?;
         Ok(appended)
     }
 
@@ -193,9 +197,10 @@ impl<W: io::Write> Writer<W> {
         &mut self,
         encode: impl FnOnce(&mut Encoder, &mut Vec<u8>) -> Result<(), EncodeError>,
     ) -> Result<(), WriteError> {
-        self.append(encode)??;
+        self.between_keys()?;
+        encode(&mut self.encoder, &mut self.buffer)?;
         self.keys = self.keys.wrapping_add(1);
-        Ok(())
+        self.drain()
     }
 
     /// Writes a key whose value comes by [`element`](Writer::element) in so many elements, or
@@ -227,14 +232,14 @@ impl<W: io::Write> Writer<W> {
             let key = key.to_vec();
             return Err(WriteError::Whole { key, value_type });
         }
-        self.append(|encoder, out| {
-            encoder.key(out, key, value_type, expire_at_ms);
-            encoder.length(out, elements);
-        })?;
+        self.between_keys()?;
+        let (encoder, out) = (&mut self.encoder, &mut self.buffer);
+        encoder.key(out, key, value_type, expire_at_ms);
+        encoder.length(out, elements);
         self.key.clear();
         self.key.extend_from_slice(key);
         self.expect(value_type.family(), elements, elements);
-        Ok(())
+        self.drain()
     }
 
     /// Writes the next element of the value that was begun.
@@ -650,5 +655,28 @@ mod tests {
         let stopped = writer.element(Element::Raw(&piece)).unwrap_err();
         assert!(matches!(stopped, WriteError::Stopped { .. }));
         assert!(matches!(writer.finish(), Err(WriteError::Stopped { .. })));
+    }
+    #[test]
+    fn appended_bytes_neither_drop_others_nor_leave_a_database_assumed() {
+        let mut writer = Writer::new(Vec::new(), encoder());
+        let value = Value::String(b"v".to_vec());
+        writer.select_db(0).unwrap();
+        writer.entry(b"first", None, &value).unwrap();
+        writer
+            .append(|encoder, out| {
+                out.clear();
+                encoder.select_db(out, 7);
+                encoder.entry(out, b"second", None, &value)
+            })
+            .unwrap()
+            .unwrap();
+        writer.select_db(0).unwrap();
+        writer.entry(b"third", None, &value).unwrap();
+        let (file, _) = writer.finish().unwrap();
+        let mut reader = Reader::from_slice(&file);
+        let entries = std::iter::from_fn(|| reader.next_entry().unwrap());
+        let found: Vec<_> = entries.map(|entry| (entry.db, entry.key)).collect();
+        let expected = [(0, &b"first"[..]), (7, b"second"), (0, b"third")];
+        assert_eq!(found, expected.map(|(db, key)| (db, key.to_vec())));
     }
 }
