@@ -296,11 +296,11 @@ impl Frame {
 
     fn array_payload<S: Source>(&mut self, input: &mut Input<S>) -> Result<(), DecodeError> {
         let offset = input.position();
-        self.bytes = match input.length()? {
-            0 | 3 => input.string_frame()?,
-            1 | 2 => 8,
+        match input.length()? {
+            0 | 3 => self.enter(&[String], 1),
+            1 | 2 => self.bytes = 8,
             kind => return Err(DecodeError::ArrayElement { offset, kind }),
-        };
+        }
         Ok(())
     }
 

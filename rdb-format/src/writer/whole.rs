@@ -233,7 +233,7 @@ mod tests {
     use super::Encoder;
     use crate::error::DecodeError;
     use crate::event::Dialect;
-    use crate::object::{Stream, StreamId, StreamRecord, Value};
+    use crate::object::{Array, Stream, StreamId, StreamRecord, Value};
     use crate::raw_entry::decode_body;
     use crate::target::{Compression, Target};
     use crate::value_type::ValueType;
@@ -261,6 +261,10 @@ mod tests {
             Value::List(texts.clone()),
             Value::SortedSet(pairs.collect()),
             Value::Stream(Box::new(stream)),
+            Value::Array(Box::new(Array {
+                elements: (5..).step_by(3).zip(texts).collect(),
+                insert_index: Some(1),
+            })),
             Value::Module(b"\x81\0\0\0\0\0\0\0\x07\x02\x05\x05\x03abc\0".to_vec()),
         ]
     }
@@ -268,8 +272,12 @@ mod tests {
     #[test]
     fn recoding_is_what_encoding_would_have_written() {
         for value in values() {
+            let target = match value {
+                Value::Array(_) => Target::Redis88,
+                _ => Target::Redis72,
+            };
             let encoded = |compression| {
-                let mut encoder = Encoder::new(Target::Redis72, compression);
+                let mut encoder = Encoder::new(target, compression);
                 let value_type = encoder.choose(b"", &value).unwrap();
                 let mut body = Vec::new();
                 value.encode(&mut encoder, &mut body, value_type);
