@@ -25,6 +25,8 @@ const COMPRESS_OVER: usize = 20;
 const LOSSES_MAX: usize = 256;
 /// What compression must save to be kept, in bytes.
 const COMPRESS_SAVES: usize = 4;
+/// Space for a compressed string or a container above this is given back, in bytes.
+const SCRATCH_KEPT_BYTES: usize = 1 << 20;
 
 /// Appends records to a `Vec<u8>`, which the caller drains as it likes.
 ///
@@ -119,9 +121,10 @@ impl Encoder {
             .pack
             .take()
             .unwrap_or_else(|| ListpackWriter::new(form));
-        listpack.clear();
         fill(&mut listpack);
         self.string(out, listpack.finish());
+        listpack.clear();
+        listpack.shrink_to(SCRATCH_KEPT_BYTES);
         self.pack = Some(listpack);
     }
 
@@ -345,15 +348,16 @@ impl Lzf {
     /// Appends the compressed string if it is shorter by enough.
     fn append(&mut self, out: &mut Vec<u8>, bytes: &[u8]) -> bool {
         let limit = bytes.len().saturating_sub(COMPRESS_SAVES);
+        let len = self.encoder.compress(bytes, &mut self.compressed, limit);
+        if let Some(len) = len {
+            out.push(COMPRESSED);
+            append_length(out, len as u64);
+            append_length(out, bytes.len() as u64);
+            out.extend_from_slice(&self.compressed);
+        }
         self.compressed.clear();
-        let Some(len) = self.encoder.compress(bytes, &mut self.compressed, limit) else {
-            return false;
-        };
-        out.push(COMPRESSED);
-        append_length(out, len as u64);
-        append_length(out, bytes.len() as u64);
-        out.extend_from_slice(&self.compressed);
-        true
+        self.compressed.shrink_to(SCRATCH_KEPT_BYTES);
+        len.is_some()
     }
 }
 
@@ -381,7 +385,7 @@ fn append_integer(out: &mut Vec<u8>, text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Encoder;
+    use super::{Encoder, SCRATCH_KEPT_BYTES};
     use crate::crc64::Crc64;
     use crate::error::EncodeError;
     use crate::object::Value;
@@ -423,6 +427,20 @@ mod tests {
             60,
             "nothing to gain"
         );
+    }
+
+    #[test]
+    fn a_big_string_or_container_leaves_no_big_scratch() {
+        let mut encoder = Encoder::new(Target::Redis88, Compression::Lzf);
+        let mut out = Vec::new();
+        encoder.string(&mut out, &vec![b'a'; 8 * SCRATCH_KEPT_BYTES]);
+        encoder.pack(&mut out, |listpack| {
+            listpack.push(&vec![b'a'; 4 * SCRATCH_KEPT_BYTES]);
+        });
+        let compressed = encoder.lzf.unwrap().compressed.capacity();
+        assert!(compressed <= SCRATCH_KEPT_BYTES, "{compressed}");
+        let packed = encoder.pack.unwrap().capacity();
+        assert!(packed <= SCRATCH_KEPT_BYTES, "{packed}");
     }
 
     #[test]

@@ -45,6 +45,16 @@ impl ListpackWriter {
         self.boundary = false;
     }
 
+    /// Gives back space above `bytes`.
+    pub(crate) fn shrink_to(&mut self, bytes: usize) {
+        self.bytes.shrink_to(bytes);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Bytes of the whole listpack if it ended here.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len().saturating_add(1)
