@@ -4,7 +4,7 @@ use super::container::{Container, Cursor, Span};
 use super::entries::CompactEntry;
 use crate::decimal::parse_canonical;
 use crate::error::CompactError;
-use crate::object::{Shape, parse_score};
+use crate::object::{REDIS_EXPIRE_AT_MS, Shape, parse_score};
 
 /// Containers with more fields or members than this are not searched for repeated ones, which
 /// bounds the memory that a hostile container can cost. Servers keep 512 at most by default.
@@ -51,9 +51,11 @@ pub(crate) fn check(
             }
             Shape::ExpiringFields => {
                 let at = cursor.at();
-                let Some(Span::Integer(0..)) = cursor.next(bytes)? else {
-                    return Err(CompactError::FieldExpiry { at });
-                };
+                match cursor.next(bytes)? {
+                    Some(Span::Integer(time))
+                        if time == 0 || REDIS_EXPIRE_AT_MS.contains(&time) => {}
+                    _ => return Err(CompactError::FieldExpiry { at }),
+                }
             }
             _ => {}
         }

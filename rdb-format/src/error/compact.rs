@@ -128,7 +128,7 @@ pub enum CompactError {
         /// Where the score is.
         at: usize,
     },
-    /// When a field expires is missing, negative or no integer.
+    /// When a field expires is missing, no integer, or no time that servers keep.
     #[error("time of expiry at {at} is none")]
     FieldExpiry {
         /// Where the time is.

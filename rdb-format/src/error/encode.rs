@@ -51,7 +51,7 @@ pub enum EncodeError {
     FieldExpiry {
         /// The key; empty when the value was written without one.
         key: Vec<u8>,
-        /// The time, in milliseconds since 1970; servers keep 1 to 2^48 - 1.
+        /// The time, in milliseconds since 1970; Redis keeps 1 to 2^48 - 1, Valkey from 0 on.
         expire_at_ms: i64,
     },
     /// A field or member occurs twice in a value that goes into one container.

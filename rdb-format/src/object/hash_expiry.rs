@@ -1,13 +1,15 @@
 //! Hashes whose fields expire.
 
+use std::ops::Range;
+
 use super::pack;
 use crate::error::EncodeError;
 use crate::target::Target;
 use crate::value_type::ValueType;
 use crate::writer::Encoder;
 
-/// Times that Redis can keep with a field end here, in milliseconds since 1970.
-const EXPIRE_AT_MS_END: i64 = 1 << 48;
+/// Times that Redis can keep with a field, in milliseconds since 1970.
+pub(crate) const REDIS_EXPIRE_AT_MS: Range<i64> = 1..1 << 48;
 /// The time, in eight bytes, of a field that does not expire.
 const NEVER: i64 = -1;
 
@@ -27,13 +29,19 @@ pub(super) fn plain_type(fields: &[ExpiringField], target: Target) -> ValueType 
     }
 }
 
-/// Fails if a time cannot be kept.
-pub(super) fn check(key: &[u8], fields: &[ExpiringField]) -> Result<(), EncodeError> {
-    let times = fields.iter().filter_map(|(_, _, at)| *at);
-    match times
-        .into_iter()
-        .find(|at| !(1..EXPIRE_AT_MS_END).contains(at))
-    {
+/// Fails if a time cannot be kept in `value_type`. A type without times has nothing to keep.
+pub(super) fn check(
+    key: &[u8],
+    fields: &[ExpiringField],
+    value_type: ValueType,
+) -> Result<(), EncodeError> {
+    let kept = |at: &i64| match value_type {
+        ValueType::HashExpiry | ValueType::HashListpackExpiry => REDIS_EXPIRE_AT_MS.contains(at),
+        ValueType::HashExpiryPreview => *at >= 0,
+        _ => true,
+    };
+    let mut times = fields.iter().filter_map(|(_, _, at)| *at);
+    match times.find(|at| !kept(at)) {
         None => Ok(()),
         Some(expire_at_ms) => Err(EncodeError::FieldExpiry {
             key: key.to_vec(),
@@ -77,5 +85,79 @@ pub(super) fn encode(
         if value_type == ValueType::HashExpiryPreview {
             out.extend_from_slice(&at.unwrap_or(NEVER).to_le_bytes());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::error::EncodeError;
+    use crate::object::Value;
+    use crate::raw_entry::decode_body;
+    use crate::target::{Compression, Losses, Target};
+    use crate::writer::Encoder;
+    use crate::{Dialect, ReadOptions, ValueType};
+
+    const LAST_MS: i64 = (1 << 48) - 1;
+
+    /// A hash with one field that expires then.
+    fn hash(expire_at_ms: i64) -> Value {
+        Value::ExpiringHash(vec![(b"f".to_vec(), b"v".to_vec(), Some(expire_at_ms))])
+    }
+
+    fn written(target: Target, expire_at_ms: i64) -> Result<Vec<u8>, EncodeError> {
+        let mut encoder = Encoder::new(target, Compression::None).allow(Losses::Any);
+        let mut out = Vec::new();
+        encoder.entry(&mut out, b"", None, &hash(expire_at_ms))?;
+        // In front of the body stand its type and the length of the empty key.
+        out.drain(..2);
+        Ok(out)
+    }
+
+    #[test]
+    fn times_are_checked_where_they_are_kept() {
+        let kept = |target, at| written(target, at).is_ok();
+        for target in [Target::Redis74, Target::Redis88] {
+            let found = [0, 1, LAST_MS, LAST_MS + 1].map(|at| kept(target, at));
+            assert_eq!(found, [false, true, true, false], "{target}");
+        }
+        let found = [-1, 0, 1, LAST_MS + 1, i64::MAX].map(|at| kept(Target::Valkey9, at));
+        assert_eq!(found, [false, true, true, true, true]);
+        let dropped = [-1, 0, i64::MAX].map(|at| kept(Target::Redis72, at));
+        assert_eq!(dropped, [true; 3]);
+    }
+
+    #[test]
+    fn what_reads_can_be_written_again() {
+        let read = |value_type, dialect, body: &[u8]| {
+            decode_body(value_type, dialect, body, ReadOptions::default())
+        };
+        let hash_2 = [&b"\x01\x01f\x01v"[..], &i64::MAX.to_le_bytes()].concat();
+        let value = read(ValueType::HashExpiryPreview, Dialect::Valkey, &hash_2).unwrap();
+        assert_eq!(value, hash(i64::MAX));
+        assert_eq!(written(Target::Valkey9, i64::MAX).unwrap(), hash_2);
+
+        let relative = |lowest_ms: i64, ahead: u8| {
+            let body = [&lowest_ms.to_le_bytes()[..], &[1, ahead], b"\x01f\x01v"].concat();
+            read(ValueType::HashExpiry, Dialect::Redis, &body)
+        };
+        assert_eq!(relative(LAST_MS, 1).unwrap(), hash(LAST_MS));
+        assert!(relative(LAST_MS, 2).is_err());
+        assert!(relative(0, 1).is_err());
+        assert!(relative(-5, 2).is_err());
+        let absolute = |at_ms: i64| {
+            let body = [&[1, 0x81][..], &at_ms.to_be_bytes(), b"\x01f\x01v"].concat();
+            read(ValueType::HashExpiryPreview, Dialect::Redis, &body)
+        };
+        assert_eq!(absolute(LAST_MS).unwrap(), hash(LAST_MS));
+        assert!(absolute(LAST_MS + 1).is_err());
+        let packed = |at_ms: i64| {
+            let mut body = [0; 8].to_vec();
+            body.extend_from_slice(b"\x17\x17\0\0\0\x03\0\x81f\x02\x81v\x02\xf4");
+            body.extend_from_slice(&at_ms.to_le_bytes());
+            body.extend_from_slice(b"\x09\xff");
+            read(ValueType::HashListpackExpiry, Dialect::Redis, &body)
+        };
+        assert_eq!(packed(LAST_MS).unwrap(), hash(LAST_MS));
+        assert!(packed(LAST_MS + 1).is_err());
     }
 }

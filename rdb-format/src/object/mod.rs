@@ -19,6 +19,7 @@ mod walk;
 
 pub use self::array::Array;
 pub(crate) use self::frame::Frame;
+pub(crate) use self::hash_expiry::REDIS_EXPIRE_AT_MS;
 pub(crate) use self::layout::Layout;
 pub(crate) use self::shape::Shape;
 pub(crate) use self::sorted_set::parse_score;

@@ -1,5 +1,6 @@
 //! Elements of hashes whose fields expire, and of arrays.
 
+use super::hash_expiry::REDIS_EXPIRE_AT_MS;
 use super::layout::ElementForm;
 use super::walk::{Part, Parts};
 use crate::error::DecodeError;
@@ -26,26 +27,17 @@ pub(super) fn uncommon_element<S: Source>(
     if form == ElementForm::Indexed {
         return indexed(input, parts);
     }
-    let out_of_range = DecodeError::FieldExpiry { offset };
-    let ahead = if form == ElementForm::TrailingExpiry {
-        None
-    } else {
-        let Ok(ahead) = i64::try_from(input.length()?) else {
-            return Err(out_of_range);
-        };
-        Some(ahead)
+    let leading = match form {
+        ElementForm::TrailingExpiry => None,
+        ElementForm::AbsoluteExpiry => Some(leading_expiry(offset, 1, input)?),
+        _ => Some(leading_expiry(offset, lowest_ms, input)?),
     };
     input.string_to(Slot::First, &mut parts.first)?;
     input.string_to(Slot::Second, &mut parts.second)?;
     let offset = input.position();
-    let expire_at_ms = match (ahead, form) {
-        (Some(0), _) => None,
-        (Some(ahead), ElementForm::AbsoluteExpiry) => Some(ahead),
-        (Some(ahead), _) => {
-            let after_lowest = ahead.wrapping_sub(1);
-            Some(lowest_ms.checked_add(after_lowest).ok_or(out_of_range)?)
-        }
-        (None, _) => match i64::from_le_bytes(input.array()?) {
+    let expire_at_ms = match leading {
+        Some(expire_at_ms) => expire_at_ms,
+        None => match i64::from_le_bytes(input.array()?) {
             NEVER => None,
             at @ 0.. => Some(at),
             _ => return Err(DecodeError::FieldExpiry { offset }),
@@ -58,6 +50,22 @@ pub(super) fn uncommon_element<S: Source>(
             Part::Expiring
         }
     })
+}
+
+/// A time as Redis has it before a field: 0 for none, else 1 for the lowest time and so on.
+fn leading_expiry<S: Source>(
+    offset: u64,
+    lowest_ms: i64,
+    input: &mut Input<S>,
+) -> Result<Option<i64>, DecodeError> {
+    let Some(after_lowest) = input.length()?.checked_sub(1) else {
+        return Ok(None);
+    };
+    let at = lowest_ms.checked_add_unsigned(after_lowest);
+    match at.filter(|at| REDIS_EXPIRE_AT_MS.contains(at)) {
+        Some(at) => Ok(Some(at)),
+        None => Err(DecodeError::FieldExpiry { offset }),
+    }
 }
 
 fn indexed<S: Source>(input: &mut Input<S>, parts: &mut Parts) -> Result<Part, DecodeError> {

@@ -174,7 +174,7 @@ impl Value {
                 false
             }
             Self::ExpiringHash(fields) => {
-                hash_expiry::check(key, fields)?;
+                hash_expiry::check(key, fields, value_type)?;
                 value_type.encoding() == Encoding::Listpack
                     && pack::repeats(fields.iter().map(|(field, ..)| field.as_slice()).collect())
             }
