@@ -38,18 +38,35 @@ pub struct RawEntry {
 }
 
 impl RawEntry {
-    /// The value, taken apart and checked.
+    /// The value, taken apart and checked, with default options, whatever those of the reader that
+    /// gave the entry.
     ///
     /// # Errors
     ///
     /// [`DecodeError`] when it is damaged. Offsets count from the start of the body.
     pub fn decode(&self) -> Result<Value, DecodeError> {
-        decode_body(
-            self.value_type,
-            self.dialect,
-            &self.body,
-            ReadOptions::default(),
-        )
+        self.decode_with(ReadOptions::default())
+    }
+
+    /// As [`decode`](Self::decode), with options. The dialect is the entry's own, and values are
+    /// always taken apart.
+    ///
+    /// ```
+    /// use rdb_format::{DecodeError, Limits, ReadOptions, Reader};
+    ///
+    /// let mut reader = Reader::from_slice(b"REDIS0003\x01\x04list\x02\x01a\xc0\x05\xff");
+    /// let entry = reader.next_raw_entry()?.expect("one key");
+    /// let limits = Limits { elements_max: 1, ..Limits::default() };
+    /// let refused = entry.decode_with(ReadOptions { limits, ..ReadOptions::default() });
+    /// assert!(matches!(refused, Err(DecodeError::Limit { .. })));
+    /// # Ok::<(), DecodeError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Self::decode), and what the options forbid.
+    pub fn decode_with(&self, options: ReadOptions) -> Result<Value, DecodeError> {
+        decode_body(self.value_type, self.dialect, &self.body, options)
     }
 }
 
