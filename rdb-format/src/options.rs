@@ -40,7 +40,8 @@ pub struct Limits {
     pub string_bytes_max: u64,
     /// Longest key, in bytes. As strings by default.
     pub key_bytes_max: u64,
-    /// Most elements of one value; of a stream, entries and all other parts. None by default.
+    /// Most elements of one value; of a stream, entries and all other parts. A value that passes
+    /// [raw](Values::Raw) is not taken apart and has none. None by default.
     pub elements_max: u64,
     /// Longest value, in bytes as stored, from its type on. None by default.
     pub value_bytes_max: u64,

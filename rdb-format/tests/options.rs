@@ -68,6 +68,58 @@ fn each_limit_is_exact() {
     }));
 }
 
+#[test]
+fn pieces_of_raw_values_are_no_elements() {
+    let text = vec![b'x'; 300_000];
+    let mut file = b"REDIS0009".to_vec();
+    let mut encoder = Encoder::new(Target::Redis5, Compression::None);
+    let value = Value::List(vec![text]);
+    encoder.entry(&mut file, b"list", None, &value).unwrap();
+    encoder.end(&mut file, None);
+    let raw = |limits| {
+        let mut reader = Reader::from_slice(&file).with_options(ReadOptions {
+            limits,
+            values: Values::Raw,
+            ..ReadOptions::default()
+        });
+        let mut pieces = 0;
+        while let Some(event) = reader.next_event()? {
+            pieces += u32::from(matches!(event, Event::Element(Element::Raw(_))));
+        }
+        Ok::<_, DecodeError>(pieces)
+    };
+    let none = Limits::default();
+    let one = Limits {
+        elements_max: 1,
+        ..none
+    };
+    assert!(raw(one).unwrap() > 1);
+    let short = Limits {
+        value_bytes_max: 200_000,
+        ..none
+    };
+    assert!(matches!(
+        raw(short),
+        Err(DecodeError::Limit { what, .. }) if what == "bytes in a value"
+    ));
+}
+
+#[test]
+fn raw_entries_are_decoded_as_strictly_as_one_likes() {
+    let twice = b"REDIS0003\x02\x01k\x02\x01a\x01a\xff";
+    let entry = Reader::from_slice(twice).next_raw_entry();
+    let entry = entry.unwrap().unwrap();
+    assert_eq!(entry.decode().unwrap(), Value::Set(strings(&["a", "a"])));
+    let strict = ReadOptions {
+        strictness: Strictness::Strict,
+        dialect: Some(Dialect::Valkey),
+        values: Values::Raw,
+        ..ReadOptions::default()
+    };
+    let refused = entry.decode_with(strict);
+    assert!(matches!(refused, Err(DecodeError::Duplicate { .. })));
+}
+
 /// Repeats `bytes` after `front` without end, and panics when far too much of it is read.
 struct Endless<'a> {
     front: &'a [u8],
