@@ -64,7 +64,7 @@ mod writer;
 
 mod output;
 
-pub use crate::compact::{CompactEntries, CompactEntry, Container};
+pub use crate::compact::{BackLengths, CompactEntries, CompactEntry, Container};
 pub use crate::crc64::Crc64;
 pub use crate::dump::{Dump, parse_function_dump};
 pub use crate::encodings::Encodings;

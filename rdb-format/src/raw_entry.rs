@@ -1,5 +1,6 @@
 //! Keys whose values stay as they are stored, for copying without decoding.
 
+use crate::compact::BackLengths;
 use crate::error::DecodeError;
 use crate::event::{Dialect, Element, Event};
 use crate::object::Value;
@@ -33,6 +34,8 @@ pub struct RawEntry {
     pub value_type: ValueType,
     /// Who wrote it: number 22 means one type to Redis, and another to Valkey.
     pub dialect: Dialect,
+    /// In which form its listpacks are, if it holds any.
+    pub back_lengths: BackLengths,
     /// What follows the key in the stream.
     pub body: Vec<u8>,
 }
@@ -142,6 +145,7 @@ impl<S: Source> Reader<S> {
                         meta: meta.take(),
                         value_type: head.value_type,
                         dialect,
+                        back_lengths: BackLengths::Padded,
                         body: Vec::new(),
                     });
                 }
@@ -157,6 +161,7 @@ impl<S: Source> Reader<S> {
                     if let Some(mut entry) = entry {
                         entry.db = self.database();
                         entry.dialect = self.dialect();
+                        entry.back_lengths = BackLengths::of_stream(entry.dialect, self.version());
                         entry.resolve(fields);
                         return Ok(Some(entry));
                     }

@@ -125,7 +125,7 @@ impl Target {
     }
 
     /// How the target reads listpack entries of the lengths that servers disagree about.
-    pub(crate) const fn back_lengths(self) -> BackLengths {
+    pub const fn back_lengths(self) -> BackLengths {
         match self {
             Self::Redis88 => BackLengths::Short,
             _ => BackLengths::Padded,

@@ -255,6 +255,15 @@ impl ValueType {
         }
     }
 
+    /// Whether values of this type hold listpacks, on whose form servers disagree: see
+    /// [`BackLengths`](crate::BackLengths).
+    pub const fn holds_listpacks(self) -> bool {
+        matches!(
+            self.encoding(),
+            Encoding::Listpack | Encoding::Quicklist2 | Encoding::Stream
+        )
+    }
+
     /// The word people use for the layout; see [`Encoding::name`].
     pub const fn encoding_name(self) -> &'static str {
         self.encoding().name()

@@ -2,20 +2,36 @@
 
 use super::container::Container;
 use crate::decimal::parse_canonical;
+use crate::event::Dialect;
 
 /// Bytes before the first entry.
 const HEADER: usize = 6;
 /// The end mark.
 const END: u8 = 0xff;
 
-/// How the backward length of an entry of exactly 16383, 2097151 or 268435455 bytes is written.
-/// A server reads only the form that it writes.
+/// How the backward length of a listpack entry of exactly 16383, 2097151 or 268435455 bytes is
+/// written. A server reads only the form that it writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum BackLengths {
+pub enum BackLengths {
     /// One byte longer than needed: Redis up to 8.6, Valkey up to 9.1.
     Padded,
-    /// As short as can be.
+    /// As short as can be: Redis from 8.8 on.
     Short,
+}
+
+impl BackLengths {
+    /// Listpacks that are shorter, in bytes, hold no entry of these lengths.
+    pub(crate) const CONTAINER_BYTES_MIN: usize = 16_383;
+    /// First version of the format whose listpacks are in the shorter form.
+    const SHORT_VERSION_MIN: u32 = 14;
+
+    /// The form in streams of this version.
+    pub const fn of_stream(dialect: Dialect, version: u32) -> Self {
+        match dialect {
+            Dialect::Redis if version >= Self::SHORT_VERSION_MIN => Self::Short,
+            _ => Self::Padded,
+        }
+    }
 }
 
 /// A listpack that grows at its end.

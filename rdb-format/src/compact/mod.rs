@@ -14,4 +14,5 @@ pub use self::container::Container;
 pub(crate) use self::container::{Cursor, Span};
 pub use self::entries::{CompactEntries, CompactEntry};
 pub(crate) use self::listpack::ListpackCursor;
-pub(crate) use self::listpack_writer::{BackLengths, ListpackWriter};
+pub use self::listpack_writer::BackLengths;
+pub(crate) use self::listpack_writer::ListpackWriter;

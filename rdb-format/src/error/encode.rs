@@ -46,6 +46,15 @@ pub enum EncodeError {
         /// The target.
         target: Target,
     },
+    /// A value as it was stored holds listpacks so long that the target may misread them: see
+    /// [`BackLengths`](crate::BackLengths). Decoded and encoded again it can be written.
+    #[error("key \"{}\": {target} may misread its listpacks", key.escape_ascii())]
+    BackLengths {
+        /// The key.
+        key: Vec<u8>,
+        /// The target.
+        target: Target,
+    },
     /// A field expires at a time that servers cannot keep.
     #[error("key \"{}\": a field cannot expire at {expire_at_ms} ms", key.escape_ascii())]
     FieldExpiry {

@@ -239,6 +239,26 @@ impl Frame {
         Ok(())
     }
 
+    /// The longest string of a value, as expanded, in bytes.
+    pub(crate) fn longest_string<S: Source>(
+        &mut self,
+        input: &mut Input<S>,
+    ) -> Result<usize, DecodeError> {
+        let mut longest = 0;
+        while let Some(op) = self.next_op() {
+            if matches!(op, String) {
+                let text = input.string(Slot::First)?;
+                longest = longest.max(input.text(text).len());
+            } else {
+                self.pass(op, input)?;
+                let bytes = std::mem::take(&mut self.bytes);
+                input.bytes(usize::try_from(bytes).unwrap_or(usize::MAX))?;
+            }
+            input.commit();
+        }
+        Ok(longest)
+    }
+
     /// Passes a thing but for its bytes, which are left to be passed.
     fn pass<S: Source>(&mut self, op: Op, input: &mut Input<S>) -> Result<(), DecodeError> {
         match op {

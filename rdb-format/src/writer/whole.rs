@@ -1,6 +1,7 @@
 //! Whole records as they were read, and what belongs to no value.
 
 use super::Encoder;
+use crate::compact::BackLengths;
 use crate::entry::Entry;
 use crate::error::{DecodeError, EncodeError};
 use crate::event::Dialect;
@@ -35,6 +36,8 @@ impl Encoder {
     /// # Errors
     ///
     /// [`EncodeError::Type`] when the target does not know the type of the value;
+    /// [`EncodeError::BackLengths`] when it has listpacks in another [form](BackLengths), and the
+    /// value holds one so long that it matters;
     /// [`EncodeError::Loss`] when it does not know metadata of keys and the entry has some, unless
     /// losses are allowed. `out` is then left as it was.
     pub fn raw_entry(&mut self, out: &mut Vec<u8>, entry: &RawEntry) -> Result<(), EncodeError> {
@@ -60,6 +63,12 @@ impl Encoder {
             return Err(EncodeError::Type {
                 key: entry.key.clone(),
                 value_type,
+                target: self.target,
+            });
+        }
+        if entry.back_lengths != self.target.back_lengths() && may_be_misread(entry) {
+            return Err(EncodeError::BackLengths {
+                key: entry.key.clone(),
                 target: self.target,
             });
         }
@@ -214,6 +223,19 @@ impl Encoder {
     }
 }
 
+/// Whether a value may hold an entry of a listpack that servers read differently.
+fn may_be_misread(entry: &RawEntry) -> bool {
+    let mut frame = Frame::default();
+    if !entry.value_type.holds_listpacks() || !frame.start(entry.value_type, entry.dialect) {
+        return false;
+    }
+    let mut input = Input::new(SliceSource::new(&entry.body));
+    input.ignore_checksum();
+    frame
+        .longest_string(&mut input)
+        .map_or(true, |longest| longest >= BackLengths::CONTAINER_BYTES_MIN)
+}
+
 fn append_expiry(out: &mut Vec<u8>, expire_at_ms: Option<i64>) {
     if let Some(expire_at_ms) = expire_at_ms {
         out.push(opcode::EXPIRE_MS);
@@ -231,10 +253,11 @@ pub(crate) fn append_meta(out: &mut Vec<u8>, meta: Option<&[u8]>) {
 #[cfg(test)]
 mod tests {
     use super::Encoder;
-    use crate::error::DecodeError;
+    use crate::error::{DecodeError, EncodeError};
     use crate::event::Dialect;
     use crate::object::{Array, Stream, StreamId, StreamRecord, Value};
-    use crate::raw_entry::decode_body;
+    use crate::raw_entry::{RawEntry, decode_body};
+    use crate::reader::Reader;
     use crate::target::{Compression, Target};
     use crate::value_type::ValueType;
 
@@ -301,6 +324,46 @@ mod tests {
                 value.encode(&mut plain, body, value_type);
             }
             assert!(bodies[0] == bodies[1], "{value_type}");
+        }
+    }
+
+    #[test]
+    fn a_raw_value_is_refused_where_its_listpacks_would_be_misread() {
+        let raw = |source: Target, entry_bytes: usize, compression| {
+            let mut encoder = Encoder::new(source, compression);
+            let mut file = Vec::new();
+            encoder.header(&mut file);
+            encoder.key(&mut file, b"k", ValueType::HashListpack, None);
+            encoder.pack(&mut file, |listpack| {
+                listpack.push(b"field");
+                // Five bytes stand before a text of this length.
+                listpack.push(&vec![b'v'; entry_bytes - 5]);
+            });
+            encoder.end(&mut file, None);
+            let entry = Reader::from_slice(&file).next_raw_entry().unwrap().unwrap();
+            assert!(entry.decode().is_ok());
+            entry
+        };
+        let written = |target: Target, entry: &RawEntry| {
+            let mut encoder = Encoder::new(target, Compression::None);
+            let mut out = Vec::new();
+            let dumped = encoder.raw_dump(&mut out, entry);
+            assert_eq!(dumped, encoder.raw_entry(&mut out, entry));
+            assert_eq!(dumped.is_ok(), !out.is_empty());
+            dumped
+        };
+        let (old, new) = (Target::Redis72, Target::Redis88);
+        for compression in [Compression::None, Compression::Lzf] {
+            for (source, other) in [(old, new), (new, old)] {
+                let long = raw(source, 16_383, compression);
+                assert_eq!(written(source, &long), Ok(()));
+                let key = b"k".to_vec();
+                let target = other;
+                let refused = EncodeError::BackLengths { key, target };
+                assert_eq!(written(other, &long), Err(refused));
+                let short = raw(source, 16_300, compression);
+                assert_eq!(written(other, &short), Ok(()));
+            }
         }
     }
 
