@@ -16,6 +16,8 @@ pub(crate) struct Options {}
 
 /// Inputs that are given to both codecs of LZF.
 const LZF_INPUTS: &str = "100000";
+/// Length of the files that the codec writes and reads in 64 MiB.
+const FILE_BYTES: &str = "4294967296";
 
 /// Runs the command.
 ///
@@ -44,6 +46,12 @@ pub(crate) fn run(workspace: &Workspace, _options: &Options) -> Result<(), Failu
                 ("FORKLESS_LIBLZF", "required".into()),
                 ("FORKLESS_TEST_SEEDS", LZF_INPUTS.into()),
             ],
+        ),
+        step(
+            "files of 4 GiB in 64 MiB",
+            "rdb-format",
+            "memory",
+            &[("FORKLESS_MEMORY_BYTES", FILE_BYTES.into())],
         ),
         step(
             "values of the codec",
