@@ -23,8 +23,9 @@ use crate::value_type::{Encoding, ValueType};
 /// longest string; a collection stored element by element takes constant memory whatever its size.
 ///
 /// What the stream says of itself is not believed: every length is checked against what is there,
-/// containers are walked whole before their first element is reported, and the checksum is
-/// verified at [`Event::End`]. Until then a caller must not trust what it has seen. Not checked is
+/// containers are walked whole before their first element is reported (but for the values of a hash
+/// with a template, each of which is checked as it is reported), and the checksum is verified at
+/// [`Event::End`]. Until then a caller must not trust what it has seen. Not checked is
 /// what would need memory for a whole value: that members and fields stored one by one are unique,
 /// unless reading is [strict](crate::Strictness), that keys are, and that sorted sets ascend.
 ///
