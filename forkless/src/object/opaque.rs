@@ -5,12 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use rdb_format::{
-    Checksum, Compression, Dialect, Dump, EncodeError, Encoder, Encodings, Family, ReadOptions,
-    Target, Value as Owned, ValueType,
+    BackLengths, Checksum, Compression, Dialect, Dump, EncodeError, Encoder, Encodings, Family,
+    ReadOptions, Target, Value as Owned, ValueType,
 };
 use snapshot::{Frozen, Piece};
-
-use crate::object::packed::{Packing, holds_listpacks};
 
 /// For whom a value is encoded when it comes: the first that can hold all of it, so that as many
 /// servers as possible can be given the value as it is.
@@ -77,8 +75,8 @@ impl Opaque {
     fn passes_to(&self, target: Target) -> bool {
         // Only the newest types were packed for the newest servers.
         let newest = matches!(self.value_type, ValueType::Stream5 | ValueType::Array);
-        let repacked = Packing::of_target(target) == Packing::Short
-            && holds_listpacks(self.value_type)
+        let repacked = target.back_lengths() == BackLengths::Short
+            && self.value_type.holds_listpacks()
             && !newest;
         target.holds(self.value_type) && !repacked
     }

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::Path;
 
 use rdb_format::{
-    DecodeError, Dialect, Element, EncodeError, Event, Family, KeyHead, Loss, Losses, Value,
-    ValueType,
+    BackLengths, DecodeError, Dialect, Element, EncodeError, Event, Family, KeyHead, Loss, Losses,
+    Value, ValueType,
 };
 use snapshot::shard_of;
 
@@ -18,7 +18,6 @@ use crate::command::convert::sink::Sink;
 use crate::command::convert::stream::Stream;
 use crate::command::inspect::Filter;
 use crate::error::CommandError;
-use crate::object::{Packing, holds_listpacks};
 
 /// A conversion under way.
 ///
@@ -281,8 +280,8 @@ impl<'a, W: Write> Conversion<'a, W> {
         // Number 22 is another type in files of Redis, from its release candidates.
         let foreign = value_type == ValueType::HashExpiryPreview && self.dialect != Dialect::Valkey;
         let target = self.rules.target;
-        let packing = Packing::of_file(self.dialect, self.version);
-        let repacked = holds_listpacks(value_type) && packing != Packing::of_target(target);
+        let back_lengths = BackLengths::of_stream(self.dialect, self.version);
+        let repacked = value_type.holds_listpacks() && back_lengths != target.back_lengths();
         target.holds(value_type) && !foreign && !repacked
     }
 
