@@ -147,8 +147,9 @@ impl Load {
     ///
     /// # Errors
     ///
-    /// When the shards hold keys already, somebody else is loading, or the stream is not a sound RDB file to its end,
-    /// holds what the store cannot, or names a key twice. The shards are then as they were.
+    /// When the shards hold keys already, somebody else is loading, or the stream is not a sound
+    /// RDB file to its end, holds what the store cannot, or names a key twice. The shards are then
+    /// as they were.
     ///
     /// With one exception: when the last cut fails, because a shard died at this moment, other
     /// shards may hold their part.
