@@ -19,32 +19,34 @@ mod proof;
 mod store;
 mod taker;
 
-use std::ops::Range;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Seeds to run: `default` of them from a first one that is new each time, unless set otherwise.
-fn seeds(default: u64) -> Range<u64> {
-    let number = |name| {
-        let set: Option<String> = std::env::var(name).ok();
-        set.map(|text| text.parse::<u64>().unwrap())
-    };
-    let first = number("FORKLESS_SIM_SEED");
-    let count = number("FORKLESS_SIM_SEEDS").unwrap_or(first.map_or(default, |_| 1));
-    let first = first.unwrap_or_else(|| {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        u64::from(since.subsec_nanos()) << 32
-    });
-    first..first + count
+/// A number from the environment.
+fn set(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
 #[cfg(not(planted))]
 mod sound {
+    use std::ops::Range;
+    use std::time::{SystemTime, UNIX_EPOCH};
+
     use crate::program::{Prepare, run};
     use crate::proof::Proof;
 
+    /// Seeds to run: `default` of them from a first one that is new each time, unless set
+    /// otherwise.
+    fn seeds(default: u64) -> Range<u64> {
+        let first = super::set("FORKLESS_SIM_SEED");
+        let count = super::set("FORKLESS_SIM_SEEDS").unwrap_or(first.map_or(default, |_| 1));
+        let first = first.unwrap_or_else(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+            u64::from(since.subsec_nanos()) << 32
+        });
+        first..first + count
+    }
+
     #[test]
     fn snapshots_are_exact_or_fail_with_a_cause_on_every_seed() {
-        let seeds = super::seeds(10_000);
+        let seeds = seeds(10_000);
         println!("seeds {seeds:?}");
         let mut all = Proof::default();
         let mut steps = 0;

@@ -1,6 +1,7 @@
 //! Each planted bug is found, by the same runs that find nothing without it.
 
 use dash_table::Bug as TableBug;
+use shard_runtime::spawn_named;
 use snapshot::{Bug, Snapshot, Store};
 
 use crate::program::{Prepare, run};
@@ -50,11 +51,16 @@ const IN_SNAPSHOTS: &[Bug] = &[
 
 /// How many seeds it takes to find what is wrong, from each first seed.
 fn seeds_to_find(name: &str, prepare: &Prepare) -> Vec<u64> {
-    let first = super::seeds(1).start;
+    let first = super::set("FORKLESS_SIM_SEED").unwrap_or(1);
     let search = |base| {
         // Far from each other, and from the seeds of other bases.
         let base = first.wrapping_add(base << 40);
-        let found = (0..SEEDS_MAX).find(|seed| run(base + seed, prepare.clone()).is_err());
+        let prepare = prepare.clone();
+        let is_found = move |seed: &u64| run(base + seed, prepare.clone()).is_err();
+        // On a thread of its own: a failed run may leave its thread unwinding for ever, and then
+        // every later run would fail there.
+        let search = spawn_named("search", move || (0..SEEDS_MAX).find(is_found));
+        let found = search.join().unwrap();
         let found = found.unwrap_or_else(|| {
             // Panics are silent here.
             println!("{name} is not found from seed {base} on");
