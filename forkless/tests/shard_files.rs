@@ -227,7 +227,7 @@ fn what_the_manifest_does_not_name_as_it_is_does_not_pass() {
         failure([&"save", &parts, &out]),
     ] {
         assert!(said.starts_with(&name), "{said}");
-        assert!(said.contains("manifest says"), "{said}");
+        assert!(said.contains("the manifest "), "{said}");
     }
     fs::remove_file(&members[1]).unwrap();
     for said in [

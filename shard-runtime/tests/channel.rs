@@ -387,26 +387,6 @@ proptest! {
 }
 
 #[test]
-fn message_that_weighs_nothing_wakes_those_behind_it() {
-    let (sender, receiver) = channel(bounds(10, 5));
-    let (rung, waker) = bell();
-    // Heavier than the whole channel, so nothing gets in beside it, not even what weighs nothing.
-    sender.send(load(12)).unwrap();
-    assert_eq!(receiver.recv().unwrap(), Some(load(12)));
-    let behind = sender.clone();
-    let waiting = spawn_named("behind", move || behind.send(load(0)).unwrap());
-    await_line(&sender, 1);
-    receiver.release();
-    waiting.join().unwrap();
-    // More than is not reserved: refused, and to be woken when room is made.
-    assert!(is_full(&sender.try_send(load(6), &waker)));
-    assert_eq!(receiver.recv().unwrap(), Some(load(0)));
-    assert_eq!(rung.0.load(Ordering::Relaxed), 0);
-    receiver.release();
-    assert_eq!(rung.0.load(Ordering::Relaxed), 1);
-}
-
-#[test]
 fn what_a_producer_cancels_is_dropped_by_the_receiver() {
     struct Counted(Arc<AtomicUsize>);
     impl Drop for Counted {

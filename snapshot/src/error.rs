@@ -165,7 +165,7 @@ pub enum LoadError {
         source: io::Error,
     },
     /// A file of a set cannot be loaded.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     InFile {
         /// The file.
         path: PathBuf,
@@ -173,12 +173,12 @@ pub enum LoadError {
         source: Box<LoadError>,
     },
     /// A file of a set is not the one that its manifest names.
-    #[error("{}: not the file that the manifest names", path.display())]
+    #[error("{found}; it is not the file that the manifest names")]
     Stale {
         /// The file.
         path: PathBuf,
         /// Its length or checksum, and the one in the manifest.
-        source: ReadError,
+        found: ReadError,
     },
     /// Another file of the same set has failed, so this one was not read to its end. Never the
     /// error of a whole load.

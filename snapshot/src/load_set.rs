@@ -83,7 +83,7 @@ fn not_the_one(error: ReadError) -> LoadError {
         ReadError::Length { ref path, .. } | ReadError::Checksum { ref path, .. } => {
             LoadError::Stale {
                 path: path.clone(),
-                source: error,
+                found: error,
             }
         }
         error => LoadError::Set(error),
