@@ -119,15 +119,22 @@ fn every_sample_passes_every_check() {
     }
 }
 
+/// Into the folder that `FORKLESS_FUZZ_SEEDS` names, for the fuzzer; or into one that is dropped.
 #[test]
-#[ignore = "writes seeds for the fuzzer to the folder that FORKLESS_FUZZ_SEEDS names"]
-fn seeds_are_written() {
-    let folder = std::env::var_os("FORKLESS_FUZZ_SEEDS").unwrap();
+fn seeds_are_written_one_by_one() {
+    let dropped = tempfile::tempdir().unwrap();
+    let named = std::env::var_os("FORKLESS_FUZZ_SEEDS");
+    let root = named.as_deref().map_or(dropped.path(), Path::new);
     for (target, _) in TARGETS {
-        let folder = Path::new(&folder).join(target);
+        let folder = root.join(target);
         std::fs::create_dir_all(&folder).unwrap();
-        for (name, seed) in seeds(target) {
-            std::fs::write(folder.join(name.replace(' ', "-")), seed).unwrap();
+        let seeds = seeds(target);
+        for (number, (name, seed)) in seeds.iter().enumerate() {
+            // Samples of one kind for several targets share a name.
+            let name = format!("{number:03}-{}", name.replace(' ', "-"));
+            std::fs::write(folder.join(name), seed).unwrap();
         }
+        let written = std::fs::read_dir(&folder).unwrap().count();
+        assert_eq!(written, seeds.len(), "{target}");
     }
 }
