@@ -217,7 +217,7 @@ impl<T> Ranges<T> {
         self.shift += 1;
     }
 
-    /// Lets `entries` become `former`. The new ones come from the allocator as zeros, untouched.
+    /// Lets `entries` become `former`. The new ones are written once, with nothing in them.
     fn replace(&mut self, len: usize) {
         self.former = core::mem::replace(&mut self.entries, vec![None; len]);
         self.settled = 0;

@@ -32,6 +32,15 @@ fn failure<const N: usize>(arguments: [&dyn AsRef<std::ffi::OsStr>; N]) -> Strin
     text
 }
 
+/// What every command that reads the directory at `parts` finds wrong with it.
+fn failures(parts: &Path, out: &Path) -> [String; 3] {
+    [
+        failure([&"check", &parts]),
+        failure([&"merge", &parts, &out]),
+        failure([&"save", &parts, &out]),
+    ]
+}
+
 /// A file with strings, hashes, lists, a function, expiry and idle times, in three databases.
 fn write_input(path: &Path, target: Target) {
     let mut encoder = Encoder::new(target, Compression::Lzf);
@@ -212,29 +221,17 @@ fn what_the_manifest_does_not_name_as_it_is_does_not_pass() {
     let mut flipped = whole.clone();
     flipped[300] ^= 1;
     fs::write(&members[1], flipped).unwrap();
-    for said in [
-        failure([&"check", &parts]),
-        failure([&"merge", &parts, &out]),
-        failure([&"save", &parts, &out]),
-    ] {
+    for said in failures(&parts, &out) {
         assert!(said.starts_with(&name), "{said}");
     }
     // A whole file, but not the one that belongs here.
     fs::write(&members[1], other).unwrap();
-    for said in [
-        failure([&"check", &parts]),
-        failure([&"merge", &parts, &out]),
-        failure([&"save", &parts, &out]),
-    ] {
+    for said in failures(&parts, &out) {
         assert!(said.starts_with(&name), "{said}");
         assert!(said.contains("the manifest "), "{said}");
     }
     fs::remove_file(&members[1]).unwrap();
-    for said in [
-        failure([&"check", &parts]),
-        failure([&"merge", &parts, &out]),
-        failure([&"save", &parts, &out]),
-    ] {
+    for said in failures(&parts, &out) {
         assert!(said.starts_with(&name), "{said}");
     }
     assert!(!out.exists());
@@ -248,11 +245,7 @@ fn directory_without_a_manifest_is_refused() {
     let empty = folder.path("empty");
     fs::create_dir(&empty).unwrap();
     let out = folder.path("out.rdb");
-    for said in [
-        failure([&"check", &empty]),
-        failure([&"merge", &empty, &out]),
-        failure([&"save", &empty, &out]),
-    ] {
+    for said in failures(&empty, &out) {
         assert!(said.contains("holds 0 manifests"), "{said}");
     }
 }

@@ -6,10 +6,11 @@
 //!
 //! | start here | to |
 //! |---|---|
-//! | [`Snapshot`] | take a snapshot into a file or a stream |
+//! | [`Snapshot`] | take a snapshot into a file, a set of files, or streams |
+//! | [`Handle`] | look how far it is, cancel it, wait for it or await it |
 //! | [`Keyspace`] | hold the keys of a shard |
 //! | [`Value`] | have your own type saved; [`FromRdb`] to have it loaded |
-//! | [`Load`] | read a file into the shards |
+//! | [`Load`] | read a file, or a set of files, into the shards: all of it or nothing |
 //!
 //! # How it works
 //!
@@ -17,8 +18,9 @@
 //! delivered to it exactly once, unchanged since the cut: by the *traversal*, a task that
 //! walks the table in slices of bounded time, or by the *hook*, which the table calls before
 //! it changes a bucket that the traversal has not met yet. Delivered entries are encoded into
-//! *blobs*, which go through a channel bounded by bytes to the sink's thread. A heavy value
-//! is not encoded on its shard but frozen, and rides along in the blob.
+//! *blobs*, which go through a channel bounded by bytes to the sink's thread: one for all
+//! shards, or one for each. A heavy value is not encoded on its shard but frozen, and rides
+//! along in the blob. A *watch* lets the shards go when a sink hangs.
 //!
 //! # What it never does
 //!
