@@ -56,6 +56,7 @@ mod file_set;
 mod manifest;
 mod member_reader;
 mod member_writer;
+mod set_lock;
 mod set_place;
 mod set_writer;
 

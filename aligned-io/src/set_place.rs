@@ -8,19 +8,18 @@
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FlockOperation;
-use rustix::io::{Errno, retry_on_intr};
+use rustix::io::Errno;
 
 use crate::directory::{Directory, open_parent};
 use crate::error::{Operation, WriteError};
 use crate::leftover::remove_stale;
 use crate::manifest::{MANIFEST_BYTES_MAX, Manifest};
 use crate::read_error::ReadError;
+use crate::set_lock::SetLock;
 use crate::temp_name::final_name_of;
 use crate::volatile_disk::VolatileDisk;
 
@@ -110,8 +109,8 @@ impl SetPlace {
         Manifest::decode(&bytes, &path).map(Some)
     }
 
-    /// Makes the caller the only one who changes the set, until the file is closed.
-    pub(crate) fn lock(&self) -> Result<File, WriteError> {
+    /// Makes the caller the only one who changes the set, until the lock is dropped.
+    pub(crate) fn lock(&self) -> Result<SetLock, WriteError> {
         let mut name = OsString::from(".");
         name.push(&self.name);
         name.push(".lock");
@@ -119,16 +118,9 @@ impl SetPlace {
             .directory
             .open_or_create(&name)
             .map_err(|error| self.refused(Operation::Lock, error))?;
-        match retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
-                let path = self.path.clone();
-                return Err(WriteError::Busy { path });
-            }
-            // A file system without locks: who writes a set twice at a time has been warned.
-            Err(error) => tracing::debug!(%error, "file set could not be locked"),
-        }
-        Ok(file)
+        SetLock::take(file).ok_or_else(|| WriteError::Busy {
+            path: self.path.clone(),
+        })
     }
 
     /// Removes what killed writers left behind. The caller holds the lock.

@@ -1,7 +1,6 @@
 //! Several files that appear together: the files first, then the manifest that names them.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use crate::manifest::{MEMBERS_MAX, Manifest, is_member_name, is_note};
 use crate::member_writer::{FinishedMember, MemberWriter};
 use crate::options::WriterOptions;
 use crate::publish::Finished;
+use crate::set_lock::SetLock;
 use crate::set_place::SetPlace;
 use crate::temp_name::STEM_BYTES_MAX;
 use crate::writer::AlignedWriter;
@@ -62,8 +62,7 @@ pub struct FileSetWriter {
     generation: u32,
     /// What goes wrong, in tests.
     faults: Option<Faults>,
-    /// Nobody else changes the set while this is open.
-    _lock: File,
+    _lock: SetLock,
 }
 
 impl FileSetWriter {

@@ -8,6 +8,7 @@
 use std::fs;
 use std::io::{BufRead, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 
 use aligned_io::{
@@ -59,6 +60,24 @@ fn names(directory: &TempDir) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// A process that is being started has a copy of each open file until its program runs, and a lock
+/// belongs to the copies too.
+#[test]
+fn set_is_free_at_once_while_processes_are_started() {
+    let (_directory, path) = directory();
+    thread::scope(|scope| {
+        let starter = scope.spawn(|| {
+            for _ in 0..100 {
+                assert!(Command::new("true").status().unwrap().success());
+            }
+        });
+        while !starter.is_finished() {
+            drop(FileSetWriter::begin(&path).unwrap());
+        }
+        starter.join().unwrap();
+    });
 }
 
 #[test]
