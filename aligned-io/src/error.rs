@@ -71,7 +71,7 @@ pub enum WriteError {
     /// The pool given to the writer has fewer free buffers than it needs.
     #[error("{wanted} buffers wanted, {free} free in the pool")]
     TooFewBuffers {
-        /// The depth of the writer.
+        /// One more than the depth of the writer.
         wanted: usize,
         /// What the pool had.
         free: usize,

@@ -19,8 +19,8 @@ pub(crate) const DEPTH_MAX: usize = 1024;
 
 /// How to create an [`AlignedWriter`].
 ///
-/// The buffers take `block_bytes * depth`, 4 MiB by default: half of the 8 MiB of locked memory
-/// that a process without privileges usually may register.
+/// The buffers take `block_bytes * (depth + 1)`, 5 MiB by default: less than the 8 MiB of locked
+/// memory that a process without privileges usually may register.
 ///
 /// # Example
 ///
@@ -37,7 +37,7 @@ pub(crate) const DEPTH_MAX: usize = 1024;
 pub struct WriterOptions {
     /// Bytes written at once: a multiple of 4096 and of the file's alignment, up to 1 GiB.
     pub block_bytes: usize,
-    /// Blocks to fill and to have in flight, 1 to 1024. One gives no overlap at all.
+    /// Blocks to have in flight, 1 to 1024, while one more is filled.
     pub depth: usize,
     /// What carries the writes.
     pub backend: BackendChoice,
@@ -89,7 +89,7 @@ impl WriterOptions {
         })
     }
 
-    /// Like [`create`](Self::create), with `depth` buffers lent by `pool`, which gets them back
+    /// Like [`create`](Self::create), with `depth + 1` buffers lent by `pool`, which gets them back
     /// when the writer is gone. The block size is that of the pool's buffers; `block_bytes` and
     /// `pages` are ignored.
     ///
@@ -105,14 +105,14 @@ impl WriterOptions {
     /// use aligned_io::{BufferPool, Pages, WriterOptions};
     ///
     /// let directory = tempfile::tempdir()?;
-    /// let pool = BufferPool::new(4, 1 << 20, Pages::Huge)?;
+    /// let pool = BufferPool::new(5, 1 << 20, Pages::Huge)?;
     /// for name in ["first", "second"] {
     ///     let path = directory.path().join(name);
     ///     let mut writer = WriterOptions::default().create_with_buffers(path, &pool)?;
     ///     writer.write_all(b"from the same memory")?;
     ///     assert_eq!(pool.free(), 0);
     ///     writer.publish()?;
-    ///     assert_eq!(pool.free(), 4);
+    ///     assert_eq!(pool.free(), 5);
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -126,7 +126,7 @@ impl WriterOptions {
             ..self.clone()
         };
         options.check()?;
-        let wanted = options.depth;
+        let wanted = options.depth + 1;
         let buffers = pool.take_all(wanted).ok_or_else(|| {
             let free = pool.free();
             WriteError::TooFewBuffers { wanted, free }
@@ -205,10 +205,11 @@ impl WriterOptions {
     }
 
     fn allocate(&self, temp: &TempFile) -> Result<Vec<AlignedBuf>, WriteError> {
-        let pool = BufferPool::new(self.depth, self.block_bytes, self.pages);
-        let buffers = pool.map(|pool| pool.take_all(self.depth));
+        let count = self.depth + 1;
+        let pool = BufferPool::new(count, self.block_bytes, self.pages);
+        let buffers = pool.map(|pool| pool.take_all(count));
         buffers.map(Option::unwrap_or_default).map_err(|source| {
-            let bytes = self.depth.saturating_mul(self.block_bytes);
+            let bytes = count.saturating_mul(self.block_bytes);
             temp.error(Operation::AllocateBuffers { bytes }, 0, source)
         })
     }
@@ -247,7 +248,7 @@ impl WriterOptions {
 /// Writes one aligned piece of zeros at the start of the file, to be overwritten or cut off
 /// later: only a write proves that the file system takes direct ones.
 fn probe(pipeline: &mut Pipeline) -> Result<(), WriteFailure> {
-    let mut filling = pipeline.take()?;
+    let mut filling = pipeline.take();
     filling.space()[..1].fill(0);
     filling.advance(1);
     pipeline.start(filling, 0)?;

@@ -24,6 +24,7 @@ pub(crate) struct Pipeline {
     // Before `free`: dropping the backend ends all use of the buffers in flight.
     backend: AnyBackend,
     free: Vec<AlignedBuf>,
+    /// Most transfers in flight: one less than there are buffers.
     depth: usize,
     /// How many transfers are started before the kernel is told of them, while it has others.
     batch: usize,
@@ -102,9 +103,18 @@ impl Filling {
 }
 
 impl Pipeline {
-    /// A pipeline of `buffers`, all of one size and free.
+    /// A pipeline of `buffers`, all of one size and free: one to be filled while all others are in
+    /// flight.
+    ///
+    /// # Panics
+    ///
+    /// When there are fewer than two.
     pub(crate) fn new(backend: AnyBackend, buffers: Vec<AlignedBuf>, granule: usize) -> Self {
-        let depth = buffers.len();
+        assert!(
+            buffers.len() > 1,
+            "one buffer cannot be filled and in flight"
+        );
+        let depth = buffers.len() - 1;
         Self {
             backend,
             free: buffers,
@@ -133,18 +143,24 @@ impl Pipeline {
         free
     }
 
-    /// A free buffer, waiting for a write to come back if there is none.
-    pub(crate) fn take(&mut self) -> Result<Filling, WriteFailure> {
-        loop {
-            if let Some(buffer) = self.free.pop() {
-                return Ok(Filling { buffer, filled: 0 });
-            }
-            self.wait_for_one()?;
-        }
+    /// A free buffer. There is one unless it is being filled already, or was lost with a failure.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    pub(crate) fn take(&mut self) -> Filling {
+        let Some(buffer) = self.free.pop() else {
+            panic!("one buffer is filled at a time, and none after a failure");
+        };
+        Filling { buffer, filled: 0 }
     }
 
-    /// Starts writing what is filled at `offset`, padded with zeros to a whole granule.
+    /// Starts writing what is filled at `offset`, padded with zeros to a whole granule. Waits first
+    /// while as many writes as there may be are in flight.
     pub(crate) fn start(&mut self, filling: Filling, offset: u64) -> Result<(), WriteFailure> {
+        while self.backend.in_flight() >= self.depth {
+            self.wait_for_one()?;
+        }
         self.begin(filling.into_write(self.granule, offset))?;
         while let Some(completion) = self.backend.poll() {
             self.settle(completion)?;
@@ -288,7 +304,7 @@ impl Pipeline {
         }
         self.free.push(buffer);
         assert!(
-            self.free.len() <= self.depth,
+            self.free.len() <= self.depth + 1,
             "more buffers came back than there are"
         );
     }

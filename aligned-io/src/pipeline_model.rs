@@ -17,11 +17,13 @@ use crate::backend::{BlockBackend, Capabilities};
 use crate::buffer::{BufferPool, PAGE_BYTES, Pages};
 use crate::flights::Flights;
 use crate::mode::Backend;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Filling, Pipeline};
 use crate::sync::Mutex;
 use crate::transfer::{Completion, Transfer};
 
+/// Most writes in flight.
 const DEPTH: usize = 2;
+const BUFFERS: usize = DEPTH + 1;
 /// What one driver does at most.
 const STEPS: usize = 4;
 /// Set to have two transfers of one life come back other than whole, and not just one.
@@ -196,13 +198,13 @@ enum Next {
 
 impl Life {
     fn new(kernel: &SharedKernel) -> Self {
-        let pool = BufferPool::new(DEPTH, PAGE_BYTES, Pages::Small).unwrap();
+        let pool = BufferPool::new(BUFFERS, PAGE_BYTES, Pages::Small).unwrap();
         let ring = ModelledRing {
             kernel: Arc::clone(kernel),
             flights: Flights::new(DEPTH),
             file: Arc::new(File::open("/dev/null").unwrap()),
         };
-        let buffers = pool.take_all(DEPTH).unwrap();
+        let buffers = pool.take_all(BUFFERS).unwrap();
         Self {
             kernel: Arc::clone(kernel),
             pool,
@@ -215,23 +217,21 @@ impl Life {
         self.kernel.lock().choices.pick(of)
     }
 
-    /// Fills a buffer with bytes that no other one holds; `None` after a failed write.
-    fn fill(&mut self, length: usize) -> Option<crate::pipeline::Filling> {
-        let mut filling = self.pipeline.take().ok()?;
+    /// Fills a buffer with bytes that no other one holds.
+    fn fill(&mut self, length: usize) -> Filling {
+        let mut filling = self.pipeline.take();
         let space = filling.space();
         let byte = u8::try_from(self.written.len() / PAGE_BYTES + 1).unwrap();
         space.fill(0xff);
         space[..length].fill(byte);
         filling.advance(length);
         self.written.extend(std::iter::repeat_n(byte, length));
-        Some(filling)
+        filling
     }
 
     fn write(&mut self) -> Next {
         let offset = self.written.len() as u64;
-        let Some(filling) = self.fill(PAGE_BYTES) else {
-            return Next::Ends;
-        };
+        let filling = self.fill(PAGE_BYTES);
         match self.pipeline.start(filling, offset) {
             Ok(()) => Next::Goes,
             Err(_) => Next::Ends,
@@ -239,14 +239,8 @@ impl Life {
     }
 
     fn finish(&mut self) -> Next {
-        let tail = if self.pick(2) == 1 {
-            let Some(tail) = self.fill(7) else {
-                return Next::Ends;
-            };
-            Some(tail)
-        } else {
-            None
-        };
+        let has_tail = self.pick(2) == 1;
+        let tail = has_tail.then(|| self.fill(7));
         let finished = self.pipeline.finish(tail, self.written.len() as u64);
         if finished.is_ok() {
             let kernel = self.kernel.lock();
@@ -296,7 +290,11 @@ fn live(kernel: &SharedKernel) {
             "a buffer was freed in flight"
         );
     }
-    assert_eq!(free.len() + kernel.known.len(), DEPTH, "a buffer was lost");
+    assert_eq!(
+        free.len() + kernel.known.len(),
+        BUFFERS,
+        "a buffer was lost"
+    );
 }
 
 /// Lives every life: how many there are.

@@ -29,7 +29,7 @@ struct Candidate {
 
 impl WriterOptions {
     /// These options with the block size and depth that are the fastest here, for the same
-    /// memory or a little less: `block_bytes * depth` is not exceeded.
+    /// memory or a little less: `block_bytes * (depth + 1)` is not exceeded.
     ///
     /// Writes 16 MiB with each of up to six candidates in turns, into temporary files beside
     /// `final_path` that are gone afterwards, for about a quarter of a second, or one round
@@ -50,7 +50,7 @@ impl WriterOptions {
     /// let directory = tempfile::tempdir()?;
     /// let path = directory.path().join("dump");
     /// let tuned = WriterOptions::default().tuned(&path)?;
-    /// assert!(tuned.block_bytes * tuned.depth <= 4 << 20);
+    /// assert!(tuned.block_bytes * (tuned.depth + 1) <= 5 << 20);
     /// let writer = tuned.create(&path)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -92,9 +92,10 @@ impl WriterOptions {
 
     /// What is tried: the given sizes first, so that they win a draw.
     fn candidates(&self) -> Vec<Candidate> {
-        let memory_bytes = self.block_bytes.saturating_mul(self.depth);
+        let memory_bytes = self.block_bytes.saturating_mul(self.depth + 1);
         let others = BLOCK_BYTES.into_iter().filter_map(|block_bytes| {
-            let depth = (memory_bytes / block_bytes).min(DEPTH_MAX);
+            let depth = (memory_bytes / block_bytes).saturating_sub(1);
+            let depth = depth.min(DEPTH_MAX);
             let is_new = block_bytes != self.block_bytes;
             (is_new && depth >= 2).then_some((block_bytes, depth))
         });
@@ -155,9 +156,8 @@ mod tests {
         let expected = [
             (1 << 20, 4),
             (128 << 10, 32),
-            (256 << 10, 16),
-            (512 << 10, 8),
-            (2 << 20, 2),
+            (256 << 10, 19),
+            (512 << 10, 9),
         ];
         assert_eq!(sizes, expected);
         let tiny = WriterOptions {
@@ -179,7 +179,8 @@ mod tests {
             ..WriterOptions::default()
         };
         let tuned = options.tuned(&path).unwrap();
-        assert!(tuned.block_bytes * tuned.depth <= options.block_bytes * options.depth);
+        let memory_bytes = |options: &WriterOptions| options.block_bytes * (options.depth + 1);
+        assert!(memory_bytes(&tuned) <= memory_bytes(&options));
         let untuned = WriterOptions {
             block_bytes: options.block_bytes,
             depth: options.depth,

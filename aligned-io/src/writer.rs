@@ -142,7 +142,8 @@ impl AlignedWriter {
     /// they are written without having been copied. Returns that number.
     ///
     /// The buffer has room for at least one byte and at most a block; what stands in it is of no
-    /// meaning. Waits for a buffer when all are in flight. If `fill` panics, nothing was added.
+    /// meaning. Waits when the block is full and as many as may be are in flight. If `fill` panics,
+    /// nothing was added.
     ///
     /// # Errors
     ///
@@ -166,7 +167,7 @@ impl AlignedWriter {
     /// ```
     pub fn fill(&mut self, fill: impl FnOnce(&mut [u8]) -> usize) -> Result<usize, WriteError> {
         self.check()?;
-        let filling = self.current()?;
+        let filling = self.current();
         let count = fill(filling.space());
         filling.advance(count);
         self.position += count as u64;
@@ -193,7 +194,7 @@ impl AlignedWriter {
     pub(crate) fn accept(&mut self, mut bytes: &[u8]) -> Result<(), WriteError> {
         self.check()?;
         while !bytes.is_empty() {
-            let filling = self.current()?;
+            let filling = self.current();
             let space = filling.space();
             let count = space.len().min(bytes.len());
             let (now, later) = bytes.split_at(count);
@@ -206,16 +207,10 @@ impl AlignedWriter {
         Ok(())
     }
 
-    /// What is being filled, waiting for a free buffer if nothing is.
-    fn current(&mut self) -> Result<&mut Filling, WriteError> {
-        let current = match self.current.take() {
-            Some(current) => current,
-            None => self
-                .pipeline
-                .take()
-                .map_err(|failure| self.poison(failure))?,
-        };
-        Ok(self.current.insert(current))
+    /// What is being filled, a free buffer if nothing is.
+    fn current(&mut self) -> &mut Filling {
+        let pipeline = &mut self.pipeline;
+        self.current.get_or_insert_with(|| pipeline.take())
     }
 
     /// Starts writing what is being filled once it is full. It ends at `position`.

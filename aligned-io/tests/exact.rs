@@ -386,11 +386,16 @@ fn bytes_filled_in_place_and_copied_are_one_stream() {
         let path = directory.path().join("filled");
         for mode in MODES {
             let options = options(mode, 0);
-            let pool = BufferPool::new(options.depth + 1, BLOCK_BYTES, Pages::Huge).unwrap();
+            let pool = BufferPool::new(options.depth + 2, BLOCK_BYTES, Pages::Huge).unwrap();
             let created = options.create_with_buffers(&path, &pool);
             let Some(mut writer) = unless_refused(&options, &path, created) else {
                 continue;
             };
+            let refused = options.create_with_buffers(&path, &pool);
+            assert!(matches!(
+                refused,
+                Err(WriteError::TooFewBuffers { wanted, free: 1 }) if wanted == options.depth + 1
+            ));
             let expected = content(5 * BLOCK_BYTES + 17, 2);
             let mut rest = expected.as_slice();
             let mut step = 0;
