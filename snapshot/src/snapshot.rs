@@ -355,7 +355,7 @@ impl Snapshot {
     fn fixed_bytes(&self, shards: usize, sinks: usize, pool: &BlobPool) -> usize {
         // A bucket of the largest values that do not ride makes a buffer grow twice.
         let producers = shards * 4 * BUFFER_BYTES;
-        let sink = 2 * PIECE_BYTES + self.file.block_bytes * self.file.depth;
+        let sink = 2 * PIECE_BYTES + self.file.block_bytes * (self.file.depth + 1);
         producers + pool.capacity_bytes() + sinks * sink
     }
 }
