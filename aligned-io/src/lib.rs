@@ -75,6 +75,7 @@ mod buffer;
 
 mod chain;
 mod flights;
+mod refusals;
 mod ring;
 
 mod exchange;

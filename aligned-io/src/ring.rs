@@ -11,7 +11,6 @@ use std::io::{self, IoSlice};
 use std::os::fd::AsRawFd;
 use std::slice;
 use std::sync::Arc;
-use std::thread;
 
 use io_uring::{IoUring, Probe, opcode, squeue, types};
 use rustix::io::Errno;
@@ -21,10 +20,8 @@ use crate::buffer::{AlignedBuf, BufferPool};
 use crate::chain::Chained;
 use crate::flights::Flights;
 use crate::mode::Backend;
+use crate::refusals::{Refusals, asks_again};
 use crate::transfer::{Completion, Direction, Transfer};
-
-/// How often the kernel may say "not now" in a row before it is taken for a failure.
-const REFUSALS_MAX: u32 = 1000;
 
 /// What completions of the last two steps of [`Ring::seal`] are known by; flights count from 0.
 const CUT: u64 = u64::MAX - 1;
@@ -66,7 +63,7 @@ impl Ring {
     pub(crate) fn new(file: &Arc<File>, depth: usize) -> io::Result<Self> {
         // The last write may be followed by a cut and an fsync.
         let entries = u32::try_from(depth + 2).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let uring = IoUring::new(entries)?;
+        let uring = set_up(entries)?;
         if !uring.params().is_feature_rw_cur_pos() || !uring.params().is_feature_nodrop() {
             return Err(io::Error::from(io::ErrorKind::Unsupported));
         }
@@ -221,33 +218,6 @@ impl Ring {
     }
 }
 
-/// How often in a row the kernel said "not now".
-#[derive(Debug, Default)]
-struct Refusals(u32);
-
-impl Refusals {
-    /// How many entries were submitted; `None` where the kernel asks to try again.
-    ///
-    /// # Errors
-    ///
-    /// What else it said, or what it said too often.
-    fn bear(&mut self, outcome: io::Result<usize>) -> io::Result<Option<usize>> {
-        match outcome {
-            Ok(submitted) => {
-                self.0 = 0;
-                Ok(Some(submitted))
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
-            Err(error) if asks_again(&error) && self.0 < REFUSALS_MAX => {
-                self.0 += 1;
-                thread::yield_now();
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-}
-
 impl Buffers {
     /// Under which number `buffer` is registered, if it is.
     fn position(&self, buffer: &AlignedBuf) -> Option<u16> {
@@ -351,6 +321,16 @@ impl fmt::Debug for Ring {
     }
 }
 
+/// A ring whose completions wait for the next system call instead of interrupting this thread,
+/// which would copy bytes just then; Linux before 5.19 knows only the other kind.
+fn set_up(entries: u32) -> io::Result<IoUring> {
+    let patient = IoUring::builder().setup_coop_taskrun().build(entries);
+    match patient {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => IoUring::new(entries),
+        built => built,
+    }
+}
+
 /// Describes a transfer to the kernel; `fixed` is the number its buffer is registered under.
 fn describe(
     file: types::Fd,
@@ -383,12 +363,6 @@ fn describe(
 /// The kernel's result: a count, or an error number below zero.
 fn moved(result: i32) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result))
-}
-
-/// Whether the kernel asks to try again (`EINTR`, `EAGAIN`, `EBUSY`) rather than fails.
-fn asks_again(error: &io::Error) -> bool {
-    use io::ErrorKind::{Interrupted, ResourceBusy, WouldBlock};
-    matches!(error.kind(), Interrupted | WouldBlock | ResourceBusy)
 }
 
 #[cfg(test)]
