@@ -67,6 +67,7 @@ mod pipeline_model;
 #[cfg(planted)]
 mod planted;
 mod reservation;
+mod writeback;
 
 mod backend;
 mod transfer;

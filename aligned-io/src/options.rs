@@ -54,7 +54,8 @@ pub struct WriterOptions {
 }
 
 impl Default for WriterOptions {
-    /// Four blocks of 1 MiB, the best backend and caching that are to be had, no preallocation.
+    /// Four blocks of 1 MiB in flight, the best backend and caching that are to be had, no
+    /// preallocation.
     fn default() -> Self {
         Self {
             block_bytes: 1 << 20,
@@ -198,10 +199,9 @@ impl WriterOptions {
             let backend = open_backend(&wishes, file, &buffers, caching).map_err(refused)?;
             pipeline = Pipeline::new(backend, buffers, caching.granule());
         }
-        let mode = pipeline.mode(caching);
-        tracing::debug!(path = %temp.final_path().display(), %mode, "file created");
-        let reservation = reservation.only_if_direct(caching);
-        Ok(AlignedWriter::new(pipeline, temp, reservation, mode))
+        let writer = AlignedWriter::new(pipeline, temp, reservation, caching);
+        tracing::debug!(path = %writer.path().display(), mode = %writer.mode(), "file created");
+        Ok(writer)
     }
 
     fn allocate(&self, temp: &TempFile) -> Result<Vec<AlignedBuf>, WriteError> {

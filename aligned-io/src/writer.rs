@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use crate::access::Caching;
 use crate::error::WriteError;
 use crate::mode::Mode;
 use crate::pipeline::{Filling, Pipeline, WriteFailure};
@@ -11,6 +12,7 @@ use crate::publish::{Finished, Published};
 use crate::reservation::Reservation;
 use crate::stats::WriterStats;
 use crate::temp_file::TempFile;
+use crate::writeback::Writeback;
 
 /// Writes one file from its first byte to its last, and publishes it whole or not at all.
 ///
@@ -54,6 +56,7 @@ pub struct AlignedWriter {
     pipeline: Pipeline,
     temp: TempFile,
     reservation: Reservation,
+    writeback: Writeback,
     /// What is being filled: never full, as it is started then.
     current: Option<Filling>,
     /// Bytes accepted in all.
@@ -74,13 +77,15 @@ impl AlignedWriter {
         pipeline: Pipeline,
         temp: TempFile,
         reservation: Reservation,
-        mode: Mode,
+        caching: Caching,
     ) -> Self {
+        let mode = pipeline.mode(caching);
         let state = State::Sound;
         Self {
             pipeline,
             temp,
-            reservation,
+            reservation: reservation.only_if_direct(caching),
+            writeback: Writeback::new(caching),
             current: None,
             position: 0,
             state,
@@ -221,7 +226,9 @@ impl AlignedWriter {
         let offset = self.position - filling.filled() as u64;
         self.reservation.cover(self.temp.file(), self.position);
         let started = self.pipeline.start(filling, offset);
-        started.map_err(|failure| self.poison(failure))
+        started.map_err(|failure| self.poison(failure))?;
+        self.writeback.follow(self.temp.file(), self.position);
+        Ok(())
     }
 
     fn poison(&mut self, failure: WriteFailure) -> WriteError {
