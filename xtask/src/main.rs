@@ -18,6 +18,7 @@ mod failure;
 mod fuzz;
 mod loom;
 mod program;
+mod ring;
 mod server;
 mod setup;
 mod sim;

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::loom;
+use crate::ring;
 use crate::setup;
 use crate::step::{self, Needs, Step, Work};
 use crate::tidy;
@@ -45,7 +46,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
             needs: Needs::Nothing,
             work: Work::Check(Box::new(|| tidy::check(workspace.root()))),
         },
-        command(workspace, "unit and integration tests", Needs::Build, TESTS),
+    ];
+    steps.extend(tests(workspace, ring::granted(workspace)));
+    steps.extend([
         command(workspace, "documentation examples", Needs::Build, EXAMPLES),
         command(workspace, "clippy, simulation", Needs::Nothing, CLIPPY_SIM),
         command(workspace, "simulation of shards", Needs::Build, SIMULATION),
@@ -55,7 +58,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
             Needs::Build,
             SNAPSHOTS,
         ),
-    ];
+    ]);
     if !options.quick {
         steps.push(planted(workspace));
         steps.push(planted_in_simulation(workspace));
@@ -140,6 +143,29 @@ fn command(
     }
 }
 
+/// The tests; where `io_uring` is `granted`, none of them may skip itself, and where it is not, the
+/// end of the run says so.
+fn tests(workspace: &Workspace, granted: Result<(), Failure>) -> Vec<Step<'static>> {
+    let mut cargo = workspace.cargo(TESTS);
+    let unasked = match granted {
+        Ok(()) => {
+            cargo.env(ring::REQUIRED.0, ring::REQUIRED.1);
+            None
+        }
+        Err(failure) => Some(Step {
+            name: "tests over io_uring",
+            needs: Needs::Nothing,
+            work: Work::Skip(failure.to_string()),
+        }),
+    };
+    let tests = Step {
+        name: "unit and integration tests",
+        needs: Needs::Build,
+        work: Work::Command(cargo),
+    };
+    std::iter::once(tests).chain(unasked).collect()
+}
+
 /// Each planted bug must be found by the same checks that pass without it.
 ///
 /// Another configuration compiles everything anew, so it has a target folder of its own, and
@@ -182,5 +208,46 @@ fn documentation(workspace: &Workspace) -> Step<'static> {
         name: "documentation",
         needs: Needs::Build,
         work: Work::Command(cargo),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    fn steps_where(granted: Result<(), Failure>) -> Vec<Step<'static>> {
+        tests(&Workspace::find().unwrap(), granted)
+    }
+
+    fn requires_io_uring(step: &Step<'_>) -> bool {
+        let Work::Command(command) = &step.work else {
+            panic!("{} runs no tests", step.name)
+        };
+        let (name, value) = (OsStr::new(ring::REQUIRED.0), OsStr::new(ring::REQUIRED.1));
+        command.get_envs().any(|set| set == (name, Some(value)))
+    }
+
+    #[test]
+    fn no_test_may_skip_itself_where_io_uring_is_granted() {
+        let steps = steps_where(Ok(()));
+        assert_eq!(steps.len(), 1);
+        assert!(requires_io_uring(&steps[0]));
+    }
+
+    #[test]
+    fn run_says_which_tests_io_uring_was_refused_to() {
+        let refused = Failure::Missing {
+            what: "io_uring is refused".to_owned(),
+            remedy: "none".to_owned(),
+        };
+        let steps = steps_where(Err(refused));
+        assert_eq!(steps.len(), 2);
+        assert!(!requires_io_uring(&steps[0]));
+        let Work::Skip(reason) = &steps[1].work else {
+            panic!("what was not run is not told")
+        };
+        assert!(reason.starts_with("io_uring is refused"), "{reason}");
     }
 }
