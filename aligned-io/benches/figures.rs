@@ -1,13 +1,19 @@
 //! Writing and reading one file, front to back, in turns with fio and with `std`: one row of JSON
 //! per figure on stdout, times in seconds.
 //!
-//! `cargo bench -p aligned-io --bench figures` writes 4 GiB each time, `-- --quick` 256 MiB.
-//! `ALIGNED_IO_BENCH_DIR` chooses the disk; otherwise the build directory's is measured. Rows whose
-//! names hold the words after the options are measured, all if there are none.
+//! `cargo bench -p aligned-io --bench figures` writes 1 GiB each time beside fio and 4 GiB beside
+//! `std`, `-- --quick` 256 MiB. `ALIGNED_IO_BENCH_DIR` chooses the disk; otherwise the build
+//! directory's is measured. Rows whose names hold the words after the options are measured, all if
+//! there are none.
 //!
-//! Our time runs from creating the writer to the fsync of the directory; it copies every byte
-//! once, from a slice of 128 KiB. fio's is the one it reports: its writes and its final fsync, with
-//! the file preallocated before, as ours is, and nothing copied into its buffers.
+//! Beside fio, our time runs from the first byte to the end of the fsync of the file, and every
+//! byte is copied once, from a slice of 128 KiB. fio's is the one it reports: its writes and its
+//! final fsync, and nothing is copied into its buffers. Both have the file preallocated before.
+//! Beside `std`, our time runs from creating the writer, without preallocation, to the fsync of the
+//! directory. What creating and publishing alone take is a row of its own.
+//!
+//! Before each turn the old file is removed and its removal is synced, as a disk that is told of
+//! freed blocks is busy with that for a while.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark stops at the first failure")]
 
@@ -28,10 +34,31 @@ const SLICE_BYTES: usize = 128 << 10;
 const MIB: u64 = 1 << 20;
 
 /// How often each figure is taken, and of how many bytes.
+#[derive(Clone, Copy)]
 struct Scale {
     rounds: usize,
     file_bytes: u64,
     is_quick: bool,
+}
+
+impl Scale {
+    /// Of the rows beside fio.
+    fn shaped(is_quick: bool) -> Self {
+        Self {
+            rounds: if is_quick { 5 } else { 7 },
+            file_bytes: if is_quick { 256 * MIB } else { 1024 * MIB },
+            is_quick,
+        }
+    }
+
+    /// Of the rows beside `std`, which gets as much as does not fit the page cache's patience.
+    fn plain(is_quick: bool) -> Self {
+        Self {
+            rounds: if is_quick { 5 } else { 3 },
+            file_bytes: if is_quick { 256 * MIB } else { 4096 * MIB },
+            is_quick,
+        }
+    }
 }
 
 /// Seconds on the clock, and seconds of all cores together.
@@ -44,6 +71,7 @@ struct Time {
 /// One row: a way to do it, against others.
 struct Row {
     name: String,
+    scale: Scale,
     goal: Value,
     ours: Box<dyn Fn(&Path) -> Time>,
     peers: Vec<Peer>,
@@ -189,6 +217,27 @@ fn write(options: &WriterOptions, path: &Path, bytes: u64) -> Time {
     })
 }
 
+/// As fio does: the file is there, and preallocated, when the clock starts; it is durable when the
+/// clock stops, and only then given its name.
+fn write_as_fio(options: &WriterOptions, path: &Path, bytes: u64) -> Time {
+    let mut writer = options.create(path).unwrap();
+    let mut finished = None;
+    let time = timed(|| {
+        fill(&mut writer, bytes, || {});
+        finished = Some(writer.finish().unwrap());
+    });
+    assert_eq!(finished.unwrap().publish().unwrap().bytes, bytes);
+    time
+}
+
+fn write_small(path: &Path) -> Time {
+    timed(|| {
+        let mut writer = WriterOptions::default().create(path).unwrap();
+        writer.write_all(&[7; 4096]).unwrap();
+        writer.publish().unwrap();
+    })
+}
+
 fn write_std(path: &Path, bytes: u64) -> Time {
     timed(|| {
         let mut writer = BufWriter::with_capacity(1 << 20, File::create(path).unwrap());
@@ -243,7 +292,7 @@ fn has_fio() -> bool {
 }
 
 /// The shapes that are measured: the first ones only when it has to be quick.
-fn shapes(scale: &Scale) -> Vec<Shape> {
+fn shapes(is_quick: bool) -> Vec<Shape> {
     let shape = |kib: usize, depth, backend, direct| Shape {
         block_bytes: kib << 10,
         depth,
@@ -252,50 +301,73 @@ fn shapes(scale: &Scale) -> Vec<Shape> {
     };
     let ring = |kib, depth| shape(kib, depth, BackendChoice::IoUring, Direct::Require);
     let threads = |kib, depth| shape(kib, depth, BackendChoice::Threads, Direct::Require);
-    let cached = |kib| shape(kib, 1, BackendChoice::Pwrite, Direct::Never);
-    let mut shapes = vec![ring(1024, 4), ring(256, 16), threads(256, 16), cached(1024)];
-    if !scale.is_quick {
-        for (kib, depth) in [
-            (64, 1),
-            (64, 4),
-            (64, 16),
-            (256, 1),
-            (256, 4),
-            (1024, 1),
-            (1024, 16),
-        ] {
-            shapes.push(ring(kib, depth));
+    let pwrite = |kib, direct| shape(kib, 1, BackendChoice::Pwrite, direct);
+    let mut shapes = vec![
+        ring(1024, 4),
+        ring(256, 16),
+        threads(256, 16),
+        pwrite(1024, Direct::Never),
+    ];
+    if !is_quick {
+        for kib in [64, 256, 1024] {
+            let depths = [1, 4, 16].into_iter().map(|depth| ring(kib, depth));
+            shapes.extend(
+                depths.filter(|shape| !matches!((kib, shape.depth), (1024, 4) | (256, 16))),
+            );
         }
-        shapes.extend([threads(1024, 4), cached(64), cached(256)]);
+        shapes.extend([
+            threads(1024, 4),
+            pwrite(64, Direct::Never),
+            pwrite(256, Direct::Never),
+            pwrite(64, Direct::Require),
+            pwrite(1024, Direct::Require),
+            shape(256, 16, BackendChoice::IoUring, Direct::Never),
+        ]);
     }
     shapes
 }
 
-fn rows(scale: &Scale) -> Vec<Row> {
+fn rows(is_quick: bool) -> Vec<Row> {
+    let scale = Scale::shaped(is_quick);
     let bytes = scale.file_bytes;
-    let size = size(bytes);
     let mut rows = Vec::new();
-    for shape in shapes(scale) {
+    for shape in shapes(is_quick) {
         let (writer, reader) = (shape.writer(bytes), shape.reader());
         let name = shape.name();
         rows.push(Row {
-            name: format!("write {size}, {name}"),
+            name: format!("write {}, {name}", size(bytes)),
+            scale,
             goal: json!({"times_the_best_peer": 0.9}),
-            ours: Box::new(move |path| write(&writer, path, bytes)),
+            ours: Box::new(move |path| write_as_fio(&writer, path, bytes)),
             peers: vec![shape.fio("write", bytes)],
             cpu: Some(format!("CPU to write 1 GiB, {name}")),
         });
         rows.push(Row {
-            name: format!("read {size}, {name}"),
+            name: format!("read {}, {name}", size(bytes)),
+            scale,
             goal: json!({"times_the_best_peer": 0.9}),
             ours: Box::new(move |path| read(&reader, path, bytes)),
             peers: vec![shape.fio("read", bytes)],
             cpu: Some(format!("CPU to read 1 GiB, {name}")),
         });
     }
+    let scale = Scale::plain(is_quick);
+    let (bytes, size) = (scale.file_bytes, size(scale.file_bytes));
+    rows.push(Row {
+        name: "create, write 4 KiB and publish".to_owned(),
+        scale: Scale {
+            rounds: 15,
+            ..scale
+        },
+        goal: Value::Null,
+        ours: Box::new(write_small),
+        peers: Vec::new(),
+        cpu: None,
+    });
     let writer = WriterOptions::default();
     rows.push(Row {
         name: format!("write {size}, as it comes"),
+        scale,
         // What the page cache swallows at once says nothing of the disk.
         goal: if scale.is_quick {
             Value::Null
@@ -312,6 +384,7 @@ fn rows(scale: &Scale) -> Vec<Row> {
     let reader = ReaderOptions::default();
     rows.push(Row {
         name: format!("read {size}, as it comes"),
+        scale,
         goal: Value::Null,
         ours: Box::new(move |path| read(&reader, path, bytes)),
         peers: vec![Peer {
@@ -332,7 +405,8 @@ fn size(bytes: u64) -> String {
 }
 
 /// Measures one row in turns, every round in the other order.
-fn measure(row: &Row, scale: &Scale, directory: &Path, has_fio: bool) {
+fn measure(row: &Row, directory: &Path, has_fio: bool) {
+    let scale = row.scale;
     let is_read = row.name.starts_with("read");
     let mut ours = Vec::new();
     let mut peers: Vec<Vec<Time>> = row.peers.iter().map(|_| Vec::new()).collect();
@@ -343,6 +417,7 @@ fn measure(row: &Row, scale: &Scale, directory: &Path, has_fio: bool) {
     let fresh = || {
         if !is_read {
             let _ = fs::remove_file(&path);
+            rustix::fs::syncfs(File::open(directory).unwrap()).unwrap();
         }
     };
     let is_missing = |peer: &Peer| peer.name.starts_with("fio") && !has_fio;
@@ -444,18 +519,13 @@ fn main() {
         .iter()
         .filter(|argument| !argument.starts_with("--"))
         .collect();
-    let scale = Scale {
-        rounds: if is_quick { 5 } else { 3 },
-        file_bytes: if is_quick { 256 * MIB } else { 4096 * MIB },
-        is_quick,
-    };
     let chosen = std::env::var_os("ALIGNED_IO_BENCH_DIR").map(PathBuf::from);
     let root = chosen.unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")));
     let directory = TempDir::new_in(&root).unwrap();
     let statistics = rustix::fs::statvfs(directory.path()).unwrap();
     let free = statistics.f_bavail * statistics.f_frsize;
     assert!(
-        free > 3 * scale.file_bytes,
+        free > 3 * Scale::plain(is_quick).file_bytes,
         "{}: {free} bytes free are too few",
         root.display()
     );
@@ -464,9 +534,9 @@ fn main() {
     if is_chosen("memory of a writer") {
         memory(directory.path());
     }
-    for row in rows(&scale) {
+    for row in rows(is_quick) {
         if is_chosen(&row.name) {
-            measure(&row, &scale, directory.path(), has_fio);
+            measure(&row, directory.path(), has_fio);
         }
     }
 }
