@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// Cuts in one round.
 const CUTS: usize = 100;
 
+/// How many clients are at work meanwhile: none, one, and many more than there are cores.
+const CLIENTS: [usize; 3] = [0, 1, 4];
+
 /// Longer than any cut.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -26,29 +29,27 @@ fn measure_with(count: usize, extent: Extent) {
         ..ShardSetConfig::default()
     };
     let shards = ShardSet::start(config, |_| 0_u64).unwrap();
-    let (mut idle, mut busy) = (Rounds::default(), Rounds::default());
+    let mut loads = CLIENTS.map(|clients| (clients, Rounds::default()));
     for _ in 0..extent.rounds {
-        idle.add(&shards, cuts);
-        let stop = AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let mut shard = 0;
-                while !stop.load(Ordering::Relaxed) {
-                    shard = (shard + 1) % count;
-                    shards.call(shard, |shard| *shard.state() += 1).unwrap();
+        for (clients, rounds) in &mut loads {
+            let stop = AtomicBool::new(false);
+            thread::scope(|scope| {
+                for first in 0..*clients {
+                    let (shards, stop) = (&shards, &stop);
+                    scope.spawn(move || call_in_turn(shards, first, stop));
                 }
+                rounds.add(&shards, cuts);
+                stop.store(true, Ordering::Relaxed);
             });
-            busy.add(&shards, cuts);
-            stop.store(true, Ordering::Relaxed);
-        });
+        }
     }
     let goal = if count == 2 {
         Goal::AtMost(100.0)
     } else {
         Goal::None
     };
-    for (rounds, load) in [(idle, "idle"), (busy, "1 client")] {
-        let name = |figure| format!("cut of {count} shards, {load}, {figure}");
+    for (clients, rounds) in loads {
+        let name = |figure| format!("cut of {count} shards, clients: {clients}, {figure}");
         print(&name("pause, p50"), "us", &rounds.pause_median, None, goal);
         print(
             &name("pause, p99"),
@@ -64,6 +65,15 @@ fn measure_with(count: usize, extent: Extent) {
             None,
             Goal::None,
         );
+    }
+}
+
+/// Calls one shard after the other, until it is told to stop.
+fn call_in_turn(shards: &ShardSet<u64>, first: usize, stop: &AtomicBool) {
+    let mut shard = first;
+    while !stop.load(Ordering::Relaxed) {
+        shard = (shard + 1) % shards.len();
+        shards.call(shard, |shard| *shard.state() += 1).unwrap();
     }
 }
 
