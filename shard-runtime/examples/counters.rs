@@ -1,31 +1,35 @@
-//! A sharded counter service whose reads across shards are consistent.
+//! A sharded counter service whose reads across shards are consistent, in 40 lines of code.
 //!
 //! `cargo run -p shard-runtime --example counters`
+#![expect(clippy::expect_used, reason = "an example stops where its clients do")]
 #![expect(clippy::print_stdout, reason = "an example shows what it found")]
 
-use shard_runtime::{ShardError, ShardSet, ShardSetConfig, spawn_named};
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-use std::time::Duration;
-
-/// Each shard owns its counters, behind no lock.
-type Counters = ShardSet<HashMap<u64, i64>>;
+use shard_runtime::{ShardError, ShardSet, ShardSetConfig};
+use std::collections::HashMap;
+use std::{thread, time::Duration};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Moves one from a counter to another, wherever they are: both change, or none.
-fn transfer(shards: &Counters, from: u64, to: u64) -> Result<(), ShardError> {
-    let mut parts = BTreeMap::<usize, Vec<(u64, i64)>>::new();
-    for (key, change) in [(from, -1), (to, 1)] {
-        let shard = shards.shard_of(key.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        parts.entry(shard).or_default().push((key, change));
-    }
-    shards.transact(PATIENCE, parts, |shard, changes| {
-        for (key, change) in changes {
+/// Each shard owns its counters, behind no lock.
+struct Counters(ShardSet<HashMap<u64, i64>>);
+
+impl Counters {
+    /// Moves one from a counter to another, wherever they are: both change, or none.
+    fn transfer(&self, from: u64, to: u64) -> Result<(), ShardError> {
+        let place = |key: u64| self.0.shard_of(key.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let changes = [(place(from), (from, -1)), (place(to), (to, 1))];
+        let done = self.0.transact(PATIENCE, changes, |shard, (key, change)| {
             *shard.state().entry(key).or_default() += change;
-        }
-    })?;
-    Ok(())
+        });
+        done.map(drop)
+    }
+
+    /// The sum of all counters at one moment, while everybody goes on.
+    fn sum(&self) -> Result<i64, ShardError> {
+        let sum = |counters: &HashMap<u64, i64>| counters.values().sum::<i64>();
+        let sums = self.0.cut(PATIENCE, move |shard| sum(shard.state_ref()))?;
+        Ok(sums.iter().sum())
+    }
 }
 
 fn main() -> Result<(), ShardError> {
@@ -33,23 +37,16 @@ fn main() -> Result<(), ShardError> {
         shards: 4,
         ..ShardSetConfig::default()
     };
-    let shards = Arc::new(Counters::start(config, |_| HashMap::new())?);
-    let clients = [1, 2, 3].map(|client| {
-        let shards = Arc::clone(&shards);
-        spawn_named("client", move || {
-            (0..1000).try_for_each(|n| transfer(&shards, n % 10, (n + client) % 10))
-        })
-    });
-    for _ in 0..100 {
-        // One moment on all shards, while the clients go on: nothing is ever on its way.
-        let sums = shards.cut(PATIENCE, |shard| shard.state_ref().values().sum::<i64>())?;
-        assert_eq!(sums.iter().sum::<i64>(), 0, "a transfer was seen in part");
-    }
-    clients.into_iter().try_for_each(|client| client.join()?)?;
-    let counters = shards.broadcast(|shard| shard.state_ref().len());
-    println!(
-        "{counters:?}, longest pause {:?}",
-        shards.cut_stats().longest_pause
-    );
-    Ok(())
+    let counters = Counters(ShardSet::start(config, |_| HashMap::new())?);
+    thread::scope(|scope| {
+        let transfers = || (0..1000).try_for_each(|n| counters.transfer(n % 10, (n + 1) % 10));
+        let clients = [(); 3].map(|()| scope.spawn(transfers));
+        for _ in 0..100 {
+            assert_eq!(counters.sum()?, 0, "a transfer was seen in part");
+        }
+        println!("{:?}", counters.0.cut_stats());
+        clients
+            .into_iter()
+            .try_for_each(|client| client.join().expect("a client panicked"))
+    })
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub(crate) struct Counters {
     messages: Gauge,
     task_slices: DurationCounts,
+    cut_pauses: DurationCounts,
+    transaction_pauses: DurationCounts,
 }
 
 impl Counters {
@@ -16,6 +18,8 @@ impl Counters {
         Self {
             messages: Gauge::new(),
             task_slices: DurationCounts::new(),
+            cut_pauses: DurationCounts::new(),
+            transaction_pauses: DurationCounts::new(),
         }
     }
 
@@ -27,11 +31,27 @@ impl Counters {
         self.task_slices.count(duration);
     }
 
+    pub(crate) fn count_cut(&self, pause: Duration) {
+        self.cut_pauses.count(pause);
+    }
+
+    pub(crate) fn count_transaction(&self, pause: Duration) {
+        self.transaction_pauses.count(pause);
+    }
+
     pub(crate) fn messages(&self) -> u64 {
         self.messages.get()
     }
 
     pub(crate) fn task_slices(&self) -> Durations {
         self.task_slices.read()
+    }
+
+    pub(crate) fn cut_pauses(&self) -> Durations {
+        self.cut_pauses.read()
+    }
+
+    pub(crate) fn transaction_pauses(&self) -> Durations {
+        self.transaction_pauses.read()
     }
 }

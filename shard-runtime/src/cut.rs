@@ -1,19 +1,21 @@
-//! The moment at which shards stand still together: they arrive, and one atomic says what became
-//! of it.
+//! The moment that shards have in common: they come to it, and one atomic says what became of it.
 //!
 //! A cut, or a transaction, takes two rounds. In the first, a message passes through the mailbox of
 //! every shard that takes part, in its turn, and stops nobody; so what a client sent before it
 //! asked has run by then, and a shard that is dead or stuck is found out while the others go on
-//! serving. In the second, each of them gets an urgent message, served before anything that waits:
-//! it takes its [`Seat`] at the [`Barrier`] and stands still until all have. So shards stand still
-//! for a wake-up and the rest of one closure, however long the queues are.
+//! serving. In the second, each of them gets an urgent message, served before anything that waits,
+//! with which it takes its [`Seat`] at the [`Barrier`].
 //!
-//! No shard may begin with its part before all have arrived, but each may leave when it likes: if a
-//! client sees a write acknowledged by a shard that has already left, and sends the next write to
-//! a shard that has not, that shard still does its part first.
+//! To a transaction a shard *arrives*: it stands still until all others have. To a cut it only
+//! *comes*, and goes on serving. Once all have come, the moment is now, whether they know it or
+//! not: each looks at the atomic before everything it serves, and does its part first. What a shard
+//! began before it could know of the moment is before it. What anybody does because he saw
+//! something done after the moment finds the moment decided, wherever he does it: to have seen it
+//! he was told by a shard that knew, and an atomic never goes back to what it was.
 //!
-//! All second rounds of a set are handed out one after the other, under one short lock. So any two
-//! gatherings that share shards come to all of these in the same order, and nobody waits crosswise.
+//! All second rounds of a set are handed out one after the other, under one short lock, and a shard
+//! begins with none before the one ahead of it is decided. So any two gatherings that share shards
+//! come to all of these in the same order, and nobody waits crosswise.
 
 #[cfg(planted)]
 use crate::planted::{Plant, is_active, is_unwinding};
@@ -38,9 +40,18 @@ pub(crate) struct Barrier {
 
 #[derive(Debug)]
 struct Presence {
-    seats: Vec<bool>,
+    seats: Vec<Attendance>,
     /// The first seat that was given up.
     abandoned: Option<usize>,
+}
+
+/// How far the shard of one seat has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attendance {
+    Absent,
+    Present,
+    /// It has begun with its part of a cut.
+    Begun,
 }
 
 /// What became of a cut.
@@ -58,7 +69,7 @@ impl Barrier {
             state: AtomicUsize::new(0),
             shards,
             present: Mutex::new(Presence {
-                seats: vec![false; shards],
+                seats: vec![Attendance::Absent; shards],
                 abandoned: None,
             }),
             decided: Condvar::new(),
@@ -116,7 +127,13 @@ impl Barrier {
     /// The first seat that nobody has taken.
     pub(crate) fn first_absent(&self) -> Option<usize> {
         let present = self.present.lock();
-        present.seats.iter().position(|present| !present)
+        let absent = |seat: &Attendance| *seat == Attendance::Absent;
+        present.seats.iter().position(absent)
+    }
+
+    /// Whether the shard of a seat has begun with its part of a cut.
+    pub(crate) fn has_begun(&self, seat: usize) -> bool {
+        self.present.lock().seats.get(seat) == Some(&Attendance::Begun)
     }
 
     /// The first seat that was dropped and not taken: its shard has died, or is dying.
@@ -130,9 +147,7 @@ impl Barrier {
     }
 
     fn arrive(&self, seat: usize) {
-        if let Some(present) = self.present.lock().seats.get_mut(seat) {
-            *present = true;
-        }
+        self.note(seat, Attendance::Present);
         // AcqRel: pairs with the Acquire in `verdict`. Whoever sees the last arrival sees all that
         // any shard did before its own, since the arrivals are one chain of read-modify-writes.
         let ordering = Ordering::AcqRel;
@@ -149,6 +164,12 @@ impl Barrier {
         );
         if before + 1 == self.shards {
             self.announce();
+        }
+    }
+
+    fn note(&self, seat: usize, attendance: Attendance) {
+        if let Some(noted) = self.present.lock().seats.get_mut(seat) {
+            *noted = attendance;
         }
     }
 
@@ -228,6 +249,20 @@ impl Seat {
         }
         barrier.wait(deadline)
     }
+
+    /// Comes, and goes on. The moment may be there when the others have come, too, and until
+    /// `deadline`, if there is one.
+    pub(crate) fn come(mut self, deadline: Option<Instant>) -> Coming {
+        let barrier = self.barrier.take();
+        if let Some(barrier) = &barrier {
+            barrier.arrive(self.number);
+        }
+        Coming {
+            barrier,
+            number: self.number,
+            deadline,
+        }
+    }
 }
 
 impl Drop for Seat {
@@ -237,6 +272,57 @@ impl Drop for Seat {
             return;
         }
         if let Some(barrier) = self.barrier.take() {
+            barrier.abandon(self.number);
+        }
+    }
+}
+
+/// A shard that has come to a cut and goes on until it is decided. Dropping it before that lets
+/// the cut fail.
+#[derive(Debug)]
+pub(crate) struct Coming {
+    /// Taken on the way out.
+    barrier: Option<Arc<Barrier>>,
+    number: usize,
+    deadline: Option<Instant>,
+}
+
+impl Coming {
+    /// What has become of the cut, if it is decided.
+    pub(crate) fn verdict(&self) -> Option<Verdict> {
+        #[cfg(planted)]
+        if is_active(Plant::CutWithoutWait) {
+            return Some(Verdict::Cut);
+        }
+        self.barrier
+            .as_ref()
+            .map_or(Some(Verdict::Failed), |barrier| barrier.verdict())
+    }
+
+    /// Stands still until the cut is decided. For a shard that has nothing else to do.
+    pub(crate) fn wait(&self) -> Verdict {
+        self.barrier
+            .as_ref()
+            .map_or(Verdict::Failed, |barrier| barrier.wait(self.deadline))
+    }
+
+    /// Begins with the part of a cut that has happened.
+    pub(crate) fn begin(mut self) {
+        if let Some(barrier) = self.barrier.take() {
+            barrier.note(self.number, Attendance::Begun);
+        }
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        #[cfg(planted)]
+        if is_unwinding() {
+            return;
+        }
+        if let Some(barrier) = self.barrier.take()
+            && barrier.verdict().is_none()
+        {
             barrier.abandon(self.number);
         }
     }
@@ -263,6 +349,29 @@ mod tests {
         drop(Seat::new(&barrier, 1));
         assert_eq!(barrier.verdict(), Some(Verdict::Failed));
         assert_eq!(barrier.abandoned(), Some(1));
+    }
+
+    #[test]
+    fn shards_that_come_learn_of_the_moment_when_the_last_has_come() {
+        let barrier = Arc::new(Barrier::new(2));
+        let first = Seat::new(&barrier, 0).come(None);
+        assert_eq!(first.verdict(), None);
+        let second = Seat::new(&barrier, 1).come(None);
+        for coming in [first, second] {
+            assert_eq!(coming.verdict(), Some(Verdict::Cut));
+            coming.begin();
+        }
+        assert!(barrier.has_begun(0) && barrier.has_begun(1));
+        assert_eq!(barrier.abandoned(), None);
+    }
+
+    #[test]
+    fn shard_that_goes_before_the_moment_fails_the_cut() {
+        let barrier = Arc::new(Barrier::new(2));
+        drop(Seat::new(&barrier, 1).come(None));
+        assert_eq!(barrier.abandoned(), Some(1));
+        let late = Seat::new(&barrier, 0).come(None);
+        assert_eq!(late.verdict(), Some(Verdict::Failed));
     }
 
     #[test]

@@ -87,10 +87,20 @@ pub enum ShardError {
         /// The time that was given.
         deadline: Duration,
     },
+    /// The cut has happened, but a shard that had come to it has not begun with its part in time:
+    /// it is held up by what it was doing at the moment. Its part runs before anything else when
+    /// it comes back; all other parts run too.
+    #[error("the cut has happened, but shard {shard} has not begun its part within {deadline:?}")]
+    CutOverdue {
+        /// The first shard, by index, that was waited for in vain.
+        shard: usize,
+        /// The time that was given.
+        deadline: Duration,
+    },
     /// Not all shards came to the transaction in time. No part of it has run, or ever will.
     #[error("shard {shard} did not come to the transaction within {deadline:?}")]
     TransactionTimedOut {
-        /// The first shard, in the order of the parts, that was waited for in vain.
+        /// The first shard that was waited for in vain.
         shard: usize,
         /// The time that was given.
         deadline: Duration,
@@ -99,13 +109,13 @@ pub enum ShardError {
     /// will; the first has run on all other shards, and may still be running on this one.
     #[error("shard {shard} did not end the first half of the exchange within {deadline:?}")]
     ExchangeTimedOut {
-        /// The first shard, in the order of the parts, that was waited for in vain.
+        /// The first shard that was waited for in vain.
         shard: usize,
         /// The time that was given.
         deadline: Duration,
     },
-    /// A transaction names a shard twice. It has run nowhere.
-    #[error("shard {shard} has more than one part of the transaction")]
+    /// An exchange names a shard twice. It has run nowhere.
+    #[error("shard {shard} has more than one part of the exchange")]
     TwoParts {
         /// The shard's index.
         shard: usize,

@@ -38,7 +38,7 @@ pub(crate) enum Idle {
 /// What a collection found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Collected {
-    /// Something is in the inbox.
+    /// Something is in the inbox, or the shard was told to look around.
     Something,
     /// Nothing is.
     Nothing,

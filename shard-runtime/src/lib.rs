@@ -36,6 +36,7 @@ mod budget;
 mod config;
 mod dispatch;
 mod durations;
+mod gather;
 mod runtime;
 mod shard;
 mod shard_stats;
@@ -44,6 +45,7 @@ mod task_id;
 mod ticket;
 mod topology;
 
+mod agenda;
 mod counters;
 mod cut;
 mod cut_stats;

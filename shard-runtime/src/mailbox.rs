@@ -41,6 +41,8 @@ struct State<M> {
     queue: VecDeque<M>,
     urgent: VecDeque<M>,
     woken: Vec<TaskId>,
+    /// The shard shall look around, though nothing has come.
+    nudged: bool,
     /// The shard waits on `filled` and has not been notified yet.
     asleep: bool,
     /// How many threads wait on `changed`.
@@ -95,8 +97,9 @@ pub(crate) enum Room {
     AwaitUntil(Instant),
     /// Give up.
     Demand,
-    /// Enter all the same. For the few messages of a cut.
-    Exceed,
+    /// Enter all the same, for the few messages of a cut; but if as many again as fit wait
+    /// already, sleep as with the others until there is room, or until this moment.
+    Exceed(Option<Instant>),
 }
 
 /// Why a message was not taken.
@@ -115,6 +118,7 @@ impl<M> Mailbox<M> {
                 queue: VecDeque::with_capacity(capacity),
                 urgent: VecDeque::new(),
                 woken: Vec::new(),
+                nudged: false,
                 asleep: false,
                 watchers: 0,
                 phase: Phase::Open,
@@ -206,6 +210,17 @@ impl<M> Mailbox<M> {
             state.woken.push(task);
             self.rouse(state);
         }
+    }
+
+    /// Wakes the shard if it sleeps: what it waits for has been decided elsewhere.
+    pub(crate) fn nudge(&self) {
+        #[cfg(planted)]
+        if is_active(Plant::MailboxNudgeWithoutWake) {
+            return;
+        }
+        let mut state = self.state.lock();
+        state.nudged = true;
+        self.rouse(state);
     }
 
     /// Takes no more messages. Those inside still run.
@@ -327,7 +342,8 @@ impl<M> Mailbox<M> {
         // Relaxed: see `push_urgent` and `rouse`; the lock is held here too.
         self.urgent_hint.store(false, Ordering::Relaxed);
         self.filled_hint.store(false, Ordering::Relaxed);
-        if !inbox.is_empty() {
+        let nudged = mem::replace(&mut state.nudged, false);
+        if nudged || !inbox.is_empty() {
             Collected::Something
         } else if matches!(state.phase, Phase::Open) {
             Collected::Nothing
@@ -342,14 +358,15 @@ impl<M> Mailbox<M> {
         mut state: MutexGuard<'a, State<M>>,
         room: Room,
     ) -> (MutexGuard<'a, State<M>>, Result<(), Rejected>) {
-        let deadline = match room {
-            Room::AwaitUntil(deadline) => Some(deadline),
-            Room::Await | Room::Demand | Room::Exceed => None,
+        let (deadline, capacity) = match room {
+            Room::AwaitUntil(deadline) => (Some(deadline), self.capacity),
+            Room::Await | Room::Demand => (None, self.capacity),
+            Room::Exceed(deadline) => (deadline, self.capacity.saturating_mul(2)),
         };
         let mut waited = Waited::Notified;
         loop {
             let open = state.check_open();
-            if open.is_err() || room == Room::Exceed || state.queue.len() < self.capacity {
+            if open.is_err() || state.queue.len() < capacity {
                 return (state, open);
             }
             if room == Room::Demand || waited == Waited::TimedOut {

@@ -29,6 +29,8 @@ pub(crate) enum Plant {
     MailboxEndWakesOne,
     /// The mailbox ends and those who hold tickets cannot learn how.
     MailboxFateUnsealed,
+    /// A shard that sleeps is told to look around, and not woken.
+    MailboxNudgeWithoutWake,
     /// An answer is settled and nobody is told.
     ReplySettleWithoutWake,
     /// Who polls finds no answer, lets go of the lock, and leaves its waker.
@@ -45,6 +47,8 @@ pub(crate) enum Plant {
     CutAnnounceWithoutLock,
     /// A shard goes on with its part of a cut when it has arrived itself.
     CutWithoutWait,
+    /// A shard begins with a transaction while it has come to a cut that is undecided.
+    AgendaOvertakes,
     /// Two cuts are handed out at the same time.
     CutWithoutOrder,
     /// A failure overrules a cut that has happened.

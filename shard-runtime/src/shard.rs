@@ -1,6 +1,9 @@
 //! A shard: the state that one thread owns, and the loop that serves it.
 
+use crate::agenda::Agenda;
 use crate::budget::Budget;
+use crate::counters::Counters;
+use crate::cut::Coming;
 use crate::fair_share::FairShare;
 use crate::inbox::{Collected, Idle, Inbox};
 use crate::job::Job;
@@ -19,6 +22,8 @@ pub(crate) type Message<S> = Job<Shard<S>>;
 /// What a closure or a task gets: the shard's state, on the shard's own thread.
 pub struct Shard<S> {
     index: usize,
+    /// Dropped before the state, whose owners may take their time: others wait for a cut.
+    agenda: Agenda<Message<S>>,
     state: S,
     tasks: TaskList<S>,
     mailbox: Arc<Mailbox<Message<S>>>,
@@ -45,9 +50,28 @@ impl<S: 'static> Shard<S> {
     pub(crate) fn new(index: usize, state: S, mailbox: Arc<Mailbox<Message<S>>>) -> Self {
         Self {
             index,
+            agenda: Agenda::new(),
             state,
             tasks: TaskList::new(),
             mailbox,
+        }
+    }
+
+    /// Goes on serving until the moment of a cut is there, and then runs its part first.
+    pub(crate) fn pend(&mut self, coming: Coming, part: Message<S>) {
+        self.agenda.pend(coming, part);
+    }
+
+    /// What the shard counts.
+    pub(crate) fn counters(&self) -> &Counters {
+        self.mailbox.counters()
+    }
+
+    /// Runs what cuts and transactions have for the shard, as far as it can run now.
+    fn serve_agenda(&mut self) {
+        while let Some(message) = self.agenda.next() {
+            message.run(self);
+            self.mailbox.counters().count_messages(1);
         }
     }
 
@@ -67,7 +91,11 @@ impl<S: 'static> Shard<S> {
 
     /// Steps tasks in turn until the budget is spent or none can run; at least one step.
     fn step_tasks(&mut self, budget: &Budget) {
-        while let Some((id, mut task, waker)) = self.tasks.begin_step() {
+        loop {
+            self.serve_agenda();
+            let Some((id, mut task, waker)) = self.tasks.begin_step() else {
+                return;
+            };
             let step = task.step(self, budget, &waker);
             self.tasks.end_step(id, task, step);
             if budget.is_spent() {
@@ -89,8 +117,9 @@ impl<S> fmt::Debug for Shard<S> {
 
 /// A shard and what it has collected: a machine that is driven one turn at a time.
 ///
-/// A turn is: collect what has come; urgent messages, which are cuts and transactions; messages
-/// for their share of the time; tasks for theirs. It never sleeps unless its driver lets it.
+/// A turn is: collect what has come; messages for their share of the time; tasks for theirs. Before
+/// each message and each step, what is due of cuts and transactions. It never sleeps unless its
+/// driver lets it.
 pub(crate) struct ShardLoop<S> {
     shard: Shard<S>,
     inbox: Inbox<Message<S>>,
@@ -154,23 +183,39 @@ impl<S: 'static> ShardLoop<S> {
         if self.is_aborted() {
             return Turn::Ended(End::Stopped);
         }
-        let must_not_sleep = self.shard.tasks.any_runnable() || !self.inbox.messages.is_empty();
+        let must_not_sleep = self.shard.tasks.any_runnable()
+            || !self.inbox.messages.is_empty()
+            || self.shard.agenda.is_ready();
         let idle = if must_not_sleep { Idle::Return } else { idle };
-        match self.shard.mailbox.collect(&mut self.inbox, idle) {
-            Collected::Finished => return Turn::Ended(End::Stopped),
+        match self.collect(idle) {
+            Collected::Finished => {
+                self.serve_last_agenda();
+                return Turn::Ended(End::Stopped);
+            }
             Collected::Nothing if !must_not_sleep => return Turn::Idle,
             Collected::Nothing | Collected::Something => {}
         }
         for task in self.inbox.woken.drain(..) {
             self.shard.tasks.woken(task);
         }
-        while let Some(message) = self.inbox.urgent.pop_front() {
-            message.run(&mut self.shard);
-            self.shard.mailbox.counters().count_messages(1);
-        }
+        self.shard.serve_agenda();
         self.serve_messages();
         self.serve_tasks();
         Turn::Worked
+    }
+
+    fn collect(&mut self, idle: Idle) -> Collected {
+        let collected = self.shard.mailbox.collect(&mut self.inbox, idle);
+        self.shard.agenda.admit(&mut self.inbox.urgent);
+        collected
+    }
+
+    /// Nothing will come any more, but cuts and transactions that have come are not over.
+    fn serve_last_agenda(&mut self) {
+        while !self.shard.agenda.is_empty() && !self.is_aborted() {
+            self.shard.agenda.wait();
+            self.shard.serve_agenda();
+        }
     }
 
     /// Serves messages: all, or as many as their turn allows if tasks wait for theirs, or a cut for
@@ -191,15 +236,14 @@ impl<S: 'static> ShardLoop<S> {
         while let Some(message) = self.inbox.messages.pop_front() {
             message.run(&mut self.shard);
             served += 1;
+            self.shard.serve_agenda();
             if budget.is_spent() || self.is_aborted() {
                 break;
             }
             // An empty inbox need not mean an empty mailbox, and the turn is not over.
             if tasks_wait && self.inbox.messages.is_empty() {
-                self.shard.mailbox.collect(&mut self.inbox, Idle::Return);
-                if !self.inbox.urgent.is_empty() {
-                    break;
-                }
+                self.collect(Idle::Return);
+                self.shard.serve_agenda();
             }
         }
         self.shard.mailbox.counters().count_messages(served);
@@ -224,7 +268,7 @@ impl<S: 'static> ShardLoop<S> {
             self.turns.tasks_ran_out();
             return;
         }
-        if self.shard.mailbox.is_urgent() || !self.inbox.urgent.is_empty() {
+        if self.shard.mailbox.is_urgent() {
             return;
         }
         let Some(turn) = self.turns.task_turn() else {

@@ -21,6 +21,11 @@ pub struct ShardStats {
     pub idle: Duration,
     /// How long tasks worked before messages had their turn.
     pub task_slices: Durations,
+    /// How long the shard was stopped by each cut: as long as its part of it took.
+    pub cut_pauses: Durations,
+    /// How long the shard was stopped by each transaction or exchange that took place on several
+    /// shards: from its arrival, over its wait for the others, to the end of its part.
+    pub transaction_pauses: Durations,
 }
 
 impl ShardStats {
@@ -65,6 +70,8 @@ impl<S: 'static> ShardSet<S> {
                     lifetime: traffic.lifetime,
                     idle: traffic.idle,
                     task_slices: counters.task_slices(),
+                    cut_pauses: counters.cut_pauses(),
+                    transaction_pauses: counters.transaction_pauses(),
                 }
             })
             .collect()

@@ -144,6 +144,28 @@ fn own_sends_are_before_the_transaction() {
 }
 
 #[test]
+fn several_parts_of_one_shard_run_in_their_order() {
+    let shards = start(3, |_| Vec::new());
+    let parts = [(2, 'a'), (0, 'b'), (2, 'c'), (0, 'd'), (2, 'e')];
+    let results = shards.transact(PATIENCE, parts, |shard, letter| {
+        shard.state().push(letter);
+        (letter, shard.state().len())
+    });
+    let expected = [('a', 1), ('b', 1), ('c', 2), ('d', 2), ('e', 3)];
+    assert_eq!(results.unwrap(), expected);
+    assert_eq!(
+        states(&shards),
+        [vec!['b', 'd'], vec![], vec!['a', 'c', 'e']]
+    );
+    // Both for one shard, which is then a message.
+    let results = shards.transact(PATIENCE, [(1, 'x'), (1, 'y')], |shard, letter| {
+        shard.state().push(letter);
+    });
+    assert_eq!(results.unwrap(), [(), ()]);
+    assert_eq!(states(&shards)[1], ['x', 'y']);
+}
+
+#[test]
 fn impossible_parts_are_refused() {
     let shards = start(2, |_| ());
     let run = |parts: &[usize]| {
@@ -157,10 +179,14 @@ fn impossible_parts_are_refused() {
             shards: 2
         })
     ));
-    assert!(matches!(
-        run(&[1, 0, 1]),
-        Err(ShardError::TwoParts { shard: 1 })
-    ));
+    let exchanged = shards.exchange(
+        PATIENCE,
+        [(1, ()), (0, ()), (1, ())],
+        |_, ()| (),
+        |found| found,
+        |_, ()| (),
+    );
+    assert!(matches!(exchanged, Err(ShardError::TwoParts { shard: 1 })));
     assert_eq!(run(&[]).unwrap(), []);
     assert_eq!(run(&[1]).unwrap(), [1]);
     let inner = Arc::clone(&shards);

@@ -1,0 +1,149 @@
+//! Cuts on thousands of seeds: no shard waits for another, and whatever comes between, a cut has
+//! happened on all shards that live, or on none.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
+use shard_runtime::{ShardError, ShardSet, ShardSetConfig, Simulation, Worker, spawn_named};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+/// Longer than anything that works takes, in virtual time.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long the closures of some tests take.
+const WORK: Duration = Duration::from_millis(1);
+
+type Set<S> = Arc<ShardSet<S>>;
+
+/// How many seeds each property is tried on; `FORKLESS_TEST_SEEDS` says another number.
+fn seeds() -> Range<u64> {
+    let set = std::env::var("FORKLESS_TEST_SEEDS").ok();
+    0..set.map_or(2000, |seeds| seeds.parse().unwrap())
+}
+
+fn start<S: 'static>(shards: usize, state: fn() -> S) -> Set<S> {
+    let config = ShardSetConfig {
+        shards,
+        mailbox_messages: 2,
+        ..ShardSetConfig::default()
+    };
+    Arc::new(ShardSet::start(config, move |_| state()).unwrap())
+}
+
+fn client<S: 'static, R: Send + 'static>(
+    shards: &Set<S>,
+    run: impl FnOnce(&ShardSet<S>) -> R + Send + 'static,
+) -> Worker<R> {
+    let shards = Arc::clone(shards);
+    spawn_named("client", move || run(&shards))
+}
+
+#[test]
+fn no_shard_waits_for_another() {
+    for seed in seeds() {
+        let done = Simulation::new(seed).run(|sim| {
+            let shards = start(3, || ());
+            let clients = [0, 1, 2].map(|shard| {
+                client(&shards, move |shards| {
+                    for _ in 0..3 {
+                        shards.send(shard, move |_| sim.sleep(WORK)).unwrap();
+                    }
+                })
+            });
+            for _ in 0..2 {
+                shards.cut(PATIENCE, |_| ()).unwrap();
+            }
+            for client in clients {
+                client.join().unwrap();
+            }
+            let stats = shards.stats().into_iter();
+            stats.map(|shard| shard.cut_pauses).collect::<Vec<_>>()
+        });
+        for pauses in done.unwrap().result {
+            assert_eq!(pauses.count(), 2);
+            // A shard that waited would wait for the rest of a closure.
+            assert!(pauses.longest() < WORK / 10, "seed {seed}: {pauses:?}");
+        }
+    }
+}
+
+#[test]
+fn cut_that_is_overdue_has_happened_and_one_that_timed_out_never_does() {
+    let mut outcomes = [0; 3];
+    for seed in seeds() {
+        let done = Simulation::new(seed).run(|sim| {
+            let shards = start(3, || 0);
+            let stuck = client(&shards, move |shards| {
+                shards.send(1, move |_| sim.sleep(10 * PATIENCE))
+            });
+            let result = shards.cut(PATIENCE, |shard| *shard.state() += 1);
+            stuck.join().unwrap().unwrap();
+            let (times, outcome) = match result {
+                Ok(_) => (1, 0),
+                Err(ShardError::CutTimedOut { shard: 1, .. }) => (0, 1),
+                Err(ShardError::CutOverdue { shard: 1, .. }) => (1, 2),
+                Err(error) => panic!("wrong error: {error:?}"),
+            };
+            let states = shards.cut(100 * PATIENCE, |shard| *shard.state());
+            assert_eq!(states.unwrap(), [times; 3]);
+            outcome
+        });
+        outcomes[done.unwrap().result] += 1;
+    }
+    assert!(outcomes.iter().all(|&times| times > 0), "{outcomes:?}");
+}
+
+#[test]
+fn cut_that_meets_a_dying_shard_is_whole_or_absent_on_the_others() {
+    for seed in seeds() {
+        let done = Simulation::new(seed).run(|_| {
+            let shards = start(3, || 0);
+            let killer = client(&shards, |shards| shards.send(2, |_| panic!("dies")));
+            let result = shards.cut(PATIENCE, |shard| *shard.state() += 1);
+            killer.join().unwrap().unwrap();
+            let states = [0, 1].map(|shard| shards.call(shard, |shard| *shard.state()).unwrap());
+            assert_eq!(states[0], states[1], "half a cut");
+            match result {
+                Ok(_) => assert_eq!(states, [1; 2]),
+                Err(ShardError::Poisoned { shard: 2, message }) => assert_eq!(message, "dies"),
+                Err(error) => panic!("wrong error: {error:?}"),
+            }
+        });
+        done.unwrap();
+    }
+}
+
+#[test]
+fn set_that_closes_or_aborts_amid_a_cut_leaves_one_verdict() {
+    let mut cuts = [0; 2];
+    for seed in seeds() {
+        let done = Simulation::new(seed).run(move |_| {
+            let shards = start(3, || 0);
+            let parts: Arc<[_; 3]> = Arc::new(std::array::from_fn(|_| AtomicUsize::new(0)));
+            let closer = client(&shards, move |shards| {
+                if seed % 2 == 0 {
+                    shards.close();
+                } else {
+                    shards.abort();
+                }
+            });
+            let ran = Arc::clone(&parts);
+            let result = shards.cut(PATIENCE, move |shard| {
+                ran[shard.index()].fetch_add(1, Relaxed)
+            });
+            closer.join().unwrap();
+            drop(shards);
+            let ran = [0, 1, 2].map(|shard| parts[shard].load(Relaxed));
+            match (&result, ran) {
+                (Ok(_), [1, 1, 1]) => true,
+                // Closed: whole or absent. Aborted: shards end where they are.
+                (Err(ShardError::Stopped { .. }), [0, 0, 0]) => false,
+                (Err(ShardError::Stopped { .. }), _) if seed % 2 == 1 => false,
+                _ => panic!("{result:?}, parts run: {ran:?}"),
+            }
+        });
+        cuts[usize::from(done.unwrap().result)] += 1;
+    }
+    assert!(cuts.iter().all(|&times| times > 0), "one-sided: {cuts:?}");
+}
