@@ -12,6 +12,7 @@ use crate::keyspace::Store;
 use crate::producer::{Producer, ProducerParts};
 #[cfg(planted)]
 use crate::sync;
+use crate::sync::now;
 use crate::traversal::Traversal;
 
 /// How many keys every database had at the cut, on one shard or on several.
@@ -32,13 +33,21 @@ impl CutSizes {
     }
 }
 
+/// What became of one shard at the cut.
+#[derive(Debug)]
+pub(crate) struct OpenedShard {
+    pub(crate) sizes: CutSizes,
+    /// How long the shard was stopped.
+    pub(crate) pause: Duration,
+}
+
 /// Opens a producer on every shard in one atomic cut, and starts the traversals; what each shard
-/// held.
+/// held, and how long it stood still.
 pub(crate) fn open<S: Store>(
     shards: &ShardSet<S>,
     parts: ProducerParts,
     deadline: Duration,
-) -> Result<Vec<CutSizes>, SnapshotError> {
+) -> Result<Vec<OpenedShard>, SnapshotError> {
     let opened = shards.cut(deadline, move |shard| open_shard(shard, &parts));
     opened.map_err(|source| SnapshotError::Cut { source })
 }
@@ -48,19 +57,20 @@ pub(crate) fn open<S: Store>(
 pub(crate) fn open_shard_by_shard<S: Store>(
     shards: &ShardSet<S>,
     parts: &ProducerParts,
-) -> Result<Vec<CutSizes>, SnapshotError> {
-    let mut sizes = Vec::new();
+) -> Result<Vec<OpenedShard>, SnapshotError> {
+    let mut all = Vec::new();
     for index in 0..shards.len() {
         let parts = parts.clone();
         let opened = shards.call(index, move |shard| open_shard(shard, &parts));
-        sizes.push(opened.map_err(|source| SnapshotError::Cut { source })?);
+        all.push(opened.map_err(|source| SnapshotError::Cut { source })?);
         sync::sleep(Duration::from_micros(200));
     }
-    Ok(sizes)
+    Ok(all)
 }
 
-/// The part of the cut that each shard runs; the sizes of its databases.
-fn open_shard<S: Store>(shard: &mut Shard<S>, parts: &ProducerParts) -> CutSizes {
+/// The part of the cut that each shard runs.
+fn open_shard<S: Store>(shard: &mut Shard<S>, parts: &ProducerParts) -> OpenedShard {
+    let since = now();
     let producer = Rc::new(RefCell::new(Producer::new(parts, shard.index())));
     shard.state().on_cut();
     let keyspace = shard.state().keyspace();
@@ -72,5 +82,8 @@ fn open_shard<S: Store>(shard: &mut Shard<S>, parts: &ProducerParts) -> CutSizes
         keys: sizes.collect(),
     };
     shard.spawn(Traversal::new(producer, cuts));
-    sizes
+    OpenedShard {
+        sizes,
+        pause: now().saturating_duration_since(since),
+    }
 }

@@ -23,7 +23,9 @@ pub struct Report {
     pub parts: Vec<Part>,
     /// From the cut to the published file.
     pub duration: Duration,
-    /// From the asking for the cut to its answer by all shards.
+    /// From the asking for the cut to its answer by all shards, which served on meanwhile.
+    pub cut_wait: Duration,
+    /// The longest that any shard was stopped by the cut.
     pub cut_pause: Duration,
     /// From the last byte written to the published file: sync, rename, sync of the directory.
     pub publish: Duration,

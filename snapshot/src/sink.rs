@@ -126,6 +126,7 @@ impl Sink {
 pub(crate) struct Closing {
     state: Mutex<Streams>,
     started: Instant,
+    cut_wait: Duration,
     cut_pause: Duration,
     fixed_bytes: usize,
 }
@@ -138,6 +139,7 @@ pub(crate) struct Origin {
     /// The set of files they write, if it is a set.
     pub(crate) set: Option<FileSetWriter>,
     pub(crate) started: Instant,
+    pub(crate) cut_wait: Duration,
     pub(crate) cut_pause: Duration,
     pub(crate) fixed_bytes: usize,
 }
@@ -167,6 +169,7 @@ impl Closing {
                 ended: std::iter::repeat_with(|| None).take(sinks).collect(),
             }),
             started: origin.started,
+            cut_wait: origin.cut_wait,
             cut_pause: origin.cut_pause,
             fixed_bytes: origin.fixed_bytes,
         }
@@ -224,6 +227,7 @@ impl Closing {
             bytes: parts.iter().map(|part| part.bytes).sum(),
             parts,
             duration: ended_at.saturating_duration_since(self.started),
+            cut_wait: self.cut_wait,
             cut_pause: self.cut_pause,
             publish: ended_at.saturating_duration_since(written),
             buckets_by_traversal: tally.buckets_by_traversal,

@@ -10,7 +10,7 @@ use rdb_format::{Compression, Encoder, Target};
 use shard_runtime::{ChannelConfig, Receiver, ShardSet, channel, spawn_named};
 
 use crate::blob::{BUFFER_BYTES, BlobPool};
-use crate::cut::{self, CutSizes};
+use crate::cut::{self, CutSizes, OpenedShard};
 use crate::error::SnapshotError;
 use crate::handle::Handle;
 use crate::keyspace::Store;
@@ -259,7 +259,7 @@ impl Snapshot {
         // Enough for the shards' own blobs and the ones between writes.
         let pool = BlobPool::new(2 * shards.len() + 4);
         let started = now();
-        let sizes = self.cut(
+        let opened = self.cut(
             shards,
             ProducerParts {
                 target: self.target,
@@ -270,12 +270,15 @@ impl Snapshot {
                 shared: Arc::clone(&shared),
             },
         )?;
-        let cut_pause = now().saturating_duration_since(started);
+        let cut_wait = now().saturating_duration_since(started);
+        let cut_pause = opened.iter().map(|shard| shard.pause).max();
+        let sizes = opened.into_iter().map(|shard| shard.sizes).collect();
         let closing = Arc::new(Closing::new(Origin {
             sinks,
             set,
             started,
-            cut_pause,
+            cut_wait,
+            cut_pause: cut_pause.unwrap_or_default(),
             fixed_bytes: self.fixed_bytes(shards.len(), sinks, &pool),
         }));
         let heads = self.heads(sizes, sinks);
@@ -314,7 +317,7 @@ impl Snapshot {
         &self,
         shards: &ShardSet<S>,
         parts: ProducerParts,
-    ) -> Result<Vec<CutSizes>, SnapshotError> {
+    ) -> Result<Vec<OpenedShard>, SnapshotError> {
         #[cfg(planted)]
         if self.plant.has(Bug::CutShardByShard) {
             return cut::open_shard_by_shard(shards, &parts);

@@ -171,7 +171,11 @@ impl Plan {
             SnapshotError::DeadlineExceeded { deadline } => self.deadline == Some(*deadline),
             SnapshotError::BudgetSpent => self.when_spent == WhenSpent::Fail,
             SnapshotError::Cut { source } => {
-                self.cut_deadline < PATIENCE && matches!(source, ShardError::CutTimedOut { .. })
+                let late = matches!(
+                    source,
+                    ShardError::CutTimedOut { .. } | ShardError::CutOverdue { .. }
+                );
+                self.cut_deadline < PATIENCE && late
             }
             SnapshotError::Encode { .. } => shape.refusing,
             _ => false,

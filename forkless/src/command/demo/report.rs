@@ -87,9 +87,10 @@ impl Outcome {
             ms(report.publish),
         ))?;
         output.line(format!(
-            "{:<24}{:.0} us",
+            "{:<24}no shard stopped for more than {:.0} us; taken after {:.0} us",
             "cut, all shards",
-            ms(report.cut_pause) * 1e3
+            ms(report.cut_pause) * 1e3,
+            ms(report.cut_wait) * 1e3,
         ))?;
         output.line(format!(
             "{:<24}{} in flight of a budget of {}, at most {} of fixed buffers",
@@ -160,6 +161,7 @@ impl Outcome {
             "write_latency_us": latencies(Clock::RoundTrip),
             "shard_write_latency_us": latencies(Clock::OnShard),
             "cut_pause_us": report.cut_pause.as_secs_f64() * 1e6,
+            "cut_wait_us": report.cut_wait.as_secs_f64() * 1e6,
             "publish_seconds": report.publish.as_secs_f64(),
             "crc64": format!("{:016x}", report.parts[0].crc64),
             "verified_keys": self.verified,
