@@ -2,9 +2,9 @@
 
 use crate::error::{NotSent, ShardError};
 use crate::job::Job;
-use crate::mailbox::Room;
 use crate::reply::{Replier, reply};
 use crate::reply_pool::pooled_reply;
+use crate::room::Room;
 use crate::runtime::ShardSet;
 use crate::shard::{Message, Shard};
 use crate::sync::now;

@@ -1,6 +1,7 @@
 //! Every way a shard set can fail.
 
-use crate::mailbox::{End, Rejected};
+use crate::mailbox::End;
+use crate::room::Rejected;
 use std::fmt;
 use std::time::Duration;
 

@@ -16,10 +16,10 @@ impl<S: 'static> ShardSet<S> {
     /// one closure was seen before another was sent, the moment never has the second without the
     /// first. What the calling thread has sent before is before the moment.
     ///
-    /// No shard waits for another. Each goes on serving until all have come to the cut, which is the
-    /// moment, and then runs `f` before anything else. What it is serving just then is before the
-    /// moment; so closures on two shards that talk to each other while they run, past the set, may
-    /// find themselves on two sides of it.
+    /// No shard waits for another. Each goes on serving until all have come to the cut, which is
+    /// the moment, and then runs `f` before anything else. What it is serving just then is before
+    /// the moment; so closures on two shards that talk to each other while they run, past the set,
+    /// may find themselves on two sides of it.
     ///
     /// `deadline` bounds the wait for the moment, and for every shard to begin with `f`; the
     /// results are awaited as long as `f` takes.
@@ -27,11 +27,12 @@ impl<S: 'static> ShardSet<S> {
     /// # Errors
     ///
     /// [`ShardError::CutTimedOut`], [`ShardError::Poisoned`] and [`ShardError::Stopped`] when a
-    /// shard did not come: `f` has then run nowhere, and never will. A shard that had come, but was
-    /// held up or lost by what it was doing at the moment, cannot undo it: then
-    /// [`ShardError::CutOverdue`] if it is stuck in that, [`ShardError::Poisoned`] if that panicked,
-    /// as if `f` itself panicked, and [`ShardError::Stopped`] if the set was aborted; `f` has run
-    /// on the others. [`ShardError::OnShardThread`] on a thread of this set.
+    /// shard did not come: `f` has then run nowhere, and never will. A shard that had come, but
+    /// was held up or lost by what it was doing at the moment, cannot undo it; `f` has then run on
+    /// the others: [`ShardError::CutOverdue`] if the shard is stuck in that, in which case it runs
+    /// `f` when it comes back, [`ShardError::Poisoned`] if that panicked, as if `f` itself
+    /// panicked, and [`ShardError::Stopped`] if the set was aborted.
+    /// [`ShardError::OnShardThread`] on a thread of this set.
     pub fn cut<R: Send + 'static>(
         &self,
         deadline: Duration,

@@ -60,6 +60,7 @@ mod mailbox;
 mod planted;
 mod reply;
 mod reply_pool;
+mod room;
 mod set_id;
 mod shard_thread;
 mod signal;

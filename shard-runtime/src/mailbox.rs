@@ -9,6 +9,7 @@ use crate::fate::Fate;
 use crate::inbox::{Collected, Idle, Inbox};
 #[cfg(planted)]
 use crate::planted::{Plant, is_active};
+use crate::room::{Rejected, Room};
 use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, Spin, Waited, now};
 use crate::task_id::TaskId;
 use std::collections::VecDeque;
@@ -88,29 +89,6 @@ pub(crate) enum End {
     },
 }
 
-/// What a sender does if there is no room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Room {
-    /// Sleep until there is some.
-    Await,
-    /// Sleep until there is some, or until this moment.
-    AwaitUntil(Instant),
-    /// Give up.
-    Demand,
-    /// Enter all the same, for the few messages of a cut; but if as many again as fit wait
-    /// already, sleep as with the others until there is room, or until this moment.
-    Exceed(Option<Instant>),
-}
-
-/// Why a message was not taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Rejected {
-    /// There was no room, until the deadline if one was given.
-    Full,
-    Closing,
-    Ended(End),
-}
-
 impl<M> Mailbox<M> {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
@@ -185,6 +163,11 @@ impl<M> Mailbox<M> {
         if let Err(rejected) = room {
             drop(state);
             return Err((rejected, content));
+        }
+        #[cfg(planted)]
+        if is_active(Plant::MailboxLateEntry) {
+            drop(state);
+            state = self.state.lock();
         }
         state.queue.push_back(make(content));
         self.rouse(state);

@@ -21,6 +21,10 @@ pub(crate) enum Plant {
     ChannelCancelWithoutWake,
     /// A producer finds room, lets go of the lock, and enters.
     ChannelLateEntry,
+    /// The consumer takes the youngest message first.
+    ChannelYoungestFirst,
+    /// A sender finds the mailbox open, lets go of the lock, and enters.
+    MailboxLateEntry,
     /// The shard decides to sleep, and lets go of the lock before it does.
     MailboxCheckThenSleep,
     /// The shard empties the queue and does not tell senders who wait for room.

@@ -286,7 +286,7 @@ impl<S: 'static> ShardLoop<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mailbox::Room;
+    use crate::room::Room;
     use crate::task::Step;
     use std::task::Waker;
     use std::time::Duration;

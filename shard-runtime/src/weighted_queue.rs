@@ -209,6 +209,10 @@ impl<T> WeightedQueue<T> {
                 drop(left);
                 return Err(cancelled.into());
             }
+            #[cfg(planted)]
+            if is_active(Plant::ChannelYoungestFirst) {
+                state.queue.make_contiguous().reverse();
+            }
             if let Some((message, weight)) = state.queue.pop_front() {
                 state.stats.queued_bytes = state.stats.queued_bytes.saturating_sub(weight);
                 state.stats.in_hand_bytes = weight;

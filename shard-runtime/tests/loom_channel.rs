@@ -62,7 +62,7 @@ fn pair(capacity_bytes: usize) -> (Sender<Blob>, Receiver<Blob>) {
 fn drain<const PRODUCERS: usize>(receiver: &Receiver<Blob>) -> [usize; PRODUCERS] {
     let mut counts = [0; PRODUCERS];
     while let Some(blob) = receiver.recv().unwrap() {
-        assert_eq!(blob.number, counts[blob.producer]);
+        assert_eq!(blob.number, counts[blob.producer], "out of order");
         counts[blob.producer] += 1;
     }
     counts
@@ -89,9 +89,10 @@ fn one_producer_closes() {
     let (sender, receiver) = pair(8);
     let producer = thread::spawn(move || {
         sender.send(light(0, 0)).unwrap();
+        sender.send(light(0, 1)).unwrap();
         drop(sender);
     });
-    assert_eq!(drain(&receiver), [1]);
+    assert_eq!(drain(&receiver), [2]);
     producer.join().unwrap();
 }
 
@@ -225,6 +226,13 @@ mod planted_bugs {
     #[should_panic(expected = "deadlock")]
     fn check_then_wait_is_found() {
         activate(Plant::ChannelCheckThenWait);
+        loom::model(one_producer_closes);
+    }
+
+    #[test]
+    #[should_panic(expected = "out of order")]
+    fn youngest_first_is_found() {
+        activate(Plant::ChannelYoungestFirst);
         loom::model(one_producer_closes);
     }
 

@@ -1,5 +1,5 @@
-//! All schedules of the meeting of two shards: it happens for both or for none, two meetings come in
-//! one order, and nobody is left asleep.
+//! All schedules of the meeting of two shards: it happens for both or for none, two meetings come
+//! in one order, and nobody is left asleep.
 //!
 //! `RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=2 cargo test -p shard-runtime --release --test
 //! loom_cut`. With `--cfg planted` in addition, each model must find its planted bugs.
@@ -26,6 +26,8 @@ mod mailbox;
 #[cfg(planted)]
 #[path = "../src/planted.rs"]
 mod planted;
+#[path = "../src/room.rs"]
+mod room;
 #[path = "../src/sync.rs"]
 mod sync;
 #[path = "../src/table.rs"]

@@ -26,6 +26,8 @@ mod mailbox;
 mod planted;
 #[path = "../src/reply.rs"]
 mod reply;
+#[path = "../src/room.rs"]
+mod room;
 #[path = "../src/signal.rs"]
 mod signal;
 #[path = "../src/sync.rs"]
@@ -36,8 +38,9 @@ mod task_id;
 use inbox::{Collected, Idle, Inbox};
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
-use mailbox::{End, Mailbox, Rejected, Room};
+use mailbox::{End, Mailbox};
 use reply::{Answer, reply};
+use room::{Rejected, Room};
 use signal::Signal;
 use std::sync::Arc;
 use std::task::Waker;
@@ -110,6 +113,26 @@ fn urgent_message_meets_a_common_one() {
     served.sort_unstable();
     assert_eq!(served, [1, 2]);
     sender.join().unwrap();
+}
+
+/// The mailbox closes just as somebody sends: what is taken is served.
+fn close_meets_a_sender() {
+    let mailbox = Arc::new(Mailbox::new(1));
+    let sender = {
+        let mailbox = Arc::clone(&mailbox);
+        thread::spawn(move || mailbox.push(1, Room::Await).is_ok())
+    };
+    let shard = {
+        let mailbox = Arc::clone(&mailbox);
+        thread::spawn(move || drain(&mailbox).len())
+    };
+    mailbox.close();
+    let sent = sender.join().unwrap();
+    assert_eq!(
+        shard.join().unwrap(),
+        usize::from(sent),
+        "taken, not served"
+    );
 }
 
 fn end_meets_two_who_wait() {
@@ -205,6 +228,11 @@ mod sound {
     }
 
     #[test]
+    fn closing_mailbox_serves_what_it_took() {
+        loom::model(close_meets_a_sender);
+    }
+
+    #[test]
     fn end_frees_all() {
         loom::model(end_meets_two_who_wait);
     }
@@ -235,6 +263,13 @@ mod planted_bugs {
     fn check_then_sleep_is_found() {
         activate(Plant::MailboxCheckThenSleep);
         loom::model(two_senders_and_a_sleeper);
+    }
+
+    #[test]
+    #[should_panic(expected = "taken, not served")]
+    fn late_entry_is_found() {
+        activate(Plant::MailboxLateEntry);
+        loom::model(close_meets_a_sender);
     }
 
     #[test]

@@ -28,6 +28,8 @@ mod mailbox;
 #[cfg(planted)]
 #[path = "../src/planted.rs"]
 mod planted;
+#[path = "../src/room.rs"]
+mod room;
 #[path = "../src/sync.rs"]
 mod sync;
 #[path = "../src/task_id.rs"]
@@ -38,7 +40,8 @@ use cut::{Barrier, Seat, Verdict};
 use inbox::{Collected, Idle, Inbox};
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
-use mailbox::{End, Mailbox, Room};
+use mailbox::{End, Mailbox};
+use room::Room;
 use std::sync::Arc;
 
 /// What goes to the shards of the models below.

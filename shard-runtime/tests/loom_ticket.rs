@@ -28,6 +28,8 @@ mod mailbox;
 mod planted;
 #[path = "../src/reply.rs"]
 mod reply;
+#[path = "../src/room.rs"]
+mod room;
 #[path = "../src/set_id.rs"]
 mod set_id;
 #[path = "../src/sync.rs"]
@@ -42,8 +44,9 @@ mod ticket;
 use error::ShardError;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread as model;
-use mailbox::{End, Mailbox, Room};
+use mailbox::{End, Mailbox};
 use reply::{Replier, reply};
+use room::Room;
 use set_id::SetId;
 use std::future::Future;
 use std::pin::Pin;
