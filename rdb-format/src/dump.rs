@@ -9,6 +9,7 @@
 //! | CRC64 of all before it, little-endian | 8 |
 
 use crate::crc64::Crc64;
+use crate::encoder::{Encoder, append_meta};
 use crate::error::{DecodeError, EncodeError};
 use crate::event::{ChecksumState, Dialect};
 use crate::object::Value;
@@ -17,7 +18,6 @@ use crate::options::{Checksum, ReadOptions};
 use crate::raw_entry::{RawEntry, decode_body};
 use crate::reader::Reader;
 use crate::value_type::ValueType;
-use crate::writer::{Encoder, append_meta};
 
 /// Bytes of version and checksum.
 const FOOTER_BYTES: usize = 10;
@@ -232,11 +232,11 @@ impl Encoder {
 #[cfg(test)]
 mod tests {
     use super::Dump;
+    use crate::encoder::Encoder;
     use crate::error::EncodeError;
     use crate::object::Value;
     use crate::reader::Reader;
     use crate::target::{Compression, Loss, Losses, Target};
-    use crate::writer::Encoder;
 
     /// One key with metadata of class `abcd`, one item of which is the integer 5.
     const FILE: &[u8] =

@@ -56,17 +56,19 @@ mod event;
 mod input;
 mod source;
 
-mod dump;
 mod entry;
 mod raw_entry;
 mod reader;
+
+mod encoder;
 mod writer;
 
-mod output;
+mod dump;
 
 pub use crate::compact::{BackLengths, CompactEntries, CompactEntry, Container};
 pub use crate::crc64::Crc64;
 pub use crate::dump::{Dump, parse_function_dump};
+pub use crate::encoder::Encoder;
 pub use crate::encodings::Encodings;
 pub use crate::entry::Entry;
 pub use crate::error::{CompactError, DecodeError, EncodeError, LzfError, WriteError};
@@ -79,10 +81,9 @@ pub use crate::object::{
 pub use crate::options::{
     Checksum, Limits, ReadOptions, Strictness, Tombstones, Unsupported, Values,
 };
-pub use crate::output::{Writer, Written};
 pub use crate::raw_entry::RawEntry;
 pub use crate::reader::Reader;
 pub use crate::source::{ReadSource, SliceSource, Source};
 pub use crate::target::{Compression, Loss, Losses, Target};
 pub use crate::value_type::{Encoding, Family, UnknownValueType, ValueType};
-pub use crate::writer::Encoder;
+pub use crate::writer::{Writer, Written};

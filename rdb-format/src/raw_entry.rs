@@ -1,6 +1,7 @@
 //! Keys whose values stay as they are stored, for copying without decoding.
 
 use crate::compact::BackLengths;
+use crate::encoder::Encoder;
 use crate::error::DecodeError;
 use crate::event::{Dialect, Element, Event};
 use crate::object::Value;
@@ -9,7 +10,6 @@ use crate::reader::Reader;
 use crate::source::Source;
 use crate::target::{Compression, Target};
 use crate::value_type::ValueType;
-use crate::writer::Encoder;
 
 /// A key whose value stays as it is stored.
 ///

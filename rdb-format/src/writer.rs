@@ -1,502 +1,682 @@
-//! Records to bytes.
+//! Whole streams into anything that can be written.
 
-mod whole;
+use std::io;
 
-pub(crate) use self::whole::append_meta;
-
-use crate::compact::ListpackWriter;
 use crate::crc64::Crc64;
-use crate::decimal::parse_canonical;
-use crate::encodings::Encodings;
-use crate::error::EncodeError;
-use crate::input::{COMPRESSED, INTEGER_8, INTEGER_16, INTEGER_32};
-use crate::length::append_length;
-use crate::lzf::LzfEncoder;
+use crate::encoder::Encoder;
+use crate::entry::Entry;
+use crate::error::{EncodeError, WriteError};
+use crate::event::Element;
 use crate::object::Value;
-use crate::opcode;
-use crate::target::{Compression, Loss, Losses, Target};
-use crate::value_type::ValueType;
+use crate::raw_entry::RawEntry;
+use crate::value_type::{Family, ValueType};
 
-/// Longest text of an integer that fits 32 bits.
-const INTEGER_TEXT_MAX: usize = 11;
-/// Strings up to this length are never compressed, in bytes.
-const COMPRESS_OVER: usize = 20;
-/// Further losses are counted only: a file full of them must not fill the memory.
-const LOSSES_MAX: usize = 256;
-/// What compression must save to be kept, in bytes.
-const COMPRESS_SAVES: usize = 4;
-/// Space for a compressed string or a container above this is given back, in bytes.
-const SCRATCH_KEPT_BYTES: usize = 1 << 20;
+/// How many bytes are collected before they are written. Values that come whole are collected
+/// whole.
+const BUFFER_BYTES: usize = 128 * 1024;
 
-/// Appends records to a `Vec<u8>`, which the caller drains as it likes.
+/// Writes a stream into an [`io::Write`], with its checksum, through a buffer of 128 KiB.
 ///
-/// It has no output of its own and no checksum of its own, so pieces of one stream can be made in
-/// many places and joined. It does not check the order of records: that is
+/// Whole values go through [`entry`](Writer::entry), [`record`](Writer::record) and
+/// [`raw_entry`](Writer::raw_entry). A value too big for that is begun with
+/// [`begin`](Writer::begin), which is told how many elements come, and gets them one by one: it
+/// passes in constant memory. What the [`Encoder`] can append beside keys goes through
+/// [`append`](Writer::append).
 ///
-/// 1. [`header`](Encoder::header), any number of [`aux`](Encoder::aux) and
-///    [`function`](Encoder::function);
-/// 2. per database [`select_db`](Encoder::select_db), optionally
-///    [`resize_db`](Encoder::resize_db), then its keys;
-/// 3. [`end`](Encoder::end).
-///
-/// A key is an [`entry`](Encoder::entry), or [`key`](Encoder::key) followed by the body of its
-/// type: for strings one [`string`](Encoder::string); for collections
-/// [`length`](Encoder::length) and so many elements, of one string, of two, or of one and a
-/// [`score`](Encoder::score). Keys must be unique in their database, members and fields in their
-/// collection; servers refuse or drop what is not.
+/// The output needs no buffer of its own. It is whole only once [`finish`](Writer::finish) has
+/// said so.
 ///
 /// ```
-/// use rdb_format::{Compression, Crc64, Encoder, Target, Value, ValueType};
+/// use rdb_format::{
+///     Compression, Element, Encoder, Reader, Target, Value, ValueType, Writer,
+/// };
 ///
-/// let mut encoder = Encoder::new(Target::default(), Compression::None);
-/// let mut out = Vec::new();
-/// encoder.header(&mut out);
-/// encoder.select_db(&mut out, 0);
-/// encoder.entry(&mut out, b"greeting", None, &Value::String(b"hello".to_vec()))?;
-/// encoder.key(&mut out, b"queue", ValueType::List, Some(4_102_444_800_000));
-/// encoder.length(&mut out, 2);
-/// encoder.string(&mut out, b"first");
-/// encoder.string(&mut out, b"second");
+/// let encoder = Encoder::new(Target::Redis72, Compression::Lzf);
+/// let mut writer = Writer::new(Vec::new(), encoder);
+/// writer.entry(b"greeting", None, &Value::String(b"hello".to_vec()))?;
+/// writer.begin(b"numbers", ValueType::List, None, 1000)?;
+/// for number in 0..1000 {
+///     writer.element(Element::Item(number.to_string().as_bytes()))?;
+/// }
+/// let (file, written) = writer.finish()?;
+/// assert_eq!((written.keys, written.bytes), (2, file.len() as u64));
 ///
-/// let mut crc = Crc64::new();
-/// crc.update(&out);
-/// encoder.end(&mut out, Some(crc));
-/// assert!(out.starts_with(b"REDIS0009"));
-/// # Ok::<(), rdb_format::EncodeError>(())
+/// let mut reader = Reader::from_slice(&file);
+/// while reader.next_entry()?.is_some() {}
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone)]
-pub struct Encoder {
-    target: Target,
-    // What strings are compressed with, if they are.
-    lzf: Option<Lzf>,
-    encodings: Encodings,
-    // Where containers are packed.
-    pack: Option<ListpackWriter>,
-    allowed: Losses,
-    losses: Vec<(Vec<u8>, Loss)>,
-    losses_count: u64,
+#[derive(Debug)]
+pub struct Writer<W> {
+    output: W,
+    encoder: Encoder,
+    buffer: Vec<u8>,
+    // What was written, and its checksum unless that is off.
+    bytes: u64,
+    checksum: Option<Crc64>,
+    keys: u64,
+    // The database that a key written now falls into, if that was said.
+    database: Option<u32>,
+    open: Open,
+    key: Vec<u8>,
 }
 
-/// An encoder and the place for its output, as its length goes in front of it.
-#[derive(Debug, Clone, Default)]
-struct Lzf {
-    encoder: LzfEncoder,
-    compressed: Vec<u8>,
+/// The value that is being written element by element; its key is in `key`.
+#[derive(Debug, Clone, Copy)]
+enum Open {
+    None,
+    Value {
+        family: Family,
+        elements: u64,
+        missing: u64,
+    },
+    /// The output failed.
+    Failed,
 }
 
-impl Encoder {
-    /// An encoder for streams that `target` can load.
-    pub fn new(target: Target, compression: Compression) -> Self {
-        let lzf = match compression {
-            Compression::None => None,
-            Compression::Lzf => Some(Lzf::default()),
-        };
+/// What a [`Writer`] wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Written {
+    /// Length of the stream, in bytes.
+    pub bytes: u64,
+    /// Keys in it, over all databases.
+    pub keys: u64,
+    /// The checksum at its end; 0 if it was off.
+    pub crc64: u64,
+}
+
+impl<W: io::Write> Writer<W> {
+    /// Begins a stream with the header of the encoder's target.
+    pub fn new(output: W, mut encoder: Encoder) -> Self {
+        let mut buffer = Vec::with_capacity(BUFFER_BYTES.wrapping_mul(2));
+        encoder.header(&mut buffer);
         Self {
-            target,
-            lzf,
-            encodings: Encodings::PLAIN,
-            pack: None,
-            allowed: Losses::Refuse,
-            losses: Vec::new(),
-            losses_count: 0,
+            output,
+            encoder,
+            buffer,
+            bytes: 0,
+            checksum: Some(Crc64::new()),
+            keys: 0,
+            database: None,
+            open: Open::None,
+            key: Vec::new(),
         }
     }
 
-    /// Sets which collections [`entry`](Encoder::entry) writes in one container: none at first.
+    /// Leaves the checksum out: 0 stands for it, which servers take for none.
     #[must_use]
-    pub fn with_encodings(mut self, encodings: Encodings) -> Self {
-        self.encodings = encodings;
+    pub fn without_checksum(mut self) -> Self {
+        self.checksum = None;
         self
     }
 
-    /// Which collections [`entry`](Encoder::entry) writes in one container.
-    pub const fn encodings(&self) -> Encodings {
-        self.encodings
+    /// The encoder, to ask it for its target or its losses.
+    pub const fn encoder(&self) -> &Encoder {
+        &self.encoder
     }
 
-    /// Appends a listpack that `fill` fills.
-    pub(crate) fn pack(&mut self, out: &mut Vec<u8>, fill: impl FnOnce(&mut ListpackWriter)) {
-        let form = self.target.back_lengths();
-        let mut listpack = self
-            .pack
-            .take()
-            .unwrap_or_else(|| ListpackWriter::new(form));
-        fill(&mut listpack);
-        self.string(out, listpack.finish());
-        listpack.clear();
-        listpack.shrink_to(SCRATCH_KEPT_BYTES);
-        self.pack = Some(listpack);
-    }
-
-    /// Sets what may be left out where the target cannot hold it.
-    #[must_use]
-    pub fn allow(mut self, losses: Losses) -> Self {
-        self.allowed = losses;
-        self
-    }
-
-    /// For whom it writes.
-    pub const fn target(&self) -> Target {
-        self.target
-    }
-
-    /// Whether it compresses strings.
-    pub const fn compression(&self) -> Compression {
-        match self.lzf {
-            None => Compression::None,
-            Some(_) => Compression::Lzf,
-        }
-    }
-
-    /// Appends the nine bytes of magic word and version.
-    pub fn header(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.target.header());
-    }
-
-    /// Appends a named fact, such as `redis-ver`. Servers skip names they do not know.
-    pub fn aux(&mut self, out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-        out.push(opcode::AUX);
-        self.string(out, name);
-        self.string(out, value);
-    }
-
-    /// Appends the source of a function library, with its `#!` line.
+    /// Has `append` append records that are no keys, such as [`aux`](Encoder::aux) and
+    /// [`function`](Encoder::function), or bytes of keys that the writer does not count. It gets
+    /// an empty vector, and may leave another database selected: the next
+    /// [`select_db`](Writer::select_db) is written whatever it says.
+    ///
+    /// ```
+    /// # use rdb_format::{Compression, Encoder, Target, Writer};
+    /// let encoder = Encoder::new(Target::Redis72, Compression::None);
+    /// let mut writer = Writer::new(Vec::new(), encoder);
+    /// writer.append(|encoder, out| encoder.aux(out, b"redis-bits", b"64"))?;
+    /// # Ok::<(), rdb_format::WriteError>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`EncodeError::Functions`] when the target is older than functions.
-    pub fn function(&mut self, out: &mut Vec<u8>, source: &[u8]) -> Result<(), EncodeError> {
-        if !self.target.holds_functions() {
-            return Err(EncodeError::Functions {
-                target: self.target,
-            });
-        }
-        out.push(opcode::FUNCTION);
-        self.string(out, source);
-        Ok(())
-    }
-
-    /// Appends: the keys that follow belong to database `db`. Servers have 16 unless told.
-    pub fn select_db(&mut self, out: &mut Vec<u8>, db: u32) {
-        out.push(opcode::SELECT_DB);
-        self.length(out, u64::from(db));
-    }
-
-    /// Appends how many keys the database has, and how many of them expire. Servers reserve for
-    /// so many: right after [`select_db`](Encoder::select_db) or not at all.
-    pub fn resize_db(&mut self, out: &mut Vec<u8>, keys: u64, expiring: u64) {
-        out.push(opcode::RESIZE_DB);
-        self.length(out, keys);
-        self.length(out, expiring);
-    }
-
-    /// Appends a key and the type of its value, whose body must follow.
-    ///
-    /// `expire_at_ms` is in milliseconds since 1970; servers take -1 for no expiry.
-    #[inline]
-    pub fn key(
+    /// [`WriteError::Write`] when the output fails, [`WriteError::Unfinished`] when elements are
+    /// missing.
+    pub fn append<T>(
         &mut self,
-        out: &mut Vec<u8>,
-        key: &[u8],
-        value_type: ValueType,
-        expire_at_ms: Option<i64>,
-    ) {
-        if let Some(expire_at_ms) = expire_at_ms {
-            out.push(opcode::EXPIRE_MS);
-            out.extend_from_slice(&expire_at_ms.to_le_bytes());
-        }
-        out.push(value_type.number());
-        self.string(out, key);
+        append: impl FnOnce(&mut Encoder, &mut Vec<u8>) -> T,
+    ) -> Result<T, WriteError> {
+        self.between_keys()?;
+        let mut bytes = Vec::new();
+        let appended = append(&mut self.encoder, &mut bytes);
+        self.database = None;
+        self.pass(&bytes)?;
+        Ok(appended)
     }
 
-    /// Appends a number of elements.
-    #[inline]
-    pub fn length(&mut self, out: &mut Vec<u8>, n: u64) {
-        append_length(out, n);
-    }
-
-    /// Appends a string: as an integer if it is the text of one of 32 bits, else compressed if
-    /// that is wanted and pays, else as it is.
-    #[inline]
-    pub fn string(&mut self, out: &mut Vec<u8>, bytes: &[u8]) {
-        if bytes.len() <= INTEGER_TEXT_MAX {
-            if append_integer(out, bytes) {
-                return;
-            }
-        } else if bytes.len() > COMPRESS_OVER
-            && self.lzf.as_mut().is_some_and(|lzf| lzf.append(out, bytes))
-        {
-            return;
-        }
-        append_length(out, bytes.len() as u64);
-        out.extend_from_slice(bytes);
-    }
-
-    /// Appends the length of a string whose `len` bytes the caller appends itself, in pieces.
-    #[inline]
-    pub fn raw_string_head(&mut self, out: &mut Vec<u8>, len: u64) {
-        append_length(out, len);
-    }
-
-    /// Appends a score as eight bytes, as [`ValueType::SortedSet`] wants it after each member.
-    /// Servers refuse one that is not a number.
-    #[inline]
-    pub fn score(&mut self, out: &mut Vec<u8>, score: f64) {
-        out.extend_from_slice(&score.to_le_bytes());
-    }
-
-    /// Appends the body of a value, for a key of type [`value.value_type()`](Value::value_type).
+    /// Has the keys that follow belong to database `db`: 0 at first.
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] when no server could load the value, or when that type cannot hold it all
-    /// and losses are not allowed; `out` is then left as it was.
-    pub fn value(&mut self, out: &mut Vec<u8>, value: &Value) -> Result<(), EncodeError> {
-        let value_type = value.value_type();
-        self.admit(b"", value, value_type)?;
-        value.encode(self, out, value_type);
+    /// As [`append`](Writer::append).
+    pub fn select_db(&mut self, db: u32) -> Result<(), WriteError> {
+        self.between_keys()?;
+        if self.database != Some(db) {
+            self.encoder.select_db(&mut self.buffer, db);
+            self.database = Some(db);
+        }
         Ok(())
     }
 
-    /// Appends a key with its whole value, in the type that suits the target best.
+    /// Writes a key with its whole value, in the type that suits the target best.
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] when no server could load the value, or when the target cannot hold it all
-    /// and losses are not allowed; `out` is then left as it was.
+    /// [`WriteError::Encode`] when the target cannot hold the value, and as
+    /// [`append`](Writer::append).
     pub fn entry(
         &mut self,
-        out: &mut Vec<u8>,
         key: &[u8],
         expire_at_ms: Option<i64>,
         value: &Value,
-    ) -> Result<(), EncodeError> {
-        let value_type = self.choose(key, value)?;
-        self.key(out, key, value_type, expire_at_ms);
-        value.encode(self, out, value_type);
-        Ok(())
+    ) -> Result<(), WriteError> {
+        self.whole_key(|encoder, out| encoder.entry(out, key, expire_at_ms, value))
     }
 
-    /// The type in which [`entry`](Encoder::entry) writes a value.
-    pub(crate) fn choose(&mut self, key: &[u8], value: &Value) -> Result<ValueType, EncodeError> {
-        let value_type = value.type_for(self.target, &self.encodings);
-        self.admit(key, value, value_type)?;
-        Ok(value_type)
+    /// Writes a key as it was read: to its database, with its attributes.
+    ///
+    /// # Errors
+    ///
+    /// As [`entry`](Writer::entry).
+    pub fn record(&mut self, entry: &Entry) -> Result<(), WriteError> {
+        self.select_db(entry.db)?;
+        self.whole_key(|encoder, out| encoder.record(out, entry))
     }
 
-    /// Fails if the value must not be written as `value_type`; notes what it loses.
-    fn admit(
+    /// Writes a key to its database, with its value as it was stored.
+    ///
+    /// # Errors
+    ///
+    /// As [`entry`](Writer::entry).
+    pub fn raw_entry(&mut self, entry: &RawEntry) -> Result<(), WriteError> {
+        self.select_db(entry.db)?;
+        self.whole_key(|encoder, out| encoder.raw_entry(out, entry))
+    }
+
+    fn whole_key(
+        &mut self,
+        encode: impl FnOnce(&mut Encoder, &mut Vec<u8>) -> Result<(), EncodeError>,
+    ) -> Result<(), WriteError> {
+        self.between_keys()?;
+        encode(&mut self.encoder, &mut self.buffer)?;
+        self.keys = self.keys.wrapping_add(1);
+        self.drain()
+    }
+
+    /// Writes a key whose value comes by [`element`](Writer::element) in so many elements, or
+    /// bytes of a string.
+    ///
+    /// It can be a [`String`](ValueType::String), which comes in pieces of any length as
+    /// [`Element::Raw`], or a plain [`List`](ValueType::List), [`Set`](ValueType::Set),
+    /// [`Hash`](ValueType::Hash) or [`SortedSet`](ValueType::SortedSet). Members and fields must
+    /// be unique: that is not checked.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Whole`] for other types, and as [`append`](Writer::append).
+    pub fn begin(
         &mut self,
         key: &[u8],
-        value: &Value,
         value_type: ValueType,
-    ) -> Result<(), EncodeError> {
-        value.check(key, value_type)?;
-        if !self.target.holds(value_type) {
-            return Err(EncodeError::Type {
-                key: key.to_vec(),
-                value_type,
-                target: self.target,
-            });
+        expire_at_ms: Option<i64>,
+        elements: u64,
+    ) -> Result<(), WriteError> {
+        if !matches!(
+            value_type,
+            ValueType::String
+                | ValueType::List
+                | ValueType::Set
+                | ValueType::Hash
+                | ValueType::SortedSet
+        ) {
+            let key = key.to_vec();
+            return Err(WriteError::Whole { key, value_type });
         }
-        self.lose(key, &value.losses(value_type))
+        self.between_keys()?;
+        let (encoder, out) = (&mut self.encoder, &mut self.buffer);
+        encoder.key(out, key, value_type, expire_at_ms);
+        encoder.length(out, elements);
+        self.key.clear();
+        self.key.extend_from_slice(key);
+        self.expect(value_type.family(), elements, elements);
+        self.drain()
     }
 
-    /// Fails if something is lost that must not be; notes it otherwise.
-    fn lose(&mut self, key: &[u8], losses: &[Loss]) -> Result<(), EncodeError> {
-        if let Some(loss) = losses.iter().find(|loss| !self.allowed.allow(**loss)) {
-            return Err(EncodeError::Loss {
-                key: key.to_vec(),
-                loss: *loss,
-                target: self.target,
-            });
-        }
-        for loss in losses {
-            if self.losses.len() < LOSSES_MAX {
-                self.losses.push((key.to_vec(), *loss));
+    /// Writes the next element of the value that was begun.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Surplus`] when none is due, [`WriteError::Element`] when the value cannot
+    /// have it, [`EncodeError::Score`] when its score is not a number, and [`WriteError::Write`].
+    pub fn element(&mut self, element: Element<'_>) -> Result<(), WriteError> {
+        let (family, elements, missing) = match self.open {
+            Open::None => return Err(WriteError::Surplus),
+            Open::Failed => return Err(self.stopped()),
+            Open::Value {
+                family,
+                elements,
+                missing,
+            } => (family, elements, missing),
+        };
+        let (encoder, out) = (&mut self.encoder, &mut self.buffer);
+        match (family, element) {
+            (Family::String, Element::Raw(piece)) => {
+                let Some(missing) = missing.checked_sub(piece.len() as u64) else {
+                    return Err(WriteError::Surplus);
+                };
+                self.pass(piece)?;
+                self.expect(family, elements, missing);
+                return Ok(());
             }
-            self.losses_count = self.losses_count.saturating_add(1);
+            (Family::List | Family::Set, Element::Item(item)) => encoder.string(out, item),
+            (Family::Hash, Element::Field(field, value)) => {
+                encoder.string(out, field);
+                encoder.string(out, value);
+            }
+            (Family::SortedSet, Element::Scored(_, score)) if score.is_nan() => {
+                let index = usize::try_from(elements.wrapping_sub(missing));
+                return Err(WriteError::Encode(EncodeError::Score {
+                    key: self.key.clone(),
+                    index: index.unwrap_or(usize::MAX),
+                }));
+            }
+            (Family::SortedSet, Element::Scored(member, score)) => {
+                encoder.string(out, member);
+                encoder.score(out, score);
+            }
+            _ => {
+                let key = self.key.clone();
+                return Err(WriteError::Element { key, family });
+            }
+        }
+        self.expect(family, elements, missing.wrapping_sub(1));
+        self.drain()
+    }
+
+    /// Ends the stream and flushes the output: gives both back.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Writer::append).
+    pub fn finish(mut self) -> Result<(W, Written), WriteError> {
+        self.between_keys()?;
+        self.flush()?;
+        self.encoder.end(&mut self.buffer, self.checksum);
+        let crc64 = self
+            .buffer
+            .last_chunk()
+            .map_or(0, |last| u64::from_le_bytes(*last));
+        self.flush()?;
+        if let Err(source) = self.output.flush() {
+            let offset = self.bytes;
+            return Err(WriteError::Write { offset, source });
+        }
+        let written = Written {
+            bytes: self.bytes,
+            keys: self.keys,
+            crc64,
+        };
+        Ok((self.output, written))
+    }
+
+    /// Notes how many elements are still due. With the last one the key is complete.
+    fn expect(&mut self, family: Family, elements: u64, missing: u64) {
+        self.open = Open::Value {
+            family,
+            elements,
+            missing,
+        };
+        if missing == 0 {
+            self.open = Open::None;
+            self.keys = self.keys.wrapping_add(1);
+        }
+    }
+
+    fn between_keys(&self) -> Result<(), WriteError> {
+        match self.open {
+            Open::None => Ok(()),
+            Open::Failed => Err(self.stopped()),
+            Open::Value { missing, .. } => Err(WriteError::Unfinished {
+                key: self.key.clone(),
+                missing,
+            }),
+        }
+    }
+
+    const fn stopped(&self) -> WriteError {
+        WriteError::Stopped { offset: self.bytes }
+    }
+
+    /// Appends bytes as they are. What would fill the buffer is written without it.
+    fn pass(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        if bytes.len() < BUFFER_BYTES {
+            self.buffer.extend_from_slice(bytes);
+            return self.drain();
+        }
+        self.flush()?;
+        self.write(bytes)
+    }
+
+    /// Writes what is collected, if it is enough.
+    #[inline]
+    fn drain(&mut self) -> Result<(), WriteError> {
+        if self.buffer.len() >= BUFFER_BYTES {
+            self.flush()?;
         }
         Ok(())
     }
 
-    /// What was left out so far, key by key, as [`allow`](Encoder::allow) let it: the first 256.
-    pub fn losses(&self) -> &[(Vec<u8>, Loss)] {
-        &self.losses
+    fn flush(&mut self) -> Result<(), WriteError> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let written = self.write(&buffer);
+        buffer.clear();
+        // A value that came whole may have been far bigger than the rest.
+        buffer.shrink_to(BUFFER_BYTES.wrapping_mul(2));
+        self.buffer = buffer;
+        written
     }
 
-    /// How often something was left out.
-    pub const fn losses_count(&self) -> u64 {
-        self.losses_count
-    }
-
-    /// Appends the end mark and the checksum: nine bytes.
-    ///
-    /// `before` is the checksum of every byte of the stream so far, from the header on, be they
-    /// drained or still in `out`; the end mark is added here. `None` writes 0: no checksum.
-    pub fn end(&mut self, out: &mut Vec<u8>, before: Option<Crc64>) {
-        out.push(opcode::END);
-        let checksum = before.map_or(0, |mut crc| {
-            crc.update(&[opcode::END]);
-            crc.value()
-        });
-        out.extend_from_slice(&checksum.to_le_bytes());
-    }
-}
-
-impl Lzf {
-    /// Appends the compressed string if it is shorter by enough.
-    fn append(&mut self, out: &mut Vec<u8>, bytes: &[u8]) -> bool {
-        let limit = bytes.len().saturating_sub(COMPRESS_SAVES);
-        let len = self.encoder.compress(bytes, &mut self.compressed, limit);
-        if let Some(len) = len {
-            out.push(COMPRESSED);
-            append_length(out, len as u64);
-            append_length(out, bytes.len() as u64);
-            out.extend_from_slice(&self.compressed);
+    fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        if let Some(checksum) = &mut self.checksum {
+            checksum.update(bytes);
         }
-        self.compressed.clear();
-        self.compressed.shrink_to(SCRATCH_KEPT_BYTES);
-        len.is_some()
+        if let Err(source) = self.output.write_all(bytes) {
+            self.open = Open::Failed;
+            let offset = self.bytes;
+            return Err(WriteError::Write { offset, source });
+        }
+        self.bytes = self.bytes.wrapping_add(bytes.len() as u64);
+        Ok(())
     }
-}
-
-/// Appends `text` as an integer if it is one of 32 bits in its only form.
-#[inline]
-fn append_integer(out: &mut Vec<u8>, text: &[u8]) -> bool {
-    let Some(b'-' | b'0'..=b'9') = text.first() else {
-        return false;
-    };
-    let Some(value) = parse_canonical(text).and_then(|value| i32::try_from(value).ok()) else {
-        return false;
-    };
-    if let Ok(value) = i8::try_from(value) {
-        let [a] = value.to_le_bytes();
-        out.extend_from_slice(&[INTEGER_8, a]);
-    } else if let Ok(value) = i16::try_from(value) {
-        let [a, b] = value.to_le_bytes();
-        out.extend_from_slice(&[INTEGER_16, a, b]);
-    } else {
-        let [a, b, c, d] = value.to_le_bytes();
-        out.extend_from_slice(&[INTEGER_32, a, b, c, d]);
-    }
-    true
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Encoder, SCRATCH_KEPT_BYTES};
+    use std::io;
+
+    use super::{BUFFER_BYTES, Writer};
     use crate::crc64::Crc64;
-    use crate::error::EncodeError;
+    use crate::encoder::Encoder;
+    use crate::encodings::Encodings;
+    use crate::error::{EncodeError, WriteError};
+    use crate::event::{Element, Event};
     use crate::object::Value;
+    use crate::reader::Reader;
     use crate::target::{Compression, Target};
     use crate::value_type::ValueType;
 
-    fn string(bytes: &[u8], compression: Compression) -> Vec<u8> {
-        let mut out = Vec::new();
-        Encoder::new(Target::Redis5, compression).string(&mut out, bytes);
-        out
+    /// Takes `left` bytes, then fails.
+    struct Limited {
+        left: usize,
+        longest: usize,
+    }
+
+    impl io::Write for Limited {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.longest = self.longest.max(bytes.len());
+            let taken = bytes.len().min(self.left);
+            self.left -= taken;
+            if taken == 0 {
+                return Err(io::Error::other("full"));
+            }
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn encoder() -> Encoder {
+        Encoder::new(Target::Redis72, Compression::Lzf).with_encodings(Encodings::PLAIN)
+    }
+
+    fn values() -> Vec<Value> {
+        let texts: Vec<Vec<u8>> = (0..5000)
+            .map(|n| format!("text {n}").into_bytes())
+            .collect();
+        let scores = [0.5, f64::INFINITY, -0.0];
+        vec![
+            Value::List(texts.clone()),
+            Value::Set(texts.clone()),
+            Value::Hash(texts.iter().map(|t| (t.clone(), b"12".to_vec())).collect()),
+            Value::SortedSet(texts.iter().cloned().zip(scores).collect()),
+            Value::List(Vec::new()),
+        ]
+    }
+
+    /// Writes a value element by element.
+    fn stream<W: io::Write>(writer: &mut Writer<W>, value: &Value) -> Result<(), WriteError> {
+        let key = b"key";
+        let value_type = value.value_type();
+        match value {
+            Value::List(items) | Value::Set(items) => {
+                writer.begin(key, value_type, Some(7), items.len() as u64)?;
+                items
+                    .iter()
+                    .try_for_each(|item| writer.element(Element::Item(item)))
+            }
+            Value::Hash(fields) => {
+                writer.begin(key, value_type, Some(7), fields.len() as u64)?;
+                let mut fields = fields.iter();
+                fields.try_for_each(|(f, v)| writer.element(Element::Field(f, v)))
+            }
+            Value::SortedSet(members) => {
+                writer.begin(key, value_type, Some(7), members.len() as u64)?;
+                let mut members = members.iter();
+                members.try_for_each(|(m, score)| writer.element(Element::Scored(m, *score)))
+            }
+            _ => unreachable!("no such value here"),
+        }
     }
 
     #[test]
-    fn integers_take_the_narrowest_form() {
-        let plain = |text: &str| string(text.as_bytes(), Compression::None);
-        assert_eq!(plain("-1"), [0xc0, 0xff]);
-        assert_eq!(plain("127"), [0xc0, 0x7f]);
-        assert_eq!(plain("128"), [0xc1, 0x80, 0x00]);
-        assert_eq!(plain("200"), [0xc1, 0xc8, 0x00]);
-        assert_eq!(plain("-32769"), [0xc2, 0xff, 0x7f, 0xff, 0xff]);
-        assert_eq!(plain("70000"), [0xc2, 0x70, 0x11, 0x01, 0x00]);
-        assert_eq!(plain("-2147483648"), [0xc2, 0, 0, 0, 0x80]);
-        assert_eq!(plain("5000000000"), b"\x0a5000000000");
-        assert_eq!(plain("-0"), b"\x02-0");
-        assert_eq!(plain("007"), b"\x03007");
-        assert_eq!(plain(""), b"\0");
-    }
-
-    #[test]
-    fn compression_must_pay() {
-        let twenty = [b'a'; 20];
-        assert_eq!(string(&twenty, Compression::Lzf)[0], 20, "too short to try");
-        let lead = string(&[b'a'; 21], Compression::Lzf)[0];
-        assert_eq!(lead, 0xc3);
-        assert_eq!(string(&[b'a'; 21], Compression::None)[0], 21);
-        let distinct: Vec<u8> = (0..60).collect();
-        assert_eq!(
-            string(&distinct, Compression::Lzf)[0],
-            60,
-            "nothing to gain"
-        );
-    }
-
-    #[test]
-    fn a_big_string_or_container_leaves_no_big_scratch() {
-        let mut encoder = Encoder::new(Target::Redis88, Compression::Lzf);
-        let mut out = Vec::new();
-        encoder.string(&mut out, &vec![b'a'; 8 * SCRATCH_KEPT_BYTES]);
-        encoder.pack(&mut out, |listpack| {
-            listpack.push(&vec![b'a'; 4 * SCRATCH_KEPT_BYTES]);
-        });
-        let compressed = encoder.lzf.unwrap().compressed.capacity();
-        assert!(compressed <= SCRATCH_KEPT_BYTES, "{compressed}");
-        let packed = encoder.pack.unwrap().capacity();
-        assert!(packed <= SCRATCH_KEPT_BYTES, "{packed}");
-    }
-
-    #[test]
-    fn functions_need_a_target_that_knows_them() {
-        let mut out = Vec::new();
-        let mut old = Encoder::new(Target::Redis5, Compression::None);
-        let error = EncodeError::Functions {
-            target: Target::Redis5,
-        };
-        assert_eq!(old.function(&mut out, b"#!lua name=a\n"), Err(error));
-        assert!(out.is_empty());
-        let mut new = Encoder::new(Target::Redis70, Compression::None);
-        assert_eq!(new.function(&mut out, b"#!lua name=a\n"), Ok(()));
-        assert_eq!(out, b"\xf5\x0d#!lua name=a\n");
-    }
-
-    #[test]
-    fn a_score_that_is_no_number_writes_nothing() {
-        let mut out = b"before".to_vec();
-        let value = Value::SortedSet(vec![(b"a".to_vec(), 1.0), (b"b".to_vec(), f64::NAN)]);
-        let mut encoder = Encoder::new(Target::Redis5, Compression::None);
-        let error = |key: &[u8]| EncodeError::Score {
-            key: key.to_vec(),
-            index: 1,
-        };
-        let named = encoder.entry(&mut out, b"z", None, &value).unwrap_err();
-        assert_eq!(named, error(b"z"));
-        assert_eq!(
-            named.to_string(),
-            "key \"z\": score of member 1 is not a number"
-        );
-        assert_eq!(encoder.value(&mut out, &value), Err(error(b"")));
-        assert_eq!(out, b"before");
-    }
-
-    #[test]
-    fn a_key_is_expiry_type_and_name() {
-        let mut out = Vec::new();
-        let mut encoder = Encoder::new(Target::Redis5, Compression::None);
-        encoder.key(&mut out, b"k", ValueType::Hash, Some(-2));
-        assert_eq!(out, b"\xfc\xfe\xff\xff\xff\xff\xff\xff\xff\x04\x01k");
-    }
-
-    #[test]
-    fn the_end_is_the_mark_and_the_checksum_over_it() {
-        let mut encoder = Encoder::new(Target::Redis5, Compression::None);
-        let mut out = Vec::new();
-        encoder.header(&mut out);
+    fn streamed_and_whole_values_make_the_bytes_of_the_encoder() {
+        let (mut plain, mut out) = (encoder(), Vec::new());
+        plain.header(&mut out);
+        plain.aux(&mut out, b"name", b"fact");
+        let mut whole = Writer::new(Vec::new(), encoder());
+        let mut streamed = Writer::new(Vec::new(), encoder());
+        for writer in [&mut whole, &mut streamed] {
+            let fact = writer.append(|encoder, out| encoder.aux(out, b"name", b"fact"));
+            fact.unwrap();
+        }
+        for (db, value) in (0..).zip(values()) {
+            plain.select_db(&mut out, db);
+            plain.entry(&mut out, b"key", Some(7), &value).unwrap();
+            whole.select_db(db).unwrap();
+            whole.select_db(db).unwrap();
+            whole.entry(b"key", Some(7), &value).unwrap();
+            streamed.select_db(db).unwrap();
+            stream(&mut streamed, &value).unwrap();
+        }
         let mut crc = Crc64::new();
         crc.update(&out);
-        encoder.end(&mut out, Some(crc));
-        crc.update(&[0xff]);
-        assert_eq!(out[..10], *b"REDIS0009\xff");
-        assert_eq!(out[10..], crc.value().to_le_bytes());
-        out.clear();
-        encoder.end(&mut out, None);
-        assert_eq!(out, [0xff, 0, 0, 0, 0, 0, 0, 0, 0]);
+        plain.end(&mut out, Some(crc));
+        for writer in [whole, streamed] {
+            let (file, written) = writer.finish().unwrap();
+            assert!(file == out, "the bytes differ");
+            assert_eq!((written.keys, written.bytes), (5, out.len() as u64));
+            assert_eq!(written.crc64.to_le_bytes(), out[out.len() - 8..]);
+        }
+    }
+
+    #[test]
+    fn records_of_a_reader_are_written_back_as_they_were() {
+        let mut writer = Writer::new(Vec::new(), encoder());
+        for value in values() {
+            stream(&mut writer, &value).unwrap();
+        }
+        writer.select_db(3).unwrap();
+        writer
+            .entry(b"last", None, &Value::String(b"x".to_vec()))
+            .unwrap();
+        let (file, written) = writer.finish().unwrap();
+        let mut raw = Writer::new(Vec::new(), encoder());
+        let mut reader = Reader::from_slice(&file);
+        while let Some(entry) = reader.next_raw_entry().unwrap() {
+            raw.raw_entry(&entry).unwrap();
+        }
+        let mut decoded = Writer::new(Vec::new(), encoder()).without_checksum();
+        let mut reader = Reader::from_slice(&file);
+        while let Some(entry) = reader.next_entry().unwrap() {
+            decoded.record(&entry).unwrap();
+        }
+        // What is read tells the database of each key, also where the writer was told none.
+        let (raw, decoded) = (raw.finish().unwrap(), decoded.finish().unwrap());
+        assert_eq!((raw.1.keys, raw.1.bytes), (6, written.bytes + 2));
+        assert_eq!((decoded.1.keys, decoded.1.crc64), (6, 0));
+        let content = raw.0.len() - 8;
+        assert!(raw.0[..content] == decoded.0[..content], "the bytes differ");
+        assert_eq!(raw.0[9..11], [0xfe, 0]);
+        assert!(
+            raw.0[11..content - 1] == file[9..file.len() - 9],
+            "the bytes differ"
+        );
+    }
+
+    #[test]
+    fn a_string_in_pieces_passes_without_being_collected() {
+        let output = Limited {
+            left: usize::MAX,
+            longest: 0,
+        };
+        let mut writer = Writer::new(output, encoder());
+        let piece = vec![b'a'; 3 * BUFFER_BYTES];
+        writer
+            .begin(
+                b"big",
+                ValueType::String,
+                None,
+                10 * 3 * BUFFER_BYTES as u64,
+            )
+            .unwrap();
+        for _ in 0..10 {
+            writer.element(Element::Raw(&piece)).unwrap();
+            assert!(writer.buffer.capacity() <= 2 * BUFFER_BYTES);
+        }
+        let (output, written) = writer.finish().unwrap();
+        assert_eq!(written.keys, 1);
+        assert_eq!(output.longest, piece.len());
+    }
+
+    #[test]
+    fn a_huge_list_passes_in_constant_memory() {
+        let output = Limited {
+            left: usize::MAX,
+            longest: 0,
+        };
+        let mut writer = Writer::new(output, encoder());
+        writer
+            .begin(b"list", ValueType::List, None, 200_000)
+            .unwrap();
+        for number in (0..=199).cycle().take(200_000) {
+            writer.element(Element::Item(&[number; 100])).unwrap();
+        }
+        assert!(writer.buffer.capacity() <= 2 * BUFFER_BYTES);
+        let (output, _) = writer.finish().unwrap();
+        assert!(output.longest <= BUFFER_BYTES + 110, "{}", output.longest);
+    }
+
+    #[test]
+    fn elements_must_be_as_many_and_such_as_announced() {
+        let mut writer = Writer::new(Vec::new(), encoder());
+        let refused = writer.begin(b"s", ValueType::Stream, None, 1).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "key \"s\": type 15 (stream) cannot be written element by element"
+        );
+        assert!(matches!(
+            writer.element(Element::Item(b"a")),
+            Err(WriteError::Surplus)
+        ));
+        writer.begin(b"z", ValueType::SortedSet, None, 2).unwrap();
+        let refused = writer.element(Element::Item(b"a")).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "key \"z\": this is no element of a zset"
+        );
+        writer.element(Element::Scored(b"a", 1.0)).unwrap();
+        let refused = writer.element(Element::Scored(b"b", f64::NAN)).unwrap_err();
+        let WriteError::Encode(refused) = refused else {
+            panic!("{refused}");
+        };
+        let key = b"z".to_vec();
+        assert_eq!(refused, EncodeError::Score { key, index: 1 });
+        let refused = writer.select_db(1).unwrap_err();
+        assert_eq!(refused.to_string(), "key \"z\": 1 elements are missing");
+        writer.element(Element::Scored(b"b", 2.0)).unwrap();
+        writer.begin(b"t", ValueType::String, None, 3).unwrap();
+        assert!(matches!(
+            writer.element(Element::Raw(b"four")),
+            Err(WriteError::Surplus)
+        ));
+        writer.element(Element::Raw(b"two")).unwrap();
+
+        let (file, written) = writer.finish().unwrap();
+        assert_eq!(written.keys, 2);
+        let mut reader = Reader::from_slice(&file);
+        let mut keys = 0;
+        while let Some(event) = reader.next_event().unwrap() {
+            keys += u32::from(matches!(event, Event::KeyEnd { .. }));
+        }
+        assert_eq!(keys, 2);
+    }
+
+    #[test]
+    fn a_stream_with_elements_missing_does_not_end() {
+        let mut writer = Writer::new(Vec::new(), encoder());
+        writer.begin(b"list", ValueType::List, None, 1).unwrap();
+        let refused = writer.finish().unwrap_err();
+        assert!(matches!(refused, WriteError::Unfinished { missing: 1, .. }));
+    }
+
+    #[test]
+    fn a_failed_output_is_not_written_to_again() {
+        let output = Limited {
+            left: BUFFER_BYTES + 5,
+            longest: 0,
+        };
+        let mut writer = Writer::new(output, encoder());
+        writer
+            .begin(b"k", ValueType::String, None, 4 * BUFFER_BYTES as u64)
+            .unwrap();
+        let piece = [b'v'; 1000];
+        let failed = loop {
+            if let Err(error) = writer.element(Element::Raw(&piece)) {
+                break error;
+            }
+        };
+        let failed = failed.to_string();
+        assert!(
+            failed.starts_with("byte ") && failed.ends_with(": write failed"),
+            "{failed}"
+        );
+        let stopped = writer.element(Element::Raw(&piece)).unwrap_err();
+        assert!(matches!(stopped, WriteError::Stopped { .. }));
+        assert!(matches!(writer.finish(), Err(WriteError::Stopped { .. })));
+    }
+    #[test]
+    fn appended_bytes_neither_drop_others_nor_leave_a_database_assumed() {
+        let mut writer = Writer::new(Vec::new(), encoder());
+        let value = Value::String(b"v".to_vec());
+        writer.select_db(0).unwrap();
+        writer.entry(b"first", None, &value).unwrap();
+        writer
+            .append(|encoder, out| {
+                out.clear();
+                encoder.select_db(out, 7);
+                encoder.entry(out, b"second", None, &value)
+            })
+            .unwrap()
+            .unwrap();
+        writer.select_db(0).unwrap();
+        writer.entry(b"third", None, &value).unwrap();
+        let (file, _) = writer.finish().unwrap();
+        let mut reader = Reader::from_slice(&file);
+        let entries = std::iter::from_fn(|| reader.next_entry().unwrap());
+        let found: Vec<_> = entries.map(|entry| (entry.db, entry.key)).collect();
+        let expected = [(0, &b"first"[..]), (7, b"second"), (0, b"third")];
+        assert_eq!(found, expected.map(|(db, key)| (db, key.to_vec())));
     }
 }

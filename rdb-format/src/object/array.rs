@@ -1,6 +1,6 @@
 //! Arrays: elements with their indexes.
 
-use crate::writer::Encoder;
+use crate::encoder::Encoder;
 
 /// An array in memory: strings at indexes, with gaps.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,12 +1,12 @@
 //! How each value type is framed: what it takes to find its end without taking it apart.
 
+use crate::encoder::Encoder;
 use crate::error::DecodeError;
 use crate::event::Dialect;
 use crate::input::{Input, Slot, Text};
 use crate::object::stream::Form;
 use crate::source::Source;
 use crate::value_type::ValueType;
-use crate::writer::Encoder;
 
 /// A value passes in pieces of about this size.
 const PIECE_BYTES: u64 = 64 * 1024;

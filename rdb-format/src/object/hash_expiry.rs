@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::pack;
+use crate::encoder::Encoder;
 use crate::error::EncodeError;
 use crate::target::Target;
 use crate::value_type::ValueType;
-use crate::writer::Encoder;
 
 /// Times that Redis can keep with a field, in milliseconds since 1970.
 pub(crate) const REDIS_EXPIRE_AT_MS: Range<i64> = 1..1 << 48;
@@ -90,11 +90,11 @@ pub(super) fn encode(
 
 #[cfg(test)]
 mod tests {
+    use crate::encoder::Encoder;
     use crate::error::EncodeError;
     use crate::object::Value;
     use crate::raw_entry::decode_body;
     use crate::target::{Compression, Losses, Target};
-    use crate::writer::Encoder;
     use crate::{Dialect, ReadOptions, ValueType};
 
     const LAST_MS: i64 = (1 << 48) - 1;

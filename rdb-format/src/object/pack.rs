@@ -2,10 +2,10 @@
 
 use crate::compact::ListpackWriter;
 use crate::decimal::parse_canonical;
+use crate::encoder::Encoder;
 use crate::encodings::Encodings;
 use crate::target::Target;
 use crate::value_type::ValueType;
-use crate::writer::Encoder;
 
 /// Integers up to this magnitude are exact as doubles and written as such by servers.
 const EXACT_SCORE_MAX: f64 = 4_611_686_018_427_387_904.0;

@@ -3,8 +3,8 @@
 use super::layout::{ElementForm, Layout};
 use super::shape::Shape;
 use crate::compact::Container;
+use crate::encoder::Encoder;
 use crate::value_type::ValueType;
-use crate::writer::Encoder;
 
 /// The layout of a set type.
 pub(crate) fn layout(value_type: ValueType) -> Option<Layout> {

@@ -3,9 +3,9 @@
 use super::layout::{ElementForm, Layout};
 use super::shape::Shape;
 use crate::compact::Container;
+use crate::encoder::Encoder;
 use crate::error::EncodeError;
 use crate::value_type::ValueType;
-use crate::writer::Encoder;
 
 /// The layout of a sorted set type.
 pub(crate) fn layout(value_type: ValueType) -> Option<Layout> {

@@ -1,7 +1,7 @@
 //! Strings: one type, three encodings that only the first byte of the value tells apart.
 
 use super::layout::Layout;
-use crate::writer::Encoder;
+use crate::encoder::Encoder;
 
 /// Type 0.
 pub(crate) const LAYOUT: Layout = Layout::String;

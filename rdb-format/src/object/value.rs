@@ -1,11 +1,11 @@
 //! Values that own their bytes.
 
+use crate::encoder::Encoder;
 use crate::encodings::Encodings;
 use crate::error::EncodeError;
 use crate::event::{Dialect, Element};
 use crate::target::{Loss, Target};
 use crate::value_type::{Encoding, Family, ValueType};
-use crate::writer::Encoder;
 
 use super::array::{self, Array};
 use super::hash_expiry;

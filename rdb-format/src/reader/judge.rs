@@ -64,13 +64,13 @@ impl<S: Source> Reader<S> {
 #[cfg(test)]
 mod tests {
     use super::NAMES_KEPT;
+    use crate::encoder::Encoder;
     use crate::encodings::Encodings;
     use crate::event::Event;
     use crate::object::Value;
     use crate::options::{ReadOptions, Strictness};
     use crate::reader::Reader;
     use crate::target::{Compression, Target};
-    use crate::writer::Encoder;
 
     #[test]
     fn names_are_held_only_of_what_has_them_and_only_for_one_value() {

@@ -7,8 +7,8 @@ use super::node::{DELETED, SAME_FIELDS};
 use super::owned::{Consumer, ConsumerGroup, Producers, Stream, StreamRecord};
 use super::pending::Ownership;
 use crate::compact::ListpackWriter;
+use crate::encoder::Encoder;
 use crate::target::Loss;
-use crate::writer::Encoder;
 
 /// A node ends before it would have more bytes or records than this, as servers do by default.
 const NODE_BYTES_MAX: usize = 4096;
