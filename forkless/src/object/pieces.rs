@@ -118,7 +118,7 @@ fn encode_text(
             encoder.string(out, bytes);
             return 0;
         }
-        encoder.raw_string_head(out, bytes.len() as u64);
+        encoder.length(out, bytes.len() as u64);
     }
     let room = end.saturating_sub(out.len()).max(1);
     let next = bytes.len().min(done + room);

@@ -113,7 +113,7 @@ impl Frozen for FrozenVal {
         self.val.check()?;
         let body = self.val.body();
         let done = self.done.unwrap_or_else(|| {
-            encoder.raw_string_head(out, body.len() as u64);
+            encoder.length(out, body.len() as u64);
             0
         });
         let next = body.len().min(done + piece_bytes);

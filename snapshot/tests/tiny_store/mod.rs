@@ -62,7 +62,7 @@ impl Frozen for FrozenBytes {
         piece_bytes: usize,
     ) -> Result<Piece, EncodeError> {
         let done = self.done.unwrap_or_else(|| {
-            encoder.raw_string_head(out, self.bytes.len() as u64);
+            encoder.length(out, self.bytes.len() as u64);
             0
         });
         let next = self.bytes.len().min(done + piece_bytes);
