@@ -155,16 +155,11 @@ impl Encoder {
         self.string(out, key);
     }
 
-    /// Appends a number of elements.
+    /// Appends a number of elements, or of the bytes of a string that the caller appends itself, in
+    /// pieces.
     #[inline]
     pub fn length(&mut self, out: &mut Vec<u8>, n: u64) {
         append_length(out, n);
-    }
-
-    /// Appends the length of a string whose `len` bytes the caller appends itself, in pieces.
-    #[inline]
-    pub fn raw_string_head(&mut self, out: &mut Vec<u8>, len: u64) {
-        append_length(out, len);
     }
 
     /// Appends a score as eight bytes, as [`ValueType::SortedSet`] wants it after each member.

@@ -159,11 +159,7 @@ impl Generator {
         let key = format!("{part:?}");
         self.encoder
             .key(&mut self.out, key.as_bytes(), value_type, None);
-        if part == Part::LongString {
-            self.encoder.raw_string_head(&mut self.out, length);
-        } else {
-            self.encoder.length(&mut self.out, length);
-        }
+        self.encoder.length(&mut self.out, length);
     }
 
     fn string(&mut self, digits: usize) {

@@ -169,7 +169,7 @@ fn encode_nodes(encoder: &mut Encoder, out: &mut Vec<u8>, records: &[StreamRecor
         head.fields.iter().for_each(|(field, _)| node.push(field));
         node.push_integer(0);
         node.push_all(&body);
-        encoder.raw_string_head(&mut packed, 16);
+        encoder.length(&mut packed, 16);
         packed.extend_from_slice(&head.id.to_bytes());
         encoder.string(&mut packed, node.finish());
         count = count.wrapping_add(1);
