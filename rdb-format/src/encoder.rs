@@ -256,7 +256,7 @@ impl Encoder {
     }
 
     /// Fails if something is lost that must not be; notes it otherwise.
-    fn lose(&mut self, key: &[u8], losses: &[Loss]) -> Result<(), EncodeError> {
+    pub(crate) fn lose(&mut self, key: &[u8], losses: &[Loss]) -> Result<(), EncodeError> {
         if let Some(loss) = losses.iter().find(|loss| !self.allowed.allow(**loss)) {
             return Err(EncodeError::Loss {
                 key: key.to_vec(),

@@ -20,7 +20,11 @@ const READ_UNKNOWN: u64 = u64::MAX;
 
 /// What a stream loses when it is written in `form`.
 pub(crate) fn losses(stream: &Stream, form: Form) -> Vec<Loss> {
-    let live = stream.len() as u64;
+    losses_with(stream, stream.len() as u64, form)
+}
+
+/// As [`losses`], of a stream with `live` entries, wherever they are.
+pub(super) fn losses_with(stream: &Stream, live: u64, form: Form) -> Vec<Loss> {
     let counted = stream.entries_added.is_some_and(|added| added != live)
         || stream.deleted_id_max.unwrap_or_default() != StreamId::ZERO
         || stream
@@ -114,15 +118,26 @@ fn check_group(group: &ConsumerGroup) -> Result<(), StreamError> {
 /// Appends the body of a stream, in `form`. What the form has no place for is left out.
 pub(crate) fn encode(encoder: &mut Encoder, out: &mut Vec<u8>, stream: &Stream, form: Form) {
     encode_nodes(encoder, out, &stream.records);
-    let live = stream.len() as u64;
+    let first = stream.records.iter().find(|record| !record.deleted);
+    let first_id = first.map(|record| record.id).unwrap_or_default();
+    encode_end(encoder, out, stream, (stream.len() as u64, first_id), form);
+}
+
+/// Appends what follows the nodes, of which there are so many `live` entries in all, the first of
+/// them with this id.
+pub(super) fn encode_end(
+    encoder: &mut Encoder,
+    out: &mut Vec<u8>,
+    stream: &Stream,
+    (live, first_id): (u64, StreamId),
+    form: Form,
+) {
     // Servers refuse streams that got fewer entries than they have, or gave more than they got.
     let entries_added = stream.entries_added.unwrap_or(live).max(live);
     encoder.length(out, live);
     encode_id(encoder, out, stream.last_id);
     if form >= Form::Counted {
-        let first = stream.records.iter().find(|record| !record.deleted);
-        let first = first.map(|record| record.id);
-        encode_id(encoder, out, first.unwrap_or_default());
+        encode_id(encoder, out, first_id);
         encode_id(encoder, out, stream.deleted_id_max.unwrap_or_default());
         encoder.length(out, entries_added);
     }
@@ -162,21 +177,55 @@ fn encode_nodes(encoder: &mut Encoder, out: &mut Vec<u8>, records: &[StreamRecor
             taken = taken.wrapping_add(1);
             deleted = deleted.wrapping_add(i64::from(record.deleted));
         }
-        node.clear();
-        node.push_integer(i64::try_from(taken).unwrap_or(0).wrapping_sub(deleted));
-        node.push_integer(deleted);
-        push_len(&mut node, head.fields.len());
-        head.fields.iter().for_each(|(field, _)| node.push(field));
-        node.push_integer(0);
-        node.push_all(&body);
-        encoder.length(&mut packed, 16);
-        packed.extend_from_slice(&head.id.to_bytes());
-        encoder.string(&mut packed, node.finish());
+        let live = i64::try_from(taken).unwrap_or(0).wrapping_sub(deleted);
+        append_node(
+            encoder,
+            &mut packed,
+            &mut node,
+            head,
+            (live, deleted),
+            &body,
+        );
         count = count.wrapping_add(1);
         rest = rest.get(taken..).unwrap_or_default();
     }
     encoder.length(out, count);
     out.extend_from_slice(&packed);
+}
+
+/// Appends a node of these entries, however many they are; nothing if there are none.
+pub(super) fn encode_node(encoder: &mut Encoder, out: &mut Vec<u8>, records: &[StreamRecord]) {
+    let Some(head) = records.first() else { return };
+    let form = encoder.target().back_lengths();
+    let (mut body, mut node) = (ListpackWriter::new(form), ListpackWriter::new(form));
+    for record in records {
+        push_record(&mut body, record, head);
+    }
+    let deleted = records.iter().filter(|record| record.deleted).count();
+    let live = records.len().saturating_sub(deleted);
+    let [live, deleted] = [live, deleted].map(|count| i64::try_from(count).unwrap_or(0));
+    append_node(encoder, out, &mut node, head, (live, deleted), &body);
+}
+
+/// Appends the node that begins with `head` and has the records in `body`; packs it in `node`.
+fn append_node(
+    encoder: &mut Encoder,
+    out: &mut Vec<u8>,
+    node: &mut ListpackWriter,
+    head: &StreamRecord,
+    (live, deleted): (i64, i64),
+    body: &ListpackWriter,
+) {
+    node.clear();
+    node.push_integer(live);
+    node.push_integer(deleted);
+    push_len(node, head.fields.len());
+    head.fields.iter().for_each(|(field, _)| node.push(field));
+    node.push_integer(0);
+    node.push_all(body);
+    encoder.length(out, 16);
+    out.extend_from_slice(&head.id.to_bytes());
+    encoder.string(out, node.finish());
 }
 
 /// Appends the record of an entry, in a node that `head` is the first entry of.

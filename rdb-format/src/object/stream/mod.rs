@@ -9,6 +9,7 @@ mod node;
 mod owned;
 mod part;
 mod pending;
+mod pieces;
 mod walk;
 
 pub(crate) use self::encode::{encode, losses};
