@@ -49,6 +49,12 @@ pub enum SnapshotError {
     /// A shard stopped before it had delivered everything.
     #[error("a shard stopped before it had delivered everything")]
     ShardLost,
+    /// The table of a database was taken out of its keyspace before it had been delivered.
+    #[error("the table of database {database} is gone")]
+    TableGone {
+        /// Number of the database at the cut.
+        database: u32,
+    },
     /// A sink's thread, or the one that watches over them, could not be started, or panicked.
     #[error("a thread of the snapshot failed")]
     Sink {

@@ -90,9 +90,9 @@ impl<V: Value> Keyspace<V> {
 
     /// The table of database `number`, created empty at its first use.
     pub fn database(&mut self, number: u32) -> &mut Table<V> {
-        self.databases.entry(number).or_insert_with(|| {
-            Table::with_hasher_and_observer(sync::hash_builder(), Hook::new(number))
-        })
+        self.databases
+            .entry(number)
+            .or_insert_with(|| Table::with_hasher_and_observer(sync::hash_builder(), Hook::new()))
     }
 
     /// The databases that were ever used, in the order of their numbers.
@@ -162,45 +162,96 @@ impl<V: Value> Keyspace<V> {
         }
     }
 
+    /// Swaps what two databases hold, in O(1). Snapshots under way show both as they were at
+    /// their cuts.
+    pub fn swap(&mut self, one: u32, other: u32) {
+        let tables = [one, other].map(|number| self.databases.remove(&number));
+        for (number, table) in [other, one].into_iter().zip(tables) {
+            if let Some(table) = table {
+                self.databases.insert(number, table);
+            }
+        }
+    }
+
     /// Opens a cut in every table and has `producer` receive what the tables deliver to it.
     pub(crate) fn open(&mut self, producer: &Rc<RefCell<Producer>>) -> Vec<(u32, Cut)> {
         let open = |(&number, table): (&u32, &mut Table<V>)| {
             let cut = table.cut();
-            table
-                .observer_mut()
-                .producers
-                .push((cut, Rc::clone(producer)));
+            table.observer_mut().opened.push(Opened {
+                cut,
+                database: number,
+                producer: Rc::clone(producer),
+            });
             (number, cut)
         };
         self.databases.iter_mut().map(open).collect()
     }
 
+    /// The table in which a cut was opened for `producer` when it was that of database `number`.
+    ///
+    /// Users are lent whole tables, and may have put it elsewhere since; `None` if it is gone.
+    fn opened(
+        &mut self,
+        producer: &Rc<RefCell<Producer>>,
+        (number, cut): (u32, Cut),
+    ) -> Option<&mut Table<V>> {
+        let is_it = |table: &Table<V>| {
+            let mut opened = table.observer().opened.iter();
+            opened.any(|opened| {
+                opened.cut == cut
+                    && opened.database == number
+                    && Rc::ptr_eq(&opened.producer, producer)
+            })
+        };
+        let at = match self.databases.get(&number).filter(|table| is_it(table)) {
+            Some(_) => number,
+            None => *self.databases.iter().find(|(_, table)| is_it(table))?.0,
+        };
+        self.databases.get_mut(&at)
+    }
+
     /// Closes a cut that [`open`](Self::open) opened: done, or given up.
-    pub(crate) fn close(&mut self, number: u32, cut: Cut) {
-        let table = self.database(number);
-        table.close(cut);
-        table
-            .observer_mut()
-            .producers
-            .retain(|(open, _)| *open != cut);
+    pub(crate) fn close(&mut self, producer: &Rc<RefCell<Producer>>, cut: (u32, Cut)) {
+        if let Some(table) = self.opened(producer, cut) {
+            let (_, cut) = cut;
+            table.close(cut);
+            table
+                .observer_mut()
+                .opened
+                .retain(|opened| opened.cut != cut);
+        }
     }
 
-    /// Makes room for a bucket of database `number` with every producer that the traversal of
-    /// `cut` could give it to, without waiting: its own and those of older cuts. If one has none,
-    /// `waker` is woken when another try is worth it.
-    pub(crate) fn make_room(&mut self, number: u32, cut: Cut, waker: &Waker) -> bool {
-        let hook = self.database(number).observer();
-        let mut producers = hook.producers.iter().filter(|(open, _)| *open <= cut);
-        producers.all(|(_, producer)| producer.borrow_mut().make_room(waker))
+    /// Makes room for a bucket with every producer that the traversal of `cut` could give it to,
+    /// without waiting: its own and those of older cuts. If one has none, `waker` is woken when
+    /// another try is worth it. A table that is gone needs no room.
+    pub(crate) fn make_room(
+        &mut self,
+        producer: &Rc<RefCell<Producer>>,
+        cut: (u32, Cut),
+        waker: &Waker,
+    ) -> bool {
+        let Some(table) = self.opened(producer, cut) else {
+            return true;
+        };
+        let opened = table.observer().opened.iter();
+        let mut older = opened.filter(|opened| opened.cut <= cut.1);
+        older.all(|opened| opened.producer.borrow_mut().make_room(waker))
     }
 
-    /// Delivers the next bucket of database `number` if it is pending.
-    pub(crate) fn traverse(&mut self, number: u32, cut: Cut, cursor: &mut Cursor) -> Traversal {
-        let table = self.database(number);
+    /// Delivers the next bucket of the table in which `cut` was opened, if it is pending; `None`
+    /// if that table is gone.
+    pub(crate) fn traverse(
+        &mut self,
+        producer: &Rc<RefCell<Producer>>,
+        cut: (u32, Cut),
+        cursor: &mut Cursor,
+    ) -> Option<Traversal> {
+        let table = self.opened(producer, cut)?;
         table.observer_mut().caller = Caller::Traversal;
-        let traversal = table.traverse(cut, cursor, 1);
+        let traversal = table.traverse(cut.1, cursor, 1);
         table.observer_mut().caller = Caller::Write;
-        traversal
+        Some(traversal)
     }
 
     /// Plants `bug` in the table of database `number`.
@@ -219,18 +270,25 @@ impl<V: Value> Default for Keyspace<V> {
 /// The observer of a database's table: hands buckets to the producers of open snapshots.
 #[derive(Debug)]
 pub struct Hook {
-    database: u32,
     caller: Caller,
     // Oldest cut first, one entry for each cut open in this table; seldom more than one.
-    producers: Vec<(Cut, Rc<RefCell<Producer>>)>,
+    opened: Vec<Opened>,
+}
+
+/// A cut that is open in a table.
+#[derive(Debug)]
+struct Opened {
+    cut: Cut,
+    /// Whose table it was at the cut, wherever it is now.
+    database: u32,
+    producer: Rc<RefCell<Producer>>,
 }
 
 impl Hook {
-    fn new(database: u32) -> Self {
+    fn new() -> Self {
         Self {
-            database,
             caller: Caller::Write,
-            producers: Vec::new(),
+            opened: Vec::new(),
         }
     }
 }
@@ -238,9 +296,9 @@ impl Hook {
 impl<V: Value> Observer<Key, V> for Hook {
     fn deliver(&mut self, cut: Cut, bucket: Bucket<'_, Key, V>) {
         // A cut without a producer is no snapshot's: somebody opened it on the table itself.
-        if let Some((_, producer)) = self.producers.iter().find(|(open, _)| *open == cut) {
-            let mut producer = producer.borrow_mut();
-            producer.deliver(self.caller, self.database, bucket);
+        if let Some(opened) = self.opened.iter().find(|opened| opened.cut == cut) {
+            let mut producer = opened.producer.borrow_mut();
+            producer.deliver(self.caller, opened.database, bucket);
         }
     }
 }

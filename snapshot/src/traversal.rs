@@ -57,8 +57,8 @@ impl Traversal {
         if self.producer.borrow().has(Bug::LeaveCutsOpen) {
             self.cuts.clear();
         }
-        for (number, cut) in self.cuts.drain(..) {
-            state.keyspace().close(number, cut);
+        for cut in self.cuts.drain(..) {
+            state.keyspace().close(&self.producer, cut);
         }
         self.finished = true;
         Step::Done
@@ -77,17 +77,25 @@ impl<S: Store> Task<S> for Traversal {
                 if self.producer.borrow().work_bytes() - before > WORK_PER_LOOK {
                     break;
                 }
-                let Some(&(number, cut)) = self.cuts.last() else {
+                let Some(&cut) = self.cuts.last() else {
                     return self.finish(waker);
                 };
                 let keyspace = state.keyspace();
-                if !keyspace.make_room(number, cut, waker) {
+                if !keyspace.make_room(&self.producer, cut, waker) {
                     return Step::Wait;
                 }
-                if keyspace.traverse(number, cut, &mut self.cursor) == Progress::Done {
-                    keyspace.close(number, cut);
-                    self.cuts.pop();
-                    self.cursor = Cursor::start();
+                match keyspace.traverse(&self.producer, cut, &mut self.cursor) {
+                    Some(Progress::Done) => {
+                        keyspace.close(&self.producer, cut);
+                        self.cuts.pop();
+                        self.cursor = Cursor::start();
+                    }
+                    Some(_) => {}
+                    None => {
+                        let error = SnapshotError::TableGone { database: cut.0 };
+                        self.producer.borrow_mut().fail(error);
+                        break;
+                    }
                 }
             }
             if budget.is_spent() {
