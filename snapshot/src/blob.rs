@@ -71,7 +71,7 @@ impl Blob {
     }
 
     pub(crate) fn add_rider(&mut self, rider: Rider) {
-        let weight_bytes = rider.weight_bytes + rider.key.as_bytes().len();
+        let weight_bytes = rider.load_bytes();
         self.riders_weight_bytes += weight_bytes;
         self.tally.riders += 1;
         self.tally.rider_bytes += weight_bytes as u64;
@@ -138,11 +138,12 @@ impl BlobPool {
         Blob::with_buffer(buffer.unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES)))
     }
 
-    /// Takes the buffer of a written blob back, unless one huge value made it large.
+    /// Takes the buffer of a written blob back, unless one huge value made it large, or it had
+    /// riders only.
     pub(crate) fn recycle(&self, blob: Blob) {
         let mut bytes = blob.bytes;
         bytes.clear();
-        if bytes.capacity() <= KEPT_BYTES_MAX {
+        if (BUFFER_BYTES..=KEPT_BYTES_MAX).contains(&bytes.capacity()) {
             // A full pool drops the buffer: that is the bound on idle memory.
             drop(self.buffers.push(bytes));
         }

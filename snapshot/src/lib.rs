@@ -39,6 +39,7 @@ mod report;
 mod snapshot;
 
 mod blob;
+mod copies;
 mod cut;
 mod planted;
 mod producer;
@@ -59,6 +60,7 @@ mod load_set;
 mod loader;
 mod open_key;
 
+pub use crate::copies::Copies;
 pub use crate::error::{LoadError, SnapshotError};
 pub use crate::handle::Handle;
 pub use crate::key::{Key, shard_hash, shard_of};

@@ -1,5 +1,6 @@
 //! The producer: turns the buckets of one shard into blobs for one snapshot.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use rdb_format::{Compression, EncodeError, Encoder, Target};
 use shard_runtime::{Sender, TrySendError};
 
 use crate::blob::{BLOB_BYTES, Blob, BlobPool};
+use crate::copies::Account;
 use crate::error::SnapshotError;
 use crate::key::Key;
 use crate::planted::Bug;
@@ -65,6 +67,9 @@ pub(crate) struct Producer {
     sender: Option<Sender<Blob>>,
     pool: BlobPool,
     blob: Blob,
+    // Frozen values that have no place in the blob yet, in the order of their buckets.
+    riders: VecDeque<Rider>,
+    riders_load_bytes: usize,
     // The database that an entry appended to `blob.bytes` would fall into.
     selected: Option<u32>,
     when_spent: WhenSpent,
@@ -81,6 +86,8 @@ impl Producer {
             sender: Some(senders[shard % senders.len()].clone()),
             blob: parts.pool.blob(),
             pool: parts.pool.clone(),
+            riders: VecDeque::new(),
+            riders_load_bytes: 0,
             selected: None,
             when_spent: parts.when_spent,
             work_bytes: 0,
@@ -117,7 +124,7 @@ impl Producer {
         if self.make_room(Waker::noop()) || caller == Caller::Traversal {
             return;
         }
-        if self.blob.load_bytes() > OVERFULL_BYTES {
+        if self.blob.load_bytes() + self.riders_load_bytes > OVERFULL_BYTES {
             match self.when_spent {
                 WhenSpent::Wait => self.send_and_wait(),
                 WhenSpent::Fail => self.fail(SnapshotError::BudgetSpent),
@@ -135,14 +142,18 @@ impl Producer {
             } else {
                 weight_bytes
             };
-            self.blob.add_rider(Rider {
+            let account = Account::open(&self.shared);
+            let rider = Rider {
                 database,
                 key: key.clone(),
                 value_type,
                 expire_at_ms: value.expire_at_ms(),
                 weight_bytes,
-                frozen: value.freeze(),
-            });
+                frozen: value.freeze(account.copies()),
+                account,
+            };
+            self.riders_load_bytes += rider.load_bytes();
+            self.riders.push_back(rider);
             return Ok(());
         }
         self.work_bytes += weight_bytes as u64;
@@ -175,62 +186,96 @@ impl Producer {
     /// Sends the blob if it is large enough, without waiting. Returns whether another bucket
     /// may be added; if not, `waker` is woken when another try is worth it.
     pub(crate) fn make_room(&mut self, waker: &Waker) -> bool {
-        let is_full = self.blob.bytes.len() >= BLOB_BYTES || !self.blob.riders.is_empty();
+        let is_full = self.blob.bytes.len() >= BLOB_BYTES
+            || !self.blob.riders.is_empty()
+            || !self.riders.is_empty();
         !is_full || self.flush(waker)
     }
 
-    /// Sends the blob, without waiting. Returns whether it is out of the way; if not, `waker`
-    /// is woken when another try is worth it.
+    /// Sends the blob and all riders, without waiting. Returns whether they are out of the way;
+    /// if not, `waker` is woken when another try is worth it.
     pub(crate) fn flush(&mut self, waker: &Waker) -> bool {
-        let Some(sender) = &self.sender else {
-            return true;
-        };
-        if self.blob.is_empty() {
-            return true;
-        }
-        self.blob.seal();
-        let blob = std::mem::replace(&mut self.blob, Blob::hollow());
-        let waker = if self.has(Bug::LoseWaker) {
-            Waker::noop()
-        } else {
-            waker
-        };
-        match sender.try_send(blob, waker) {
-            Ok(()) => {
-                self.blob = self.pool.blob();
-                if !self.has(Bug::KeepDatabaseAcrossBlobs) {
-                    self.selected = None;
+        loop {
+            let Some(blob) = self.sealed() else {
+                return true;
+            };
+            let Some(sender) = &self.sender else {
+                return true;
+            };
+            let waker = if self.has(Bug::LoseWaker) {
+                Waker::noop()
+            } else {
+                waker
+            };
+            blob.riders.iter().for_each(|rider| rider.account.sent());
+            match sender.try_send(blob, waker) {
+                Ok(()) => self.renew_blob(),
+                Err(TrySendError::Full(blob)) => {
+                    blob.riders.iter().for_each(|rider| rider.account.back());
+                    self.blob = blob;
+                    return false;
                 }
-                true
-            }
-            Err(TrySendError::Full(blob)) => {
-                self.blob = blob;
-                false
-            }
-            Err(_) => {
-                self.sender = None;
-                true
+                Err(_) => self.stop(),
             }
         }
     }
 
     fn send_and_wait(&mut self) {
-        let Some(sender) = &self.sender else { return };
-        self.blob.seal();
-        let blob = std::mem::replace(&mut self.blob, self.pool.blob());
-        self.selected = None;
-        if sender.send(blob).is_err() {
-            self.sender = None;
+        while let Some(blob) = self.sealed() {
+            let Some(sender) = &self.sender else { return };
+            blob.riders.iter().for_each(|rider| rider.account.sent());
+            if sender.send(blob).is_err() {
+                self.stop();
+                return;
+            }
+            self.renew_blob();
         }
+    }
+
+    /// Takes the blob, ready to be sent, with as many riders as fit into it, but at least one if
+    /// there are any. Big ones so travel one by one, however many of them one bucket had.
+    fn sealed(&mut self) -> Option<Blob> {
+        while let Some(rider) = self.riders.front() {
+            let load_bytes = rider.load_bytes();
+            if !self.blob.riders.is_empty() && self.blob.load_bytes() + load_bytes > BLOB_BYTES {
+                break;
+            }
+            self.riders_load_bytes -= load_bytes;
+            let rider = self.riders.pop_front()?;
+            self.blob.add_rider(rider);
+        }
+        if self.blob.is_empty() {
+            return None;
+        }
+        self.blob.seal();
+        Some(std::mem::replace(&mut self.blob, Blob::hollow()))
+    }
+
+    /// Begins another blob: without a buffer if it is for riders only.
+    fn renew_blob(&mut self) {
+        if self.riders.is_empty() {
+            self.blob = self.pool.blob();
+        }
+        if !self.has(Bug::KeepDatabaseAcrossBlobs) {
+            self.selected = None;
+        }
+    }
+
+    /// Nothing more is wanted of this shard.
+    fn stop(&mut self) {
+        self.sender = None;
+        self.riders.clear();
+        self.riders_load_bytes = 0;
     }
 
     /// Closes this shard's end of the channel: everything has been delivered and sent.
     pub(crate) fn finish(&mut self) {
         if self.has(Bug::CloseWithoutFlush) {
             self.blob = Blob::hollow();
+            self.riders.clear();
         }
         assert!(
-            self.blob.is_empty(),
+            self.blob.is_empty() && self.riders.is_empty(),
             "a producer finishes with an empty blob"
         );
         self.sender = None;
@@ -242,6 +287,7 @@ impl Producer {
         // What was to be sent is worth nothing any more; and riders take memory.
         self.blob = Blob::hollow();
         let sender = self.sender.take().filter(|sender| !sender.is_cancelled());
+        self.stop();
         if let Some(sender) = sender {
             self.shared.fail(error);
             sender.cancel("a producer failed");

@@ -40,6 +40,11 @@ pub struct Progress {
     pub budget_bytes_used: usize,
     /// The most there were of them at one time.
     pub budget_bytes_high_water: usize,
+    /// What live values have copied, to be written to, because their frozen views are on their
+    /// way.
+    pub copied_bytes: usize,
+    /// The most of that there was at one time.
+    pub copied_bytes_high_water: usize,
     /// Since the cut.
     pub elapsed: Duration,
 }
@@ -80,6 +85,8 @@ mod tests {
             rider_bytes: 0,
             budget_bytes_used: 0,
             budget_bytes_high_water: 0,
+            copied_bytes: 0,
+            copied_bytes_high_water: 0,
             elapsed: Duration::from_secs(2),
         }
     }

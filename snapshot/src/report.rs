@@ -35,6 +35,11 @@ pub struct Report {
     pub buckets_by_writes: u64,
     /// The most bytes that were on their way from shards to sink at one time.
     pub budget_bytes_used: usize,
+    /// What live values copied, to be written to, while their frozen views were on their way; in
+    /// all, in bytes.
+    pub copied_bytes: u64,
+    /// The most of that there was at one time.
+    pub copied_bytes_high_water: usize,
     /// The most that encoders' and writers' own buffers can have taken beside that, in bytes.
     pub fixed_bytes: usize,
 }

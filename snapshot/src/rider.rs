@@ -4,6 +4,7 @@ use std::fmt;
 
 use rdb_format::{Encoder, ValueType};
 
+use crate::copies::Account;
 use crate::error::SnapshotError;
 use crate::key::Key;
 use crate::sync::SHRINK;
@@ -24,9 +25,16 @@ pub(crate) struct Rider {
     pub(crate) expire_at_ms: Option<i64>,
     pub(crate) weight_bytes: usize,
     pub(crate) frozen: Box<dyn Frozen>,
+    // Dropped after the view, which may give back to it.
+    pub(crate) account: Account,
 }
 
 impl Rider {
+    /// What it counts with against the budget: the value's weight and the key.
+    pub(crate) fn load_bytes(&self) -> usize {
+        self.weight_bytes + self.key.as_bytes().len()
+    }
+
     /// Encodes the whole record and hands it to `write` piece by piece, through `buffer`.
     ///
     /// The record begins with its own SELECTDB, so it can stand anywhere between others.

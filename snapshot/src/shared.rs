@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use shard_runtime::Monitor;
 
 use crate::blob::{Blob, Tally};
+use crate::copies::Ledger;
 use crate::error::SnapshotError;
 use crate::planted::{Bug, Plant};
 use crate::progress::{Phase, Progress};
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     started: Instant,
     counters: Counters,
     monitors: Vec<Monitor<Blob>>,
+    ledger: Ledger,
     plant: Plant,
 }
 
@@ -71,7 +73,7 @@ pub(crate) enum Event {
 
 impl Shared {
     /// Of a snapshot with one sink at the end of each of these channels.
-    pub(crate) fn new(monitors: Vec<Monitor<Blob>>, plant: Plant) -> Self {
+    pub(crate) fn new(monitors: Vec<Monitor<Blob>>, ledger: Ledger, plant: Plant) -> Self {
         let sinks = monitors.len();
         Self {
             state: Mutex::new(State {
@@ -87,12 +89,18 @@ impl Shared {
             started: now(),
             counters: Counters::default(),
             monitors,
+            ledger,
             plant,
         }
     }
 
     pub(crate) fn plant(&self) -> Plant {
         self.plant
+    }
+
+    /// What values have copied because of views that are on their way.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// Whether this bug is planted in the snapshot.
@@ -102,6 +110,7 @@ impl Shared {
 
     /// Ends all channels: shards deliver nothing more, sinks receive nothing more.
     pub(crate) fn cancel(&self, cause: &'static str) {
+        self.ledger.end();
         for monitor in &self.monitors {
             monitor.cancel(cause);
             if self.has(Bug::CancelFirstSinkOnly) {
@@ -306,6 +315,7 @@ impl Shared {
     /// How far it is.
     pub(crate) fn progress(&self) -> Progress {
         let (used, high_water) = self.budget_bytes();
+        let copied = self.ledger.copied();
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &self.counters;
         Progress {
@@ -319,6 +329,8 @@ impl Shared {
             rider_bytes: get(&counters.rider_bytes),
             budget_bytes_used: used,
             budget_bytes_high_water: high_water,
+            copied_bytes: copied.bytes,
+            copied_bytes_high_water: copied.high_water_bytes,
             elapsed: now().saturating_duration_since(self.started),
         }
     }
@@ -361,11 +373,12 @@ mod tests {
     use shard_runtime::{ChannelConfig, channel};
 
     use super::*;
+    use crate::producer::WhenSpent;
 
     /// Of a snapshot with one sink.
     fn shared() -> Shared {
         let monitors = vec![channel(ChannelConfig::default()).1.monitor()];
-        Shared::new(monitors, Plant::default())
+        Shared::new(monitors, Ledger::new(0, WhenSpent::Wait), Plant::default())
     }
 
     #[test]

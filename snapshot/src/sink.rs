@@ -219,6 +219,7 @@ impl Closing {
         }
         let note = format!("keys {}", tally.types.total());
         outlet::publish(set, &note, ended)?;
+        let copied = shared.ledger().copied();
         let ended_at = now();
         Ok(Some(Report {
             keys: tally.types.total(),
@@ -233,6 +234,8 @@ impl Closing {
             buckets_by_traversal: tally.buckets_by_traversal,
             buckets_by_writes: tally.buckets_by_writes,
             budget_bytes_used: shared.budget_bytes().1,
+            copied_bytes: copied.total_bytes,
+            copied_bytes_high_water: copied.high_water_bytes,
             fixed_bytes: self.fixed_bytes,
         }))
     }

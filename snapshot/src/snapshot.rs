@@ -10,6 +10,7 @@ use rdb_format::{Compression, Encoder, Target};
 use shard_runtime::{ChannelConfig, Receiver, ShardSet, channel, spawn_named};
 
 use crate::blob::{BUFFER_BYTES, BlobPool};
+use crate::copies::Ledger;
 use crate::cut::{self, CutSizes, OpenedShard};
 use crate::error::SnapshotError;
 use crate::handle::Handle;
@@ -100,8 +101,9 @@ impl Snapshot {
     /// How many bytes may be on their way from the shards to the sink, in all.
     ///
     /// The traversal uses up to a quarter of it; the rest is kept for writes, so that they
-    /// need not wait. Values of one bucket, up to fourteen of them, travel together: if they
-    /// alone are more than the budget they still pass, alone.
+    /// need not wait. A big value counts with its whole weight while it is on its way; one that
+    /// alone is more than the budget still passes, alone. Meanwhile what is copied of it, because
+    /// it is written to, is bounded by the budget.
     #[must_use]
     pub fn budget_bytes(mut self, bytes: usize) -> Self {
         self.budget_bytes = bytes;
@@ -254,6 +256,7 @@ impl Snapshot {
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..sinks).map(|_| channel(budget)).unzip();
         let shared = Arc::new(Shared::new(
             receivers.iter().map(Receiver::monitor).collect(),
+            Ledger::new(self.budget_bytes, self.when_spent),
             self.plant,
         ));
         // Enough for the shards' own blobs and the ones between writes.

@@ -2,6 +2,8 @@
 
 use rdb_format::{EncodeError, Encoder, Target, ValueType};
 
+use crate::copies::Copies;
+
 /// A value that a [`Keyspace`](crate::Keyspace) stores and a snapshot saves.
 ///
 /// A snapshot asks a value for its [`weight_bytes`](Self::weight_bytes) first.
@@ -47,10 +49,13 @@ pub trait Value: Sized + Send + 'static {
 
     /// An immutable view of the value as it is now, taken in O(1).
     ///
-    /// Later changes to the value must not show in the view.
+    /// Later changes to the value must not show in the view. A value that changes in place keeps
+    /// a clone of `copies`, and tells there what it copies because of the view; one that is only
+    /// ever replaced needs nothing of it.
+    ///
     /// Called only for values heavier than [`RIDER_BYTES`](crate::RIDER_BYTES), but must work
     /// for every value.
-    fn freeze(&self) -> Box<dyn Frozen>;
+    fn freeze(&self, copies: &Copies) -> Box<dyn Frozen>;
 }
 
 /// A frozen value on its way to the sink, encoded there in pieces.

@@ -5,7 +5,7 @@ use std::io;
 
 use rdb_format::{EncodeError, Encoder, ValueType};
 use shard_runtime::{ShardSet, ShardSetConfig};
-use snapshot::{Frozen, Key, Keyspace, Snapshot, SnapshotError, Value};
+use snapshot::{Copies, Frozen, Key, Keyspace, Snapshot, SnapshotError, Value};
 
 /// A value that no encoder takes.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Value for Refused {
         Err(EncodeError::Duplicate { key: Vec::new() })
     }
 
-    fn freeze(&self) -> Box<dyn Frozen> {
+    fn freeze(&self, _copies: &Copies) -> Box<dyn Frozen> {
         unreachable!("it is not heavy")
     }
 }

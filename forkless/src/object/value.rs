@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rdb_format::{EncodeError, Encoder, Target, Value as Owned, ValueType};
-use snapshot::{FromRdb, Frozen, Piece, Value};
+use snapshot::{Copies, FromRdb, Frozen, Piece, Value};
 
 use crate::object::elements::Elements;
 use crate::object::opaque::{FrozenOpaque, Opaque};
@@ -112,7 +112,7 @@ impl Value for Object {
             Self::Expiring(expiring) => expiring.object.encode(encoder, out),
             collection => {
                 let piece = collection
-                    .freeze()
+                    .freeze(&Copies::uncounted())
                     .encode_piece(encoder, out, usize::MAX >> 1)?;
                 debug_assert_eq!(piece, Piece::Last, "a piece without bounds is the whole");
                 Ok(())
@@ -120,7 +120,7 @@ impl Value for Object {
         }
     }
 
-    fn freeze(&self) -> Box<dyn Frozen> {
+    fn freeze(&self, copies: &Copies) -> Box<dyn Frozen> {
         match self {
             Self::String(text) => Box::new(FrozenText::new(text.clone())),
             Self::List(elements) | Self::Set(elements) => {
@@ -129,7 +129,7 @@ impl Value for Object {
             Self::Hash(elements) => Box::new(FrozenElements::new(Arc::clone(elements))),
             Self::SortedSet(elements) => Box::new(FrozenElements::new(Arc::clone(elements))),
             Self::Opaque(opaque) => Box::new(FrozenOpaque::new(Arc::clone(opaque))),
-            Self::Expiring(expiring) => expiring.object.freeze(),
+            Self::Expiring(expiring) => expiring.object.freeze(copies),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use rdb_format::{EncodeError, Encoder, Value as Owned, ValueType};
-use snapshot::{FromRdb, Frozen, Key, Keyspace, Piece, Store, Value};
+use snapshot::{Copies, FromRdb, Frozen, Key, Keyspace, Piece, Store, Value};
 
 /// What a shard held in each of its databases.
 pub(crate) type Model = BTreeMap<(u32, Vec<u8>), Val>;
@@ -87,7 +87,7 @@ impl Value for Val {
         Ok(())
     }
 
-    fn freeze(&self) -> Box<dyn Frozen> {
+    fn freeze(&self, _copies: &Copies) -> Box<dyn Frozen> {
         let frozen = FROZEN.get() + self.weight_bytes();
         FROZEN.set(frozen);
         FROZEN_MAX.set(FROZEN_MAX.get().max(frozen));

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use rdb_format::{EncodeError, Encoder, Value as Owned, ValueType};
 use shard_runtime::ShardSet;
-use snapshot::{FromRdb, Frozen, Key, Keyspace, Piece, Store, Value, shard_hash};
+use snapshot::{Copies, FromRdb, Frozen, Key, Keyspace, Piece, Store, Value, shard_hash};
 
 /// A database number and a key, to a value.
 pub(crate) type Model = BTreeMap<(u32, Vec<u8>), Arc<[u8]>>;
@@ -41,7 +41,7 @@ impl Value for Bytes {
         Ok(())
     }
 
-    fn freeze(&self) -> Box<dyn Frozen> {
+    fn freeze(&self, _copies: &Copies) -> Box<dyn Frozen> {
         Box::new(FrozenBytes {
             bytes: Arc::clone(&self.0),
             done: None,
