@@ -21,6 +21,10 @@ impl Bytes {
     pub(crate) fn new(bytes: &[u8]) -> Self {
         Self(Arc::from(bytes))
     }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl Value for Bytes {
