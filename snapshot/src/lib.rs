@@ -10,6 +10,7 @@
 //! | [`Handle`] | look how far it is, cancel it, wait for it or await it |
 //! | [`Keyspace`] | hold the keys of a shard |
 //! | [`Value`] | have your own type saved; [`FromRdb`] to have it loaded |
+//! | [`Owned`] | store what the codec reads, of any type |
 //! | [`Load`] | read a file, or a set of files, into the shards: all of it or nothing |
 //!
 //! # How it works
@@ -30,6 +31,7 @@
 
 mod error;
 mod key;
+mod owned;
 mod value;
 
 mod handle;
@@ -66,6 +68,7 @@ pub use crate::handle::Handle;
 pub use crate::key::{Key, shard_hash, shard_of};
 pub use crate::keyspace::{Hook, Keyspace, Store, Table};
 pub use crate::load::{Expired, Load, LoadReport};
+pub use crate::owned::Owned;
 #[cfg(planted)]
 pub use crate::planted::Bug;
 pub use crate::producer::WhenSpent;
