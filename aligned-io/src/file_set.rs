@@ -118,3 +118,34 @@ pub fn remove_set_leftovers(path: impl AsRef<Path>) -> Result<usize, WriteError>
     let _lock = place.lock()?;
     Ok(place.recover()?.removed)
 }
+
+/// Removes the set at `path`, whatever state it is in: its manifest first, then its files and what
+/// killed writers left of it; returns how many files. Nothing of it is left after a success, a
+/// power cut included.
+///
+/// # Errors
+///
+/// [`WriteError::Busy`] while somebody writes the set, and [`WriteError::Io`]. Without its manifest
+/// it is a set no more; files that are left then are removed by the next call, or by the next
+/// [`FileSetWriter`](crate::FileSetWriter).
+///
+/// # Example
+///
+/// ```
+/// use aligned_io::{FileSetWriter, WriterOptions};
+///
+/// let directory = tempfile::tempdir()?;
+/// let path = directory.path().join("dump");
+/// let writer = FileSetWriter::begin(&path)?;
+/// let file = writer.create("0", &WriterOptions::default())?;
+/// writer.commit(vec![file.finish()?], "")?;
+///
+/// assert_eq!(aligned_io::remove_set(&path)?, 2, "the file and the manifest");
+/// assert_eq!(std::fs::read_dir(&directory)?.count(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn remove_set(path: impl AsRef<Path>) -> Result<usize, WriteError> {
+    let place = SetPlace::open(path.as_ref(), None)?;
+    let _lock = place.lock()?;
+    place.remove()
+}

@@ -28,6 +28,11 @@ impl SetLock {
         }
         Some(Self { file })
     }
+
+    /// What is locked.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
 }
 
 impl Drop for SetLock {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `dump.manifest` | the manifest: what it names is the set, and nothing else is |
 //! | `dump.g0000000017.0.rdb` | the file `0.rdb` of generation 17 |
-//! | `.dump.lock` | empty; locked by whoever writes the set; never removed |
+//! | `.dump.lock` | empty; locked by whoever writes the set; removed with the set only |
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -109,18 +109,46 @@ impl SetPlace {
         Manifest::decode(&bytes, &path).map(Some)
     }
 
-    /// Makes the caller the only one who changes the set, until the lock is dropped.
-    pub(crate) fn lock(&self) -> Result<SetLock, WriteError> {
+    fn lock_name(&self) -> OsString {
         let mut name = OsString::from(".");
         name.push(&self.name);
         name.push(".lock");
-        let file = self
-            .directory
-            .open_or_create(&name)
-            .map_err(|error| self.refused(Operation::Lock, error))?;
-        SetLock::take(file).ok_or_else(|| WriteError::Busy {
-            path: self.path.clone(),
-        })
+        name
+    }
+
+    /// Makes the caller the only one who changes the set, until the lock is dropped.
+    pub(crate) fn lock(&self) -> Result<SetLock, WriteError> {
+        let name = self.lock_name();
+        let refused = |error| self.refused(Operation::Lock, error);
+        loop {
+            let file = self.directory.open_or_create(&name).map_err(refused)?;
+            let lock = SetLock::take(file).ok_or_else(|| WriteError::Busy {
+                path: self.path.clone(),
+            })?;
+            // Somebody may have removed the set, lock and all, before we had it locked.
+            match self.directory.is_named(lock.file(), &name) {
+                Ok(true) => return Ok(lock),
+                Ok(false) | Err(Errno::NOENT) => {}
+                Err(error) => return Err(refused(error)),
+            }
+        }
+    }
+
+    /// Removes the set: first its manifest, so that what is left after a crash is no set, and is
+    /// removed by the next writer; the lock last. Tells how many files the set had, its
+    /// manifest included. The caller holds the lock.
+    pub(crate) fn remove(&self) -> Result<usize, WriteError> {
+        let refused = |error| self.refused(Operation::Remove, error);
+        let removed = match self.directory.remove(&self.manifest_name()) {
+            Ok(()) => 1,
+            Err(Errno::NOENT) => 0,
+            Err(error) => return Err(refused(error)),
+        };
+        self.sync()?;
+        let cleared = self.clear(None)?;
+        self.directory.remove(&self.lock_name()).map_err(refused)?;
+        self.sync()?;
+        Ok(removed + cleared.removed)
     }
 
     /// Removes what killed writers left behind. The caller holds the lock.
