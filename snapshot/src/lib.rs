@@ -12,6 +12,7 @@
 //! | [`Value`] | have your own type saved; [`FromRdb`] to have it loaded |
 //! | [`Owned`] | store what the codec reads, of any type |
 //! | [`Load`] | read a file, or a set of files, into the shards: all of it or nothing |
+//! | [`NamePattern`] | name a file after its time; [`Retention`] to remove the old ones |
 //!
 //! # How it works
 //!
@@ -48,6 +49,10 @@ mod producer;
 mod rider;
 mod traversal;
 
+mod events;
+mod name;
+mod retention;
+
 mod outlet;
 mod pace;
 mod save;
@@ -68,12 +73,14 @@ pub use crate::handle::Handle;
 pub use crate::key::{Key, shard_hash, shard_of};
 pub use crate::keyspace::{Hook, Keyspace, Store, Table};
 pub use crate::load::{Expired, Load, LoadReport};
+pub use crate::name::{NameError, NamePattern};
 pub use crate::owned::Owned;
 #[cfg(planted)]
 pub use crate::planted::Bug;
 pub use crate::producer::WhenSpent;
 pub use crate::progress::{Phase, Progress};
 pub use crate::report::{Part, Report, TypeCounts};
+pub use crate::retention::{Retention, RetentionError};
 pub use crate::rider::RIDER_BYTES;
 pub use crate::snapshot::Snapshot;
 pub use crate::value::{FromRdb, Frozen, Piece, Value};

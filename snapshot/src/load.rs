@@ -11,6 +11,7 @@ use rdb_format::{Event, Reader};
 use shard_runtime::ShardSet;
 
 use crate::error::LoadError;
+use crate::events;
 use crate::keyspace::{Owner, StageError, Store};
 use crate::loader::Loader;
 use crate::open_key::OpenKey;
@@ -161,6 +162,17 @@ impl Load {
     where
         S: Store<Value: FromRdb>,
     {
+        events::loaded(self.load_reader(source, shards))
+    }
+
+    fn load_reader<S>(
+        &self,
+        source: impl Read,
+        shards: &ShardSet<S>,
+    ) -> Result<LoadReport, LoadError>
+    where
+        S: Store<Value: FromRdb>,
+    {
         let staging = Staging::begin(shards, self.cut_deadline)?;
         let never = AtomicBool::new(false);
         let loader = Loader::new(shards, &staging.owner, self.rules, &never);
@@ -185,6 +197,13 @@ impl Load {
         path: impl AsRef<Path>,
         shards: &ShardSet<S>,
     ) -> Result<LoadReport, LoadError>
+    where
+        S: Store<Value: FromRdb>,
+    {
+        events::loaded(self.load_files(path.as_ref(), shards))
+    }
+
+    fn load_files<S>(&self, path: &Path, shards: &ShardSet<S>) -> Result<LoadReport, LoadError>
     where
         S: Store<Value: FromRdb>,
     {

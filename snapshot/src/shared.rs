@@ -11,6 +11,7 @@ use shard_runtime::Monitor;
 use crate::blob::{Blob, Tally};
 use crate::copies::Ledger;
 use crate::error::SnapshotError;
+use crate::events::Ending;
 use crate::planted::{Bug, Plant};
 use crate::progress::{Phase, Progress};
 use crate::report::Report;
@@ -238,6 +239,7 @@ impl Shared {
             return;
         }
         state.phase = Phase::Over;
+        let ending = Ending::of(&outcome);
         state.outcome = Some(outcome);
         self.changed.notify_all();
         let waker = state.waker.take();
@@ -245,6 +247,7 @@ impl Shared {
         if let Some(waker) = waker {
             waker.wake();
         }
+        ending.tell();
     }
 
     /// Waits until the snapshot is over, but not longer than `timeout`; whether it is.

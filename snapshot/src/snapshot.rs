@@ -13,6 +13,7 @@ use crate::blob::{BUFFER_BYTES, BlobPool};
 use crate::copies::Ledger;
 use crate::cut::{self, CutSizes, OpenedShard};
 use crate::error::SnapshotError;
+use crate::events;
 use crate::handle::Handle;
 use crate::keyspace::Store;
 use crate::outlet::Outlet;
@@ -165,6 +166,18 @@ impl Snapshot {
         self
     }
 
+    /// About how many bytes it will have: of the last snapshot, say, or of the file that was
+    /// loaded. 0, as at first, for not known.
+    ///
+    /// So much room is looked for, and taken, before the cut; where there is less, the snapshot
+    /// fails with [`NoSpace`](aligned_io::WriteError::NoSpace) before it has cost anything. What
+    /// is not used in the end is given back. Streams know of no room.
+    #[must_use]
+    pub fn expected_bytes(mut self, bytes: u64) -> Self {
+        self.file.preallocate_bytes = bytes;
+        self
+    }
+
     /// Starts a snapshot into a file, which appears under `path` when it is whole and durable.
     ///
     /// The cut is taken before this returns: microseconds, if no shard is stuck.
@@ -177,12 +190,17 @@ impl Snapshot {
         shards: &ShardSet<S>,
         path: impl AsRef<Path>,
     ) -> Result<Handle, SnapshotError> {
-        let path = path.as_ref();
-        // What a killed process left of an earlier attempt only takes room.
-        if let Err(error) = aligned_io::remove_leftovers(path) {
-            tracing::debug!(path = %path.display(), %error, "leftovers stay");
-        }
-        let writer = self.file.create(path)?;
+        events::begun(self.start_file(shards, path.as_ref()))
+    }
+
+    fn start_file<S: Store>(
+        self,
+        shards: &ShardSet<S>,
+        path: &Path,
+    ) -> Result<Handle, SnapshotError> {
+        // What a killed process left of an earlier attempt only takes room; it may stay.
+        drop(aligned_io::remove_leftovers(path));
+        let writer = self.file_for_each(1).create(path)?;
         self.start(shards, vec![Outlet::File(Box::new(writer))], None)
     }
 
@@ -202,9 +220,18 @@ impl Snapshot {
         shards: &ShardSet<S>,
         path: impl AsRef<Path>,
     ) -> Result<Handle, SnapshotError> {
+        events::begun(self.start_files(shards, path.as_ref()))
+    }
+
+    fn start_files<S: Store>(
+        self,
+        shards: &ShardSet<S>,
+        path: &Path,
+    ) -> Result<Handle, SnapshotError> {
         let set = FileSetWriter::begin(path)?;
+        let file = self.file_for_each(shards.len());
         let create = |shard| {
-            let writer = set.create(&format!("{shard}.rdb"), &self.file)?;
+            let writer = set.create(&format!("{shard}.rdb"), &file)?;
             Ok(Outlet::Member(Box::new(writer)))
         };
         let outlets = (0..shards.len()).map(create);
@@ -222,7 +249,8 @@ impl Snapshot {
         shards: &ShardSet<S>,
         writer: impl std::io::Write + Send + 'static,
     ) -> Result<Handle, SnapshotError> {
-        self.start(shards, vec![Outlet::Stream(Box::new(writer))], None)
+        let outlets = vec![Outlet::Stream(Box::new(writer))];
+        events::begun(self.start(shards, outlets, None))
     }
 
     /// Starts a snapshot into one stream for each shard, each of them an RDB stream of its own:
@@ -241,7 +269,7 @@ impl Snapshot {
     ) -> Result<Handle, SnapshotError> {
         let outlet = |writer| Outlet::Stream(Box::new(writer));
         let outlets = (0..shards.len()).map(writer).map(outlet).collect();
-        self.start(shards, outlets, None)
+        events::begun(self.start(shards, outlets, None))
     }
 
     /// Takes the cut and starts one sink for each outlet: one for all shards, or one for each.
@@ -339,6 +367,13 @@ impl Snapshot {
             first.functions.clone_from(&self.functions);
         }
         heads
+    }
+
+    /// How each of so many files is written.
+    fn file_for_each(&self, files: usize) -> WriterOptions {
+        let mut file = self.file.clone();
+        file.preallocate_bytes /= files.max(1) as u64;
+        file
     }
 
     fn budget_of_each(&self, sinks: usize) -> ChannelConfig {

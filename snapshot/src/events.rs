@@ -1,0 +1,174 @@
+//! What snapshots and loads tell while nobody asks: events through `tracing`, counts through
+//! `metrics`, each behind the feature of that name.
+
+use std::time::Duration;
+
+use crate::error::{LoadError, SnapshotError};
+use crate::handle::Handle;
+use crate::load::LoadReport;
+use crate::report::Report;
+
+/// Tells that a snapshot has begun, or that it could not.
+pub(crate) fn begun(begun: Result<Handle, SnapshotError>) -> Result<Handle, SnapshotError> {
+    match &begun {
+        Ok(handle) => {
+            let keys = handle.progress().keys_total;
+            #[cfg(feature = "tracing")]
+            tracing::info!(keys, "snapshot begun");
+            #[cfg(feature = "metrics")]
+            metrics::counter!("snapshot_begun_total").increment(1);
+            let _ = keys;
+        }
+        Err(error) => Ending::Failed(chain(error)).tell(),
+    }
+    begun
+}
+
+/// How a snapshot ended: a copy, to be told after the lock around the outcome is open.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    Completed(Figures),
+    /// The error and its causes.
+    Failed(String),
+    Cancelled,
+}
+
+/// What is told of a snapshot that was completed.
+#[derive(Debug)]
+#[cfg_attr(
+    not(any(feature = "tracing", feature = "metrics")),
+    expect(dead_code, reason = "nobody listens")
+)]
+pub(crate) struct Figures {
+    keys: u64,
+    bytes: u64,
+    riders: u64,
+    buckets_by_traversal: u64,
+    buckets_by_writes: u64,
+    budget_bytes_used: usize,
+    duration: Duration,
+    cut_pause: Duration,
+    publish: Duration,
+}
+
+impl Ending {
+    pub(crate) fn of(outcome: &Result<Report, SnapshotError>) -> Self {
+        match outcome {
+            Ok(report) => Self::Completed(Figures {
+                keys: report.keys,
+                bytes: report.bytes,
+                riders: report.riders,
+                buckets_by_traversal: report.buckets_by_traversal,
+                buckets_by_writes: report.buckets_by_writes,
+                budget_bytes_used: report.budget_bytes_used,
+                duration: report.duration,
+                cut_pause: report.cut_pause,
+                publish: report.publish,
+            }),
+            Err(SnapshotError::Cancelled) => Self::Cancelled,
+            Err(error) => Self::Failed(chain(error)),
+        }
+    }
+
+    pub(crate) fn tell(&self) {
+        match self {
+            Self::Completed(figures) => figures.tell(),
+            Self::Failed(error) => {
+                #[cfg(feature = "tracing")]
+                tracing::warn!(%error, "snapshot failed");
+                #[cfg(feature = "metrics")]
+                metrics::counter!("snapshot_failed_total").increment(1);
+                let _ = error;
+            }
+            Self::Cancelled => {
+                #[cfg(feature = "tracing")]
+                tracing::info!("snapshot cancelled");
+                #[cfg(feature = "metrics")]
+                metrics::counter!("snapshot_cancelled_total").increment(1);
+            }
+        }
+    }
+}
+
+impl Figures {
+    fn tell(&self) {
+        #[cfg(feature = "tracing")]
+        tracing::info!(
+            keys = self.keys,
+            bytes = self.bytes,
+            riders = self.riders,
+            buckets_by_traversal = self.buckets_by_traversal,
+            buckets_by_writes = self.buckets_by_writes,
+            budget_bytes_used = self.budget_bytes_used,
+            duration = ?self.duration,
+            cut_pause = ?self.cut_pause,
+            publish = ?self.publish,
+            "snapshot completed"
+        );
+        #[cfg(feature = "metrics")]
+        self.count();
+    }
+
+    #[cfg(feature = "metrics")]
+    fn count(&self) {
+        use metrics::{counter, histogram};
+
+        counter!("snapshot_completed_total").increment(1);
+        counter!("snapshot_keys_total").increment(self.keys);
+        counter!("snapshot_bytes_total").increment(self.bytes);
+        counter!("snapshot_riders_total").increment(self.riders);
+        counter!("snapshot_buckets_by_traversal_total").increment(self.buckets_by_traversal);
+        counter!("snapshot_buckets_by_writes_total").increment(self.buckets_by_writes);
+        #[expect(clippy::cast_precision_loss, reason = "budgets are below 2^53 bytes")]
+        let used = self.budget_bytes_used as f64;
+        histogram!("snapshot_budget_bytes_used").record(used);
+        histogram!("snapshot_duration_seconds").record(self.duration);
+        histogram!("snapshot_cut_pause_seconds").record(self.cut_pause);
+        histogram!("snapshot_publish_seconds").record(self.publish);
+    }
+}
+
+/// Tells how a load ended.
+pub(crate) fn loaded(outcome: Result<LoadReport, LoadError>) -> Result<LoadReport, LoadError> {
+    match &outcome {
+        Ok(report) => {
+            #[cfg(feature = "tracing")]
+            tracing::info!(
+                keys = report.keys,
+                expired = report.expired,
+                bytes = report.bytes,
+                rdb_version = report.rdb_version,
+                "loaded"
+            );
+            #[cfg(feature = "metrics")]
+            {
+                metrics::counter!("load_completed_total").increment(1);
+                metrics::counter!("load_keys_total").increment(report.keys);
+                metrics::counter!("load_bytes_total").increment(report.bytes);
+                metrics::counter!("load_expired_keys_total").increment(report.expired);
+            }
+            let _ = report;
+        }
+        Err(error) => {
+            let error = chain(error);
+            #[cfg(feature = "tracing")]
+            tracing::warn!(%error, "load failed");
+            #[cfg(feature = "metrics")]
+            metrics::counter!("load_failed_total").increment(1);
+            let _ = error;
+        }
+    }
+    outcome
+}
+
+/// An error and its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
