@@ -3,8 +3,12 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use rdb_format::{Compression, Family, Losses, Target};
+
+use crate::series::Series;
 
 /// Point-in-time snapshots of a live sharded store, without fork.
 #[derive(Debug, Parser)]
@@ -15,6 +19,22 @@ pub(crate) struct Arguments {
     /// Log to stderr what is done, and what had to be done without.
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
+}
+
+impl Arguments {
+    /// Those of this process; wrong usage ends it.
+    pub(crate) fn of_process() -> Self {
+        let arguments = Self::parse();
+        if let Command::Save(save) = &arguments.command
+            && (save.keep.is_some() || save.keep_days.is_some())
+            && save.output.dated().is_none()
+        {
+            let what = "--keep and --keep-days need a name with a date, such as {timestamp}";
+            let wrong = Self::command().error(ErrorKind::ArgumentConflict, what);
+            wrong.exit();
+        }
+        arguments
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,12 +88,21 @@ pub(crate) struct Save {
     /// The RDB file, or directory of shard files, to load.
     #[arg(value_name = "IN")]
     pub(crate) input: PathBuf,
-    /// The file, or directory, to write; it appears when it is whole and durable.
-    #[arg(value_name = "OUT")]
-    pub(crate) output: PathBuf,
+    /// The file, or directory, to write; it appears when it is whole and durable. Its name may
+    /// hold the time of the snapshot, in UTC: {timestamp}, or strftime's %Y, %m, %d, %H, %M, %S;
+    /// %% is a percent sign.
+    #[arg(value_name = "OUT", value_parser = PathBufValueParser::new().try_map(Series::new))]
+    pub(crate) output: Series,
     /// One file, or a directory with one for each shard and a manifest.
     #[arg(long, value_enum, default_value_t = Files::Single)]
     pub(crate) files: Files,
+    /// When it is written, remove older snapshots of the same series, all but the newest N.
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: Option<NonZeroUsize>,
+    /// When it is written, remove snapshots of the same series that are older than this, but for
+    /// those that --keep keeps.
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) keep_days: Option<u32>,
     /// Shards, each a thread of its own [default: the number of cores].
     #[arg(long)]
     pub(crate) shards: Option<NonZeroUsize>,
@@ -303,8 +332,6 @@ pub(crate) fn shards(asked: Option<NonZeroUsize>) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use aligned_io::{ReadError, WriteError};
 use rdb_format::{DecodeError, EncodeError};
 use shard_runtime::ShardError;
-use snapshot::{LoadError, SnapshotError};
+use snapshot::{LoadError, RetentionError, SnapshotError};
 
 use crate::command::{Content, Mismatch, PictureError};
 
@@ -76,6 +76,9 @@ pub(crate) enum CommandError {
     WrongReads { reads: u64 },
     #[error("the picture cannot be drawn")]
     Picture(#[from] PictureError),
+    /// The snapshot is written; an older one could not be removed.
+    #[error("an old snapshot stays")]
+    Retention(#[from] RetentionError),
     #[error("the shards failed")]
     Shards(#[from] ShardError),
     #[error("cannot write the results")]

@@ -9,10 +9,10 @@ mod command;
 mod error;
 mod object;
 mod output;
+mod series;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::arguments::Arguments;
@@ -23,7 +23,7 @@ use crate::output::Output;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::of_process();
     // An error is said on one line, by us; what led to it is for those who ask.
     let level = if arguments.verbose {
         LevelFilter::DEBUG

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
 
-use aligned_io::WriterOptions;
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
 use serde_json::{Value, json};
 use shard_runtime::{ShardSet, ShardSetConfig};
-use snapshot::{Handle, Keyspace, Load, LoadReport, Part, Report, Snapshot};
+use snapshot::{Handle, Keyspace, Load, LoadReport, Part, Report, Retention, Snapshot};
 
 use crate::arguments::{self, Compress, Files, Save};
 use crate::command::dump;
@@ -33,16 +32,32 @@ pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandEr
     let loaded = load(arguments, &shards)?;
     let load_seconds = started.elapsed().as_secs_f64();
 
+    let now = SystemTime::now();
+    let path = arguments.output.path_at(now);
     let started = Instant::now();
-    let report = save(arguments, &shards, &loaded)?;
+    let report = save(arguments, &path, &shards, &loaded)?;
     let save_seconds = started.elapsed().as_secs_f64();
-    describe(arguments, output, &report, load_seconds, save_seconds)?;
+    let removed = remove_old(arguments, now)?;
+    describe(
+        arguments,
+        &path,
+        output,
+        &report,
+        load_seconds,
+        save_seconds,
+    )?;
+    for old in &removed {
+        output.line(format!("{}: removed", old.display()))?;
+    }
     if arguments.json {
         let single = arguments.files == Files::Single;
         let types = report.types.iter();
         let types = types.map(|(family, keys)| (family.name(), keys));
         let types = types.collect::<BTreeMap<_, _>>();
+        let removed = removed.iter().map(|path| path.display().to_string());
         let json = json!({
+            "path": path.display().to_string(),
+            "removed": removed.collect::<Vec<_>>(),
             "keys": report.keys,
             "empty_keys_dropped": loaded.empty,
             "records_not_kept": loaded.not_kept,
@@ -98,21 +113,17 @@ fn load(arguments: &Save, shards: &ShardSet<Keyspace<Object>>) -> Result<LoadRep
 
 fn save(
     arguments: &Save,
+    path: &Path,
     shards: &ShardSet<Keyspace<Object>>,
     loaded: &LoadReport,
 ) -> Result<Report, CommandError> {
-    let path = &arguments.output;
     let save = |error| CommandError::save(path, error);
-    let file = WriterOptions {
-        preallocate_bytes: preallocation_bytes(arguments, loaded.bytes),
-        ..WriterOptions::default()
-    };
     let snapshot = Snapshot::new()
         .target(arguments.rdb_version)
         .compression(arguments.compress.into())
         .budget_bytes(arguments.snapshot_budget)
         .functions(loaded.functions.clone())
-        .file_options(file);
+        .expected_bytes(expected_bytes(arguments, path, loaded.bytes));
     let handle = match arguments.files {
         Files::Single => snapshot.to_file(shards, path),
         Files::PerShard => snapshot.to_files(shards, dump::new_set_in(path)?),
@@ -135,14 +146,11 @@ fn part_json(part: &Part) -> Value {
 /// How much room to reserve: as much as was read, which is the best guess there is.
 ///
 /// Nothing if the guess may be far too high, or if there is less room: the file may fit yet.
-fn preallocation_bytes(arguments: &Save, input_bytes: u64) -> u64 {
+fn expected_bytes(arguments: &Save, path: &Path, input_bytes: u64) -> u64 {
     if arguments.compress != Compress::None || arguments.files != Files::Single {
         return 0;
     }
-    let folder = arguments
-        .output
-        .parent()
-        .filter(|folder| *folder != Path::new(""));
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
     let Ok(space) = rustix::fs::statvfs(folder.unwrap_or(Path::new("."))) else {
         return 0;
     };
@@ -151,6 +159,21 @@ fn preallocation_bytes(arguments: &Save, input_bytes: u64) -> u64 {
         0
     } else {
         input_bytes
+    }
+}
+
+/// Removes the snapshots of the series that nothing keeps; tells which.
+fn remove_old(arguments: &Save, now: SystemTime) -> Result<Vec<PathBuf>, CommandError> {
+    let mut retention = Retention::new();
+    if let Some(newest) = arguments.keep {
+        retention = retention.keep(newest.get());
+    }
+    if let Some(days) = arguments.keep_days {
+        retention = retention.keep_for(Duration::from_secs(u64::from(days) * 86_400));
+    }
+    match arguments.output.dated() {
+        Some((folder, pattern)) => Ok(retention.apply(folder, pattern, now)?),
+        None => Ok(Vec::new()),
     }
 }
 
@@ -165,6 +188,7 @@ fn wait(handle: Handle, bar: &ProgressBar) -> Result<Report, snapshot::SnapshotE
 
 fn describe(
     arguments: &Save,
+    path: &Path,
     output: &mut Output,
     report: &Report,
     load_seconds: f64,
@@ -173,7 +197,7 @@ fn describe(
     output.line(format!(
         "{}: {} keys, {}, RDB version {}, loaded in {load_seconds:.2} s, \
          saved in {save_seconds:.2} s",
-        arguments.output.display(),
+        path.display(),
         HumanCount(report.keys),
         HumanBytes(report.bytes),
         arguments.rdb_version.rdb_version(),
