@@ -6,6 +6,10 @@ use crate::geometry::MAX_DEPTH;
 use crate::hook::Hook;
 use crate::observer::Observer;
 
+/// How far ahead of the traversal a bucket is shown to the observer: about ten entries, which take
+/// about as long as the memory does.
+const BUCKETS_AHEAD: usize = 1;
+
 /// How far a traversal has come: a hash prefix, and a bucket of the segment there.
 ///
 /// A split behind, under or ahead of the cursor leaves it where it is. What a split moves is
@@ -60,6 +64,10 @@ impl Cursor {
             };
             // The chain may have become shorter since the last step.
             if self.bucket < segment.bucket_count() {
+                if self.bucket == 0 {
+                    (0..BUCKETS_AHEAD).for_each(|first| hook.approach(segment, first, cut));
+                }
+                hook.approach(segment, self.bucket + BUCKETS_AHEAD, cut);
                 hook.visit(segment, self.bucket, cut);
                 self.bucket += 1;
             }

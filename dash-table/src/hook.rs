@@ -58,6 +58,17 @@ impl<O> Hook<'_, O> {
         }
     }
 
+    /// Shows a bucket to the observer, if there is one and the traversal of `cut` will deliver it.
+    #[inline]
+    pub(crate) fn approach<K, V>(&mut self, segment: &Segment<K, V>, bucket: usize, cut: Cut)
+    where
+        O: Observer<K, V>,
+    {
+        if bucket < segment.bucket_count() && cut.needs(segment.version(bucket)) {
+            self.observer.approach(Bucket::new(segment.entries(bucket)));
+        }
+    }
+
     /// Delivers a bucket that the traversal of `cut` has reached, and stamps it as covered for
     /// this cut and the older ones. Newer cuts will still meet it.
     pub(crate) fn visit<K, V>(&mut self, segment: &mut Segment<K, V>, bucket: usize, cut: Cut)

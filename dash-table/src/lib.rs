@@ -73,6 +73,7 @@ mod merge;
 mod placement;
 mod planted;
 mod position;
+mod prefetch;
 mod ranges;
 mod segment;
 mod slot;
@@ -95,6 +96,7 @@ pub use crate::iter_mut::{IterMut, ValuesMut};
 pub use crate::observer::Observer;
 #[cfg(planted)]
 pub use crate::planted::Bug;
+pub use crate::prefetch::prefetch;
 pub use crate::stats::Stats;
 pub use crate::table::DashTable;
 

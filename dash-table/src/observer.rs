@@ -45,6 +45,16 @@ pub trait Observer<K, V> {
     /// Called at most once for each content of a bucket and cut. A panic here leaves the table
     /// valid and the bucket still pending, so it may then come again.
     fn deliver(&mut self, cut: Cut, bucket: Bucket<'_, K, V>);
+
+    /// Looks at `bucket`, which a traversal will come to after a few others: the moment to ask
+    /// for what its entries keep elsewhere, as with [`prefetch`](crate::prefetch).
+    ///
+    /// No promise: it may change before it is delivered, or be delivered without this. By default
+    /// nothing is done.
+    #[inline]
+    fn approach(&mut self, bucket: Bucket<'_, K, V>) {
+        let _ = bucket;
+    }
 }
 
 /// Nobody listens.
