@@ -9,7 +9,7 @@ use std::task::Waker;
 use dash_table::{Bucket, Cursor, Cut, DashTable, Observer, Traversal};
 
 use crate::key::Key;
-use crate::producer::{Caller, Producer};
+use crate::producer::{self, Caller, Producer};
 use crate::sync::{self, HashBuilder};
 use crate::value::Value;
 
@@ -300,5 +300,9 @@ impl<V: Value> Observer<Key, V> for Hook {
             let mut producer = opened.producer.borrow_mut();
             producer.deliver(self.caller, opened.database, bucket);
         }
+    }
+
+    fn approach(&mut self, bucket: Bucket<'_, Key, V>) {
+        producer::ask_for_values(bucket);
     }
 }

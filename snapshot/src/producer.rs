@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::hint::black_box;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -113,8 +112,10 @@ impl Producer {
             Caller::Write => tally.buckets_by_writes += 1,
             Caller::Traversal => tally.buckets_by_traversal += 1,
         }
-        // The black box keeps the reads, whose sum nobody wants.
-        black_box(bucket.iter().fold(0, |sum, (_, value)| sum ^ value.touch()));
+        if caller == Caller::Write {
+            // The traversal has asked for them already.
+            ask_for_values(bucket);
+        }
         for (key, value) in bucket.iter() {
             if let Err(source) = self.append(database, key, value) {
                 self.fail(SnapshotError::encode(database, key, source));
@@ -292,6 +293,13 @@ impl Producer {
             self.shared.fail(error);
             sender.cancel("a producer failed");
         }
+    }
+}
+
+/// Asks the memory for what the values of `bucket` keep out of line, and waits for nothing.
+pub(crate) fn ask_for_values<V: Value>(bucket: Bucket<'_, Key, V>) {
+    for (_, value) in bucket.iter() {
+        dash_table::prefetch(value.out_of_line());
     }
 }
 

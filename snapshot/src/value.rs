@@ -30,14 +30,12 @@ pub trait Value: Sized + Send + 'static {
     /// Must be O(1): it is asked for every entry of a bucket that is delivered.
     fn weight_bytes(&self) -> usize;
 
-    /// Reads a little of what the value keeps out of line, and returns what it read, combined
-    /// in any way.
+    /// What the value keeps out of line and is read first when it is encoded; nothing by default.
     ///
-    /// Called for all values of a bucket before any of them is encoded: independent reads miss
-    /// the cache together, where encoding would miss it one value after the other. A value that
-    /// keeps nothing out of line returns 0, as the default does.
-    fn touch(&self) -> u8 {
-        0
+    /// Asked for all values of a bucket some time before they are encoded, so that the memory
+    /// brings what each of them keeps elsewhere all at once, while others are encoded.
+    fn out_of_line(&self) -> &[u8] {
+        &[]
     }
 
     /// Appends the body of the value, as [`value_type`](Self::value_type) lays it out.

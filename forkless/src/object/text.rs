@@ -25,14 +25,13 @@ impl Text {
         }
     }
 
-    /// Reads both ends of what is not inline.
-    pub(crate) fn touch(&self) -> u8 {
-        let bytes: &[u8] = match self {
-            Self::Inline { .. } => return 0,
+    /// The bytes, unless they are inline.
+    pub(crate) fn out_of_line(&self) -> &[u8] {
+        match self {
+            Self::Inline { .. } => &[],
             Self::Owned(bytes) => bytes,
             Self::Shared(bytes) => bytes,
-        };
-        bytes.first().unwrap_or(&0) ^ bytes.last().unwrap_or(&0)
+        }
     }
 
     /// Bytes it keeps in memory, which are more than its encoded form takes.

@@ -94,12 +94,12 @@ impl Value for Object {
         }
     }
 
-    fn touch(&self) -> u8 {
+    fn out_of_line(&self) -> &[u8] {
         match self {
-            Self::String(text) => text.touch(),
-            Self::Expiring(expiring) => expiring.object.touch(),
-            // One pointer leads to another there; the first is not worth a read.
-            _ => 0,
+            Self::String(text) => text.out_of_line(),
+            Self::Expiring(expiring) => expiring.object.out_of_line(),
+            // One pointer leads to another there; the first is not worth a request.
+            _ => &[],
         }
     }
 
