@@ -1,6 +1,6 @@
 //! The command line: what can be asked, with names and defaults that are a contract.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
@@ -69,6 +69,9 @@ pub(crate) struct Demo {
     /// Writer threads that go on for the whole run [default: two for each shard].
     #[arg(long)]
     pub(crate) writers: Option<NonZeroUsize>,
+    /// Operations per second of all writers together [default: as many as they can].
+    #[arg(long, value_name = "PER_SECOND")]
+    pub(crate) rate: Option<NonZeroU32>,
     /// Folder for dump.rdb, report.svg and report.json.
     #[arg(long, default_value = "forkless-demo")]
     pub(crate) out: PathBuf,

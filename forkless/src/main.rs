@@ -1,7 +1,7 @@
 //! `forkless`: snapshots of a live sharded store without `fork`, from the command line.
 //!
 //! Reading order: `arguments` (what can be asked), `command` (what is done), `object` (the
-//! data types), `output` and `error` (what is said).
+//! data types), `output` and `error` (what is said); `resident` (how much memory there is).
 #![forbid(unsafe_code)]
 
 mod arguments;
@@ -9,6 +9,7 @@ mod command;
 mod error;
 mod object;
 mod output;
+mod resident;
 mod series;
 
 use std::process::ExitCode;

@@ -16,6 +16,7 @@ use crate::command::input::say;
 use crate::error::CommandError;
 use crate::object::Object;
 use crate::output::{self, Output};
+use crate::resident::resident_bytes;
 
 /// How often a progress bar moves.
 const BAR_STEP: Duration = Duration::from_millis(50);
@@ -29,8 +30,10 @@ pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandEr
     };
     let shards = ShardSet::start(config, |_| Keyspace::<Object>::new())?;
     let started = Instant::now();
+    let empty_bytes = resident_bytes();
     let loaded = load(arguments, &shards)?;
     let load_seconds = started.elapsed().as_secs_f64();
+    let loaded_bytes = resident_bytes();
 
     let now = SystemTime::now();
     let path = arguments.output.path_at(now);
@@ -69,6 +72,8 @@ pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandEr
             "shards": shards.len(),
             "load_seconds": load_seconds,
             "save_seconds": save_seconds,
+            "resident_bytes_empty": empty_bytes,
+            "resident_bytes_loaded": loaded_bytes,
             "riders": report.riders,
             "budget_bytes": arguments.snapshot_budget,
             "budget_bytes_used": report.budget_bytes_used,

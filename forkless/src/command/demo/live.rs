@@ -1,5 +1,6 @@
 //! The live part: writers at work, and a snapshot taken in the middle of it.
 
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -46,7 +47,7 @@ pub(crate) fn live(
 ) -> Result<Live, CommandError> {
     let start = Instant::now();
     let stop = Arc::new(AtomicBool::new(false));
-    let writers = start_writers(plan, shards, start, &stop);
+    let writers = start_writers(plan, arguments.rate, shards, start, &stop);
     let mut memory = Memory::new(start);
     let taken = take(arguments, shards, path, start, &mut memory);
     // Also when the snapshot failed: the writers must not go on for ever.
@@ -80,10 +81,13 @@ type WriterWorker = Worker<Result<WriterLog, ShardError>>;
 
 fn start_writers(
     plan: Plan,
+    rate: Option<NonZeroU32>,
     shards: &Shards,
     start: Instant,
     stop: &Arc<AtomicBool>,
 ) -> Vec<WriterWorker> {
+    // Each writer does its part of the operations, so each waits as many times longer.
+    let interval = rate.map(|rate| Duration::from_secs(plan.writers.into()) / rate.get());
     let start_writer = |index| {
         let (shards, stop) = (Arc::clone(shards), Arc::clone(stop));
         let writer = Writer {
@@ -91,6 +95,7 @@ fn start_writers(
             plan,
             index,
             start,
+            interval: interval.unwrap_or_default(),
             stop,
         };
         spawn_named(&format!("writer-{index}"), move || writer.run())

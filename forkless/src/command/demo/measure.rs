@@ -1,6 +1,5 @@
 //! Measuring: how long each write took, how much memory there was when.
 
-use std::fs;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -8,6 +7,7 @@ use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use crate::command::demo::picture::{LatencyStep, MemorySample};
+use crate::resident::resident_bytes;
 
 /// One write: when it was sent, and how long it took in two places.
 #[derive(Debug, Clone, Copy)]
@@ -176,13 +176,6 @@ impl Memory {
         let base = before.map_or(0, |sample| sample.resident_bytes);
         peak.map_or(0, |peak| peak.saturating_sub(base))
     }
-}
-
-/// Resident memory of this process, where the system tells.
-fn resident_bytes() -> Option<u64> {
-    let statm = fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
-    Some(pages * rustix::param::page_size() as u64)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with a few digits")]

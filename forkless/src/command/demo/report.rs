@@ -168,6 +168,7 @@ impl Outcome {
             "reads": self.live.reads,
             "shards": self.shards,
             "writers": self.plan.writers,
+            "rate_per_s": arguments.rate,
             "value_bytes": self.plan.value_bytes,
             "seed": self.plan.seed,
             "mode": report.parts[0].mode.map(|mode| mode.to_string()),

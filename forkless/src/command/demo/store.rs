@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use shard_runtime::{ShardError, ShardSet};
 use snapshot::{FromRdb, Keyspace, Store, shard_hash};
@@ -102,6 +103,8 @@ pub(crate) struct Writer {
     pub(crate) plan: Plan,
     pub(crate) index: u32,
     pub(crate) start: Instant,
+    /// Time from one operation to the next; none at all if there is no rate to keep.
+    pub(crate) interval: Duration,
     pub(crate) stop: Arc<AtomicBool>,
 }
 
@@ -121,7 +124,9 @@ impl Writer {
         let filled = |index| (index * plan.writers + writer < plan.keys).then_some(FILLED);
         let mut versions: Vec<Option<u64>> = (0..plan.owned(writer)).map(filled).collect();
         let mut value = Vec::new();
+        let mut due = Instant::now();
         for (number, operation) in plan.operations(writer) {
+            due += self.interval;
             // Relaxed: a flag that orders nothing; the thread is joined afterwards.
             if self.stop.load(Ordering::Relaxed) {
                 break;
@@ -130,17 +135,21 @@ impl Writer {
             let version = &mut versions[(id / plan.writers) as usize];
             match operation {
                 Operation::Get(_) => {
+                    self.await_turn(due);
                     log.reads += 1;
                     log.wrong_reads += u64::from(!self.reads_back(id, *version, &mut value)?);
                 }
                 Operation::Set(_) => {
                     plan.value(id, number, &mut value);
                     let object = Object::from_string(&value, None);
-                    log.samples.push(self.write(id, number, Some(object))?);
+                    let sent = self.await_turn(due);
+                    log.samples
+                        .push(self.write(sent, id, number, Some(object))?);
                     *version = Some(number);
                 }
                 Operation::Delete(_) => {
-                    log.samples.push(self.write(id, number, None)?);
+                    let sent = self.await_turn(due);
+                    log.samples.push(self.write(sent, id, number, None)?);
                     *version = None;
                 }
             }
@@ -148,11 +157,31 @@ impl Writer {
         Ok(log)
     }
 
-    fn write(&self, id: u32, number: u64, object: Option<Object>) -> Result<Sample, ShardError> {
+    /// Waits until an operation is due, and says from when on its time counts: from when it was
+    /// due, if the writer is late because the one before it took so long; else from now on, so
+    /// that what a sleep takes too long is nobody's latency.
+    fn await_turn(&self, due: Instant) -> Instant {
+        if self.interval.is_zero() {
+            return Instant::now();
+        }
+        let wait = due.saturating_duration_since(Instant::now());
+        if wait.is_zero() {
+            return due;
+        }
+        thread::sleep(wait);
+        Instant::now()
+    }
+
+    fn write(
+        &self,
+        sent: Instant,
+        id: u32,
+        number: u64,
+        object: Option<Object>,
+    ) -> Result<Sample, ShardError> {
         let key = workload::key(id);
         let shard = self.shards.shard_of(shard_hash(key.as_bytes()));
         let writer = self.index as usize;
-        let sent = Instant::now();
         let on_shard = self.shards.call(shard, move |shard| {
             let began = Instant::now();
             let state = shard.state();
