@@ -11,7 +11,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::bench::options::Extent;
+use crate::bench::options::{Extent, Plan};
 use crate::bench::row::Row;
 use crate::failure::Failure;
 use crate::program;
@@ -22,16 +22,13 @@ use crate::workspace::Workspace;
 /// # Errors
 ///
 /// [`Failure`] when it does not run, or prints anything but rows.
-pub(crate) fn run(
-    workspace: &Workspace,
-    package: &str,
-    extent: Extent,
-) -> Result<Vec<Row>, Failure> {
+pub(crate) fn run(workspace: &Workspace, package: &str, plan: &Plan) -> Result<Vec<Row>, Failure> {
     let mut cargo = workspace.cargo(&["bench", "--quiet", "--bench", "figures", "--package"]);
     cargo.arg(package).arg("--");
-    if extent == Extent::Quick {
+    if plan.extent == Extent::Quick {
         cargo.arg("--quick");
     }
+    cargo.args(&plan.parts);
     cargo.env("FORKLESS_SERVERS", workspace.target().join("servers"));
     // What it says while it runs is for the user.
     cargo.stderr(Stdio::inherit());

@@ -20,6 +20,8 @@ pub(crate) struct Forkless {
 pub(crate) struct Saved {
     pub(crate) load_seconds: f64,
     pub(crate) save_seconds: f64,
+    /// Resident memory that came with the data, in bytes.
+    pub(crate) store_bytes: f64,
 }
 
 /// What `forkless demo` says of itself.
@@ -29,17 +31,20 @@ pub(crate) struct Demonstrated {
     pub(crate) shard: Writes,
     /// Writes as a writer waits for them, its way to the shard and back included.
     pub(crate) writer: Writes,
+    /// How long the snapshot took.
+    pub(crate) seconds: f64,
     pub(crate) extra_memory_bytes: f64,
     pub(crate) budget_bytes: f64,
 }
 
-/// How long single writes took while the snapshot was taken.
+/// How long single writes took, and how many there were, before and during the snapshot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Writes {
-    /// The 99.9th percentile during the snapshot over that before it.
-    pub(crate) p999_during_over_before: f64,
-    /// The longest write during the snapshot.
+    pub(crate) p999_before_us: f64,
+    pub(crate) p999_during_us: f64,
     pub(crate) longest_during_us: f64,
+    pub(crate) per_s_before: f64,
+    pub(crate) per_s_during: f64,
 }
 
 impl Forkless {
@@ -75,10 +80,13 @@ impl Forkless {
         Ok(Saved {
             load_seconds: answer.figure("/load_seconds")?,
             save_seconds: answer.figure("/save_seconds")?,
+            store_bytes: answer.figure("/resident_bytes_loaded")?
+                - answer.figure("/resident_bytes_empty")?,
         })
     }
 
-    /// Takes a snapshot of an embedded store while it is written to, into the folder `out`.
+    /// Takes a snapshot of an embedded store while it is written to, into the folder `out`: as
+    /// fast as the writers can, or with `rate` operations a second.
     ///
     /// # Errors
     ///
@@ -88,16 +96,21 @@ impl Forkless {
         out: &Path,
         keys: u64,
         value_bytes: u64,
+        rate: Option<u32>,
     ) -> Result<Demonstrated, Failure> {
         let mut command = Command::new(&self.binary);
         command.args(["demo", "--keys", &keys.to_string()]);
         command
             .args(["--value-bytes", &value_bytes.to_string(), "--json", "--out"])
             .arg(out);
+        if let Some(rate) = rate {
+            command.args(["--rate", &rate.to_string()]);
+        }
         let answer = Answer::of(&mut command)?;
         Ok(Demonstrated {
             shard: answer.writes("/shard_write_latency_us")?,
             writer: answer.writes("/write_latency_us")?,
+            seconds: answer.figure("/seconds")?,
             extra_memory_bytes: answer.figure("/extra_memory_bytes")?,
             budget_bytes: answer.figure("/budget_bytes")?,
         })
@@ -133,11 +146,13 @@ impl Answer {
     }
 
     fn writes(&self, pointer: &str) -> Result<Writes, Failure> {
-        let before = self.figure(&format!("{pointer}/before/p999"))?;
-        let during = self.figure(&format!("{pointer}/during/p999"))?;
+        let of = |name: &str| self.figure(&format!("{pointer}/{name}"));
         Ok(Writes {
-            p999_during_over_before: during / before,
-            longest_during_us: self.figure(&format!("{pointer}/during/max"))?,
+            p999_before_us: of("before/p999")?,
+            p999_during_us: of("during/p999")?,
+            longest_during_us: of("during/max")?,
+            per_s_before: of("before/writes_per_s")?,
+            per_s_during: of("during/writes_per_s")?,
         })
     }
 
@@ -186,13 +201,15 @@ mod tests {
     #[test]
     fn figures_stand_on_the_last_line() {
         let (_folder, forkless) = standing_in(
-            "loading\n{\"load_seconds\":0.5,\"save_seconds\":0.25,\"keys\":1000,\"bytes\":9}",
+            "loading\n{\"load_seconds\":0.5,\"save_seconds\":0.25,\"keys\":1000,\
+             \"resident_bytes_empty\":10,\"resident_bytes_loaded\":90}",
         );
         assert_eq!(
             save(&forkless).unwrap(),
             Saved {
                 load_seconds: 0.5,
-                save_seconds: 0.25
+                save_seconds: 0.25,
+                store_bytes: 80.0,
             }
         );
     }
@@ -222,31 +239,39 @@ mod tests {
     }
 
     #[test]
-    fn latency_is_compared_with_the_time_before() {
+    fn latency_is_told_before_and_during() {
         let answer = json!({
+            "seconds": 0.5,
             "extra_memory_bytes": 10,
             "budget_bytes": 20,
             "shard_write_latency_us": {
-                "before": { "p50": 1, "p99": 2, "p999": 4, "max": 9 },
-                "during": { "p50": 1, "p99": 3, "p999": 6, "max": 300 },
+                "before": { "p50": 1, "p99": 2, "p999": 4, "max": 9, "writes_per_s": 8 },
+                "during": { "p50": 1, "p99": 3, "p999": 6, "max": 300, "writes_per_s": 6 },
             },
             "write_latency_us": {
-                "before": { "p50": 1, "p99": 2, "p999": 10, "max": 90 },
-                "during": { "p50": 1, "p99": 3, "p999": 20, "max": 900 },
+                "before": { "p50": 1, "p99": 2, "p999": 10, "max": 90, "writes_per_s": 8 },
+                "during": { "p50": 1, "p99": 3, "p999": 20, "max": 900, "writes_per_s": 6 },
             },
         });
         let (_folder, forkless) = standing_in(&answer.to_string());
         assert_eq!(
-            forkless.demo(Path::new("out"), 1, 1).unwrap(),
+            forkless.demo(Path::new("out"), 1, 1, None).unwrap(),
             Demonstrated {
                 shard: Writes {
-                    p999_during_over_before: 1.5,
-                    longest_during_us: 300.0
+                    p999_before_us: 4.0,
+                    p999_during_us: 6.0,
+                    longest_during_us: 300.0,
+                    per_s_before: 8.0,
+                    per_s_during: 6.0,
                 },
                 writer: Writes {
-                    p999_during_over_before: 2.0,
-                    longest_during_us: 900.0
+                    p999_before_us: 10.0,
+                    p999_during_us: 20.0,
+                    longest_during_us: 900.0,
+                    per_s_before: 8.0,
+                    per_s_during: 6.0,
                 },
+                seconds: 0.5,
                 extra_memory_bytes: 10.0,
                 budget_bytes: 20.0,
             }

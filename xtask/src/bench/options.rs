@@ -1,10 +1,13 @@
 //! The command's options, the list of benches, and one run of them.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 
 use crate::bench::figures;
 use crate::bench::machine::Machine;
+use crate::bench::page;
 use crate::bench::report::{self, Part, Report};
 use crate::bench::row::Row;
 use crate::bench::snapshot;
@@ -17,17 +20,26 @@ pub(crate) struct Options {
     /// Which benches to run; all of them when none is named.
     #[arg(value_name = "NAME", value_parser = BENCHES.map(|bench| bench.name))]
     names: Vec<String>,
+    /// Only these parts of the benches, by the names that the benches give them; the rows of
+    /// other parts stay as they are.
+    #[arg(long = "part", value_name = "PART")]
+    parts: Vec<String>,
     /// Smaller data.
     #[arg(long)]
     quick: bool,
+    /// Measure nothing: write the page and its pictures from the figures that there are.
+    #[arg(long, conflicts_with_all = ["names", "parts", "quick", "compare"])]
+    page: bool,
     /// Print the change of every row since this earlier result.
     #[arg(long, value_name = "BASE.json")]
     compare: Option<PathBuf>,
 }
 
 /// One bench: gives the rows it measured.
-struct Bench {
-    name: &'static str,
+pub(crate) struct Bench {
+    pub(crate) name: &'static str,
+    /// What it measures, for the page.
+    pub(crate) about: &'static str,
     measures: Measures,
 }
 
@@ -39,36 +51,55 @@ enum Measures {
     Crate(&'static str),
 }
 
-const BENCHES: [Bench; 5] = [
+/// All benches, in the order of the page.
+pub(crate) const BENCHES: [Bench; 6] = [
     Bench {
         name: "snapshot",
+        about: "Whole programs: saving, loading, memory, and what writers feel meanwhile.",
         measures: Measures::Programs,
     },
     Bench {
+        name: "pipeline",
+        about: "Where the nanoseconds of a save go. Each stage includes those before it.",
+        measures: Measures::Crate("snapshot"),
+    },
+    Bench {
         name: "rdb",
+        about: "`rdb-format`: the codec.",
         measures: Measures::Crate("rdb-format"),
     },
     Bench {
         name: "table",
+        about: "`dash-table`: the hash table.",
         measures: Measures::Crate("dash-table"),
     },
     Bench {
         name: "runtime",
+        about: "`shard-runtime`: messages, cuts, tasks.",
         measures: Measures::Crate("shard-runtime"),
     },
     Bench {
         name: "io",
+        about: "`aligned-io`: files.",
         measures: Measures::Crate("aligned-io"),
     },
 ];
 
 impl Bench {
-    fn run(&self, workspace: &Workspace, extent: Extent) -> Result<Vec<Row>, Failure> {
+    fn run(&self, workspace: &Workspace, plan: &Plan) -> Result<Vec<Row>, Failure> {
         match self.measures {
-            Measures::Programs => snapshot::run(workspace, extent),
-            Measures::Crate(package) => figures::run(workspace, package, extent),
+            Measures::Programs => snapshot::run(workspace, plan),
+            Measures::Crate(package) => figures::run(workspace, package, plan),
         }
     }
+}
+
+/// What to measure of a bench.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) extent: Extent,
+    /// Its parts; all of them if none is named.
+    pub(crate) parts: Vec<String>,
 }
 
 /// How much to measure.
@@ -90,19 +121,28 @@ impl Extent {
     }
 }
 
-/// Runs the command: prints a table and writes `docs/measurements/latest.json`.
+/// Runs the command: prints a table, and writes `docs/measurements/latest.json` and the page
+/// beside it.
 ///
 /// # Errors
 ///
 /// [`Failure`] when something to measure cannot run, or a result cannot be written.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failure> {
+    let folder = workspace.root().join("docs/measurements");
+    let file = folder.join("latest.json");
+    if options.page {
+        return write_page(&folder, &report::read(&file)?);
+    }
     // Read first: a wrong file should not be found out after minutes, and it may be the very
     // file that is written below.
     let base = options.compare.as_deref().map(report::read).transpose()?;
-    let extent = if options.quick {
-        Extent::Quick
-    } else {
-        Extent::Full
+    let plan = Plan {
+        extent: if options.quick {
+            Extent::Quick
+        } else {
+            Extent::Full
+        },
+        parts: options.parts.clone(),
     };
     let chosen = BENCHES.iter().filter(|bench| {
         options.names.is_empty() || options.names.iter().any(|name| name == bench.name)
@@ -111,11 +151,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
     for bench in chosen {
         parts.push(Part {
             bench: bench.name,
-            rows: bench.run(workspace, extent)?,
+            rows: bench.run(workspace, &plan)?,
         });
     }
     let report = Report {
-        extent,
+        plan,
         machine: Machine::of(workspace.target())?,
         parts,
     };
@@ -123,16 +163,27 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
     if let Some(base) = base {
         println!("{}", report.changes(&base));
     }
-    let folder = workspace.root().join("docs/measurements");
     fs::create_dir_all(&folder).map_err(Failure::file(&folder))?;
-    let file = folder.join("latest.json");
     let earlier = if file.exists() {
         Some(report::read(&file)?)
     } else {
         None
     };
-    let text = format!("{:#}\n", report.json(earlier.as_ref()));
-    fs::write(&file, text).map_err(Failure::file(&file))?;
+    let result = report.json(earlier.as_ref());
+    fs::write(&file, format!("{result:#}\n")).map_err(Failure::file(&file))?;
     println!("written to docs/measurements/latest.json");
+    write_page(&folder, &result)
+}
+
+/// Writes the page of `result` and its pictures into `folder`.
+fn write_page(folder: &Path, result: &Value) -> Result<(), Failure> {
+    let page = page::page(result);
+    let mut files = page.pictures;
+    files.push(("README.md", page.text));
+    for (name, text) in files {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(Failure::file(&path))?;
+    }
+    println!("written to docs/measurements/README.md");
     Ok(())
 }

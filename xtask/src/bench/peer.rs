@@ -56,13 +56,16 @@ const OPTIONS: &[&str] = &[
 pub(crate) struct Peer {
     /// Name and version, as `Redis 7.0.15`.
     pub(crate) name: String,
+    /// What the data takes by the server's own count, which leaves out what its allocator wastes.
+    pub(crate) store_bytes: f64,
     server: Server,
     keys: u64,
     data: PathBuf,
 }
 
 impl Candidate {
-    /// Starts the server with `data` as its folder; nothing when it has not been fetched.
+    /// Starts the server with `data` as its folder and has it fill itself with `keys` keys by the
+    /// command `fill`; nothing when it has not been fetched.
     ///
     /// # Errors
     ///
@@ -72,7 +75,7 @@ impl Candidate {
         workspace: &Workspace,
         data: &Path,
         keys: u64,
-        value_bytes: u64,
+        fill: &[String],
     ) -> Result<Option<Peer>, Failure> {
         let binary = match self.place {
             Place::System(program) => {
@@ -89,10 +92,11 @@ impl Candidate {
         fs::create_dir_all(data).map_err(Failure::file(data))?;
         let name = exact_name(&program::output(Command::new(&binary).arg("--version"))?)?;
         let server = Server::start(&binary, data, OPTIONS)?;
-        let (keys_text, bytes_text) = (keys.to_string(), value_bytes.to_string());
-        server.order(&["DEBUG", "POPULATE", &keys_text, "key", &bytes_text])?;
+        let empty_bytes = used_bytes(&server)?;
+        server.order(&fill.iter().map(String::as_str).collect::<Vec<_>>())?;
         let peer = Peer {
             name,
+            store_bytes: used_bytes(&server)? - empty_bytes,
             server,
             keys,
             data: data.to_path_buf(),
@@ -144,6 +148,18 @@ impl Peer {
     }
 }
 
+/// The memory that a server says it uses.
+fn used_bytes(server: &Server) -> Result<f64, Failure> {
+    let said = server.ask(&["INFO", "memory"])?;
+    let bytes = said
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("used_memory:")?.parse().ok());
+    bytes.ok_or(Failure::Unexpected {
+        from: "INFO memory".to_owned(),
+        said,
+    })
+}
+
 /// `Redis 7.0.15` from `Redis server v=7.0.15 sha=...`.
 fn exact_name(said: &str) -> Result<String, Failure> {
     let name = said.split_whitespace().next();
@@ -175,9 +191,15 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let workspace = Workspace::find().unwrap();
         let peer = PEERS[0]
-            .start(&workspace, data.path(), 1000, 100)
+            .start(
+                &workspace,
+                data.path(),
+                1000,
+                &["DEBUG", "POPULATE", "1000", "key", "100"].map(str::to_owned),
+            )
             .unwrap()
             .unwrap();
+        assert!(peer.store_bytes > 100_000.0);
         assert!(peer.save_seconds().unwrap() > 0.0);
         assert!(peer.file().metadata().unwrap().len() > 100_000);
         assert!(peer.load_seconds().unwrap() > 0.0);

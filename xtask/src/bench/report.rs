@@ -7,14 +7,14 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::bench::machine::Machine;
-use crate::bench::options::Extent;
+use crate::bench::options::Plan;
 use crate::bench::row::{Goal, Row};
 use crate::failure::Failure;
 
 /// Everything that one run measured.
 #[derive(Debug)]
 pub(crate) struct Report {
-    pub(crate) extent: Extent,
+    pub(crate) plan: Plan,
     pub(crate) machine: Machine,
     pub(crate) parts: Vec<Part>,
 }
@@ -96,7 +96,8 @@ impl Report {
     }
 
     /// The result for programs, with the rows of benches that stand in `earlier` only: each row
-    /// says which bench, how much data and what machine it is of.
+    /// says which bench, how much data and what machine it is of. Of a bench that ran in part the
+    /// other rows stay too.
     pub(crate) fn json(&self, earlier: Option<&Value>) -> Value {
         let mut rows = Vec::new();
         for row in earlier
@@ -104,7 +105,7 @@ impl Report {
             .into_iter()
             .flatten()
         {
-            if !self.parts.iter().any(|part| row["bench"] == part.bench) {
+            if !self.replaces(row) {
                 rows.push(row.clone());
             }
         }
@@ -113,12 +114,24 @@ impl Report {
             for row in &part.rows {
                 let mut row = row.json();
                 row["bench"] = part.bench.into();
-                row["extent"] = self.extent.name().into();
+                row["extent"] = self.plan.extent.name().into();
                 row["machine"] = machine.clone();
                 rows.push(row);
             }
         }
         json!({ "rows": rows })
+    }
+
+    /// Whether an earlier row is out of date.
+    fn replaces(&self, earlier: &Value) -> bool {
+        let part = self
+            .parts
+            .iter()
+            .find(|part| earlier["bench"] == part.bench);
+        part.is_some_and(|part| {
+            let mut names = part.rows.iter().map(|row| &row.name);
+            self.plan.parts.is_empty() || names.any(|name| earlier["name"] == name.as_str())
+        })
     }
 
     fn rows(&self) -> impl Iterator<Item = &Row> {
@@ -189,6 +202,7 @@ fn align<const N: usize>(text: &mut String, rows: &[[String; N]]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::options::Extent;
     use crate::bench::row::PeerFigure;
     use crate::bench::sample::Sample;
 
@@ -209,7 +223,10 @@ mod tests {
             peer("valkey-9.1", Err("not fetched".to_owned())),
         ];
         Report {
-            extent: Extent::Quick,
+            plan: Plan {
+                extent: Extent::Quick,
+                parts: Vec::new(),
+            },
             machine: Machine::of(&std::env::temp_dir()).unwrap(),
             parts: vec![
                 Part {
@@ -291,6 +308,23 @@ mod tests {
                 ("snapshot", "load"),
                 ("runtime", "pause")
             ]
+        );
+    }
+
+    #[test]
+    fn parts_that_did_not_run_keep_their_rows() {
+        let earlier = json!({ "rows": [
+            { "name": "load", "bench": "snapshot" },
+            { "name": "other", "bench": "snapshot" },
+        ] });
+        let mut report = report();
+        report.plan.parts.push("some".to_owned());
+        let result = report.json(Some(&earlier));
+        let rows = result["rows"].as_array().unwrap().iter();
+        let names = rows.map(|row| row["name"].as_str().unwrap());
+        assert_eq!(
+            names.collect::<Vec<_>>(),
+            ["other", "save", "load", "pause"]
         );
     }
 
