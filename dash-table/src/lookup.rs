@@ -8,6 +8,56 @@ use crate::observer::Observer;
 use crate::table::DashTable;
 
 impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
+    /// Asks the processor for the memory that tells whether `key` is there, and where there is room
+    /// for it.
+    ///
+    /// Changes nothing that can be seen, and returns at once. In a table larger than the caches an
+    /// insert mostly waits for memory; whoever has many keys at hand asks for some of them ahead,
+    /// so that they wait together.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let keys: Vec<u64> = (0..1000).collect();
+    /// let mut table = dash_table::DashTable::new();
+    /// for (index, key) in keys.iter().enumerate() {
+    ///     if let Some(later) = keys.get(index + 16) {
+    ///         table.prefetch(later);
+    ///     }
+    ///     if let Some(soon) = keys.get(index + 8) {
+    ///         table.prefetch_room(soon);
+    ///     }
+    ///     table.insert(*key, ());
+    /// }
+    /// assert_eq!(table.len(), 1000);
+    /// ```
+    #[inline]
+    pub fn prefetch<Q>(&self, key: &Q)
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let hash = self.hash(key);
+        if let Some(segment) = self.directory().settled_segment_of(hash) {
+            segment.prefetch::<O>(hash);
+        }
+    }
+
+    /// As [`prefetch`](Self::prefetch), for the place that an insert of `key` would fill.
+    ///
+    /// Waits itself for the memory that tells where that is, unless it was asked for before.
+    #[inline]
+    pub fn prefetch_room<Q>(&self, key: &Q)
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let hash = self.hash(key);
+        if let Some(segment) = self.directory().settled_segment_of(hash) {
+            segment.prefetch_room(hash);
+        }
+    }
+
     /// What `of` makes of a key's entry.
     #[inline]
     pub(crate) fn lookup<'a, Q, R>(&'a self, key: &Q, of: impl Fn(&'a (K, V)) -> R) -> Option<R>

@@ -42,6 +42,14 @@ impl<K, V> Segment<K, V> {
         room(home).or_else(|| room(home + 1))
     }
 
+    /// Asks for the slot that a new entry with this hash would fill.
+    #[inline]
+    pub(crate) fn prefetch_room(&self, hash: KeyHash) {
+        if let Some(place) = self.regular_room(hash.home()) {
+            self.block.prefetch(place.bucket, place.slot);
+        }
+    }
+
     /// Fills a slot of the home or its neighbour. The caller has passed the hook.
     #[inline]
     pub(crate) fn put_regular(&mut self, home: usize, place: Place, tag: Tag, entry: (K, V)) {

@@ -5,8 +5,10 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::ptr;
 
 use crate::error::SplitError;
+use crate::fingerprint;
 use crate::geometry::{
     BUCKETS, MAX_DEPTH, REGULAR, SEGMENT_SLOTS, SLOTS, SPLIT_ENTRIES_MIN, STASH,
 };
@@ -138,6 +140,18 @@ impl<K, V> Segment<K, V> {
         match self.link_mut(bucket) {
             Some(link) => link.stamp(version),
             None => self.block.header_mut().versions.stamp(bucket, version),
+        }
+    }
+
+    /// Asks for the groups, and the version if there is an observer, that an insert reads.
+    #[inline]
+    pub(crate) fn prefetch<O: Observer<K, V>>(&self, hash: KeyHash) {
+        let home = hash.home();
+        for bucket in home..home + 2 {
+            fingerprint::prefetch(ptr::from_ref(self.block.group(bucket)).cast());
+        }
+        if O::ENABLED {
+            self.block.header().versions.prefetch(home);
         }
     }
 

@@ -202,6 +202,14 @@ impl<T, const N: usize, H> Block<T, N, H> {
         }
     }
 
+    /// Asks for a slot: the cache lines of its first byte and its last.
+    #[inline]
+    pub(crate) fn prefetch(&self, bucket: usize, slot: usize) {
+        let place = ptr::from_ref(&self.slots[bucket][slot]).cast::<u8>();
+        fingerprint::prefetch(place);
+        fingerprint::prefetch(place.wrapping_add(size_of::<T>().saturating_sub(1)));
+    }
+
     /// The entry in an occupied slot.
     ///
     /// # Panics

@@ -1,5 +1,10 @@
 //! The clock at each bucket's last change or delivery.
 
+#[cfg(not(uncut))]
+use core::ptr;
+
+#[cfg(not(uncut))]
+use crate::fingerprint;
 use crate::geometry::BUCKETS;
 
 /// The versions of a segment's buckets, its chain not counted.
@@ -27,6 +32,12 @@ impl Versions {
         self.versions[bucket]
     }
 
+    /// Asks for that of a bucket.
+    #[inline]
+    pub(crate) fn prefetch(&self, bucket: usize) {
+        fingerprint::prefetch(ptr::from_ref(&self.versions[bucket]).cast());
+    }
+
     /// Sets that of a bucket.
     #[inline]
     pub(crate) fn stamp(&mut self, bucket: usize, version: u64) {
@@ -48,6 +59,11 @@ impl Versions {
         assert!(bucket < BUCKETS, "there is no bucket {bucket}");
         u64::MAX
     }
+
+    /// Nothing.
+    #[inline]
+    #[expect(clippy::unused_self, reason = "the same signature as with versions")]
+    pub(crate) fn prefetch(&self, _: usize) {}
 
     /// Nothing.
     #[inline]
