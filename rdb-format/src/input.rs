@@ -77,8 +77,8 @@ impl Blob {
 pub(crate) struct Input<S> {
     source: S,
     limits: Limits,
-    // Offset of the window in the stream, and how much of the window is parsed.
-    base: u64,
+    /// Offset of the window in the stream; what follows says how much of the window is parsed.
+    pub(crate) base: u64,
     at: usize,
     first: Vec<u8>,
     second: Vec<u8>,

@@ -47,6 +47,8 @@ use crate::value_type::{Encoding, ValueType};
 pub struct Reader<S> {
     input: Input<S>,
     state: State,
+    // Whether the input may end between two records.
+    ends_early: bool,
     // The value being read, how many elements it gave, and the head of its key without the key.
     walk: Walk,
     stream: StreamWalk,
@@ -94,7 +96,7 @@ enum State {
 }
 
 /// Attributes that stand before a key.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Ahead {
     expire_at_ms: Option<i64>,
     idle_s: Option<u64>,
@@ -156,6 +158,7 @@ impl<S: Source> Reader<S> {
         Self {
             input: Input::new(source),
             state: State::Header,
+            ends_early: false,
             walk: Walk::new(),
             stream: StreamWalk::new(),
             templates: Templates::default(),

@@ -1,11 +1,71 @@
 //! Parts of a stream that stand alone.
 
-use super::{Reader, State};
+use std::io;
+
+use super::{Ahead, Reader, State, Step};
 use crate::error::DecodeError;
 use crate::event::{Dialect, Event};
 use crate::options::{ReadOptions, Values};
-use crate::source::SliceSource;
+use crate::source::{ReadSource, SliceSource, Source};
 use crate::value_type::ValueType;
+
+impl<R: io::Read> Reader<ReadSource<R>> {
+    /// A reader from the middle of a stream on: `input` begins at byte `offset` of it, with a
+    /// record, and the header said `version` and `dialect`.
+    ///
+    /// Keys are reported in database 0 until the stream names another. The checksum at the end, if
+    /// there is one, is not verified: it is that of the whole stream.
+    ///
+    /// ```
+    /// use rdb_format::{Dialect, Event, Reader};
+    ///
+    /// let stream = b"REDIS0009\xfe\x01\x00\x03key\x05value\xfe\x02\x00\x01k\x01v";
+    /// let (first, second) = stream.split_at(21);
+    /// let mut reader = Reader::new(first).ending_early();
+    /// while reader.next_event()?.is_some() {}
+    /// assert_eq!(reader.position(), 21);
+    ///
+    /// let mut reader = Reader::from_middle(second, 21, 9, Dialect::Redis);
+    /// assert_eq!(reader.next_event()?, Some(Event::SelectDb(2)));
+    /// let entry = reader.next_entry()?.expect("one key");
+    /// assert_eq!((entry.db, entry.key.as_slice()), (2, &b"k"[..]));
+    /// assert_eq!(reader.next_entry()?, None);
+    /// # Ok::<(), rdb_format::DecodeError>(())
+    /// ```
+    pub fn from_middle(input: R, offset: u64, version: u32, dialect: Dialect) -> Self {
+        let mut reader = Self::new(input).ending_early();
+        reader.input.base = offset;
+        reader.state = State::Records;
+        reader.version = version;
+        reader.dialect = dialect;
+        reader
+    }
+}
+
+impl<S: Source> Reader<S> {
+    /// Lets the input end wherever a record may begin, as a part of a stream does that was cut
+    /// between two of its keys. [`next_event`](Self::next_event) then gives `None` without an
+    /// [`Event::End`]; and where there is one, its checksum is not verified.
+    ///
+    /// An end anywhere else, such as between a key and its expiry, is an error as ever.
+    #[must_use]
+    pub fn ending_early(mut self) -> Self {
+        self.ends_early = true;
+        self.input.ignore_checksum();
+        self
+    }
+
+    /// What it means that no record begins where one should.
+    #[cold]
+    pub(super) fn end_early(&mut self, error: DecodeError) -> Result<Step, DecodeError> {
+        let ends_here = matches!(error, DecodeError::Truncated { .. });
+        if !(self.ends_early && ends_here && self.ahead == Ahead::default()) {
+            return Err(error);
+        }
+        self.state = State::Done;
+        Ok(Step::Nothing)
+    }
+}
 
 impl<'a> Reader<SliceSource<'a>> {
     /// A reader of one value without its key, which gives its elements and the end of the key.
@@ -52,5 +112,105 @@ impl<'a> Reader<SliceSource<'a>> {
         let mut reader = Self::without_header(bytes, Dialect::Redis, options);
         reader.key_meta()?;
         Ok(usize::try_from(reader.position()).unwrap_or(usize::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::encodings::Encodings;
+    use crate::event::Event;
+    use crate::object::Value;
+    use crate::options::ReadOptions;
+    use crate::reader::Reader;
+    use crate::source::Source;
+    use crate::target::{Compression, Target};
+    use crate::writer::Encoder;
+
+    /// A stream with an attribute before a key, and where its records end.
+    fn stream() -> (Vec<u8>, Vec<u64>) {
+        let encoder = Encoder::new(Target::Redis5, Compression::None);
+        let mut encoder = encoder.with_encodings(Encodings::PLAIN);
+        let mut out = Vec::new();
+        encoder.header(&mut out);
+        encoder.aux(&mut out, b"name", b"value");
+        encoder.select_db(&mut out, 3);
+        let text = Value::String(b"text".to_vec());
+        let list = Value::List(vec![b"one".to_vec(), b"two".to_vec()]);
+        for (key, expire_at_ms, value) in [
+            (b"a", None, &text),
+            (b"b", Some(9), &list),
+            (b"c", Some(8), &text),
+        ] {
+            encoder.entry(&mut out, key, expire_at_ms, value).unwrap();
+        }
+        let mut reader = Reader::from_slice(&out).ending_early();
+        let mut ends = Vec::new();
+        while let Some(event) = reader.next_event().unwrap() {
+            let inside = matches!(event, Event::Key(_) | Event::Element(_));
+            if !inside {
+                ends.push(reader.position());
+            }
+        }
+        (out, ends)
+    }
+
+    fn keys<S: Source>(mut reader: Reader<S>) -> Option<Vec<Vec<u8>>> {
+        let mut keys = Vec::new();
+        loop {
+            match reader.next_entry() {
+                Ok(Some(entry)) => keys.push(entry.key),
+                Ok(None) => return Some(keys),
+                Err(_) => return None,
+            }
+        }
+    }
+
+    #[test]
+    fn input_may_end_between_records_and_nowhere_else() {
+        let (stream, ends) = stream();
+        assert_eq!(ends.len(), 6, "{ends:?}");
+        for end in 0..=stream.len() {
+            let reader = Reader::new(&stream[..end])
+                .with_options(ReadOptions::default())
+                .ending_early();
+            let whole = ends.contains(&(end as u64));
+            assert_eq!(keys(reader).is_some(), whole, "byte {end}");
+            assert_eq!(keys(Reader::new(&stream[..end])), None, "byte {end}");
+        }
+    }
+
+    #[test]
+    fn two_parts_hold_what_the_whole_holds() {
+        let (stream, ends) = stream();
+        for end in ends {
+            let (head, rest) = stream.split_at(usize::try_from(end).unwrap());
+            let mut reader = Reader::new(head).ending_early();
+            let mut all = Vec::new();
+            while let Some(entry) = reader.next_entry().unwrap() {
+                all.push(entry.key);
+            }
+            let (version, dialect) = (reader.version(), reader.dialect());
+            let rest = Reader::from_middle(rest, end, version, dialect);
+            all.extend(keys(rest).unwrap());
+            assert_eq!(all, [b"a", b"b", b"c"]);
+        }
+    }
+
+    #[test]
+    fn offsets_count_from_the_start_of_the_stream() {
+        let (stream, ends) = stream();
+        let (end, cut) = (ends[2], stream.len() - 1);
+        let rest = &stream[usize::try_from(end).unwrap()..cut];
+        let mut reader = Reader::from_middle(rest, end, 9, crate::Dialect::Redis);
+        let error = loop {
+            match reader.next_event() {
+                Ok(event) => assert!(event.is_some(), "a cut value is no end"),
+                Err(error) => break error,
+            }
+        };
+        assert!(
+            error.to_string().starts_with(&format!("byte {cut}: ")),
+            "{error}"
+        );
     }
 }

@@ -54,7 +54,10 @@ impl<S: Source> Reader<S> {
     pub(super) fn record(&mut self) -> Result<Step, DecodeError> {
         loop {
             let offset = self.input.position();
-            let byte = self.input.byte()?;
+            let byte = match self.input.byte() {
+                Ok(byte) => byte,
+                Err(error) => return self.end_early(error),
+            };
             if let Ok(value_type) = ValueType::try_from(byte) {
                 return self.key(offset, value_type);
             }
@@ -284,6 +287,8 @@ impl<S: Source> Reader<S> {
             let offset = self.input.position();
             let stored = u64::from_le_bytes(self.input.array()?);
             match self.options.checksum {
+                // What came before was not all read here.
+                _ if self.ends_early => ChecksumState::Ignored,
                 Checksum::Ignore => ChecksumState::Ignored,
                 Checksum::Verify if stored == 0 => ChecksumState::Off,
                 Checksum::Verify if stored == computed => ChecksumState::Verified(stored),
