@@ -20,6 +20,7 @@ pub struct Key(SmallVec<[u8; 16]>);
 
 impl Key {
     /// The bytes of the key.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -32,6 +33,7 @@ impl Key {
 /// # Source
 ///
 /// XXH3, 64 bits, seed 0.
+#[inline]
 pub fn shard_hash(key: &[u8]) -> u64 {
     xxh3_64(key)
 }
@@ -50,12 +52,14 @@ pub fn shard_of(key: &[u8], shards: usize) -> usize {
 }
 
 impl From<&[u8]> for Key {
+    #[inline]
     fn from(bytes: &[u8]) -> Self {
         Self(SmallVec::from_slice(bytes))
     }
 }
 
 impl Borrow<[u8]> for Key {
+    #[inline]
     fn borrow(&self) -> &[u8] {
         &self.0
     }
@@ -63,6 +67,7 @@ impl Borrow<[u8]> for Key {
 
 // Not derived: must agree with `[u8]`, whatever `SmallVec` does.
 impl Hash for Key {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_bytes().hash(state);
     }

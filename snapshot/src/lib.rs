@@ -61,11 +61,17 @@ mod sink;
 mod sync;
 mod watch;
 
+mod batch;
 mod collected;
+mod intake;
 mod load;
+mod load_progress;
+mod load_sections;
 mod load_set;
 mod loader;
+mod marks;
 mod open_key;
+mod room;
 
 pub use crate::copies::Copies;
 pub use crate::error::{LoadError, SnapshotError};
@@ -75,6 +81,7 @@ pub use crate::keyspace::{Hook, Keyspace, Store, Table};
 pub use crate::load::{Expired, Load, LoadReport};
 pub use crate::name::{NameError, NamePattern};
 pub use crate::owned::Owned;
+pub use crate::load_progress::{LoadProgress, Loading};
 #[cfg(planted)]
 pub use crate::planted::Bug;
 pub use crate::producer::WhenSpent;

@@ -1,20 +1,25 @@
 //! Loading: one reader decodes a file and feeds the shards, which show all of it or nothing.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use aligned_io::FileSet;
-use rdb_format::{Event, Reader};
+use rdb_format::{DecodeError, Reader};
 use shard_runtime::ShardSet;
 
 use crate::error::LoadError;
 use crate::events;
+use crate::intake::Intake;
 use crate::keyspace::{Owner, StageError, Store};
+use crate::load_progress::LoadProgress;
+use crate::load_sections::Marked;
 use crate::loader::Loader;
-use crate::open_key::OpenKey;
+use crate::marks;
 use crate::value::FromRdb;
 
 /// How to load what a snapshot, or a server, has saved.
@@ -36,8 +41,9 @@ use crate::value::FromRdb;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Load {
-    rules: Rules,
+    pub(crate) rules: Rules,
     cut_deadline: Duration,
+    pub(crate) progress: LoadProgress,
 }
 
 /// What is let in.
@@ -83,6 +89,9 @@ pub struct LoadReport {
     pub rdb_version: u32,
     /// Length of the file up to and with its checksum, in bytes; of several files together.
     pub bytes: u64,
+    /// Parts that were decoded each for itself: the files of a set, the sections of a file with
+    /// marks, or 1.
+    pub sections: usize,
     /// Source texts of the function libraries in the file.
     pub functions: Vec<Vec<u8>>,
     /// Records that stores do not keep: what modules say of a key or of no key, and slot imports.
@@ -97,6 +106,7 @@ impl LoadReport {
         self.empty += other.empty;
         self.rdb_version = self.rdb_version.max(other.rdb_version);
         self.bytes += other.bytes;
+        self.sections += other.sections;
         self.functions.extend(other.functions);
         self.not_kept += other.not_kept;
     }
@@ -111,7 +121,15 @@ impl Load {
                 databases_max: 1024,
             },
             cut_deadline: Duration::from_secs(5),
+            progress: LoadProgress::new(),
         }
+    }
+
+    /// Tells `progress` how far it is; for one load at a time.
+    #[must_use]
+    pub fn progress(mut self, progress: &LoadProgress) -> Self {
+        self.progress = progress.clone();
+        self
     }
 
     /// What becomes of keys that have expired.
@@ -140,11 +158,12 @@ impl Load {
     }
 
     /// Reads a whole RDB stream into the shards, each key to the shard of its
-    /// [hash](crate::shard_hash).
+    /// [hash](crate::shard_hash). Of a file, [`from_file`](Self::from_file) may be faster.
     ///
-    /// What is on its way to a shard is bounded by its mailbox: a message is a batch of up to
-    /// 256 KiB, or one larger value. Checksum and structure are verified on the way; sizes in
-    /// the file are hints and never allocations.
+    /// What is on its way to a shard is bounded by its mailbox: a message is a batch of about
+    /// 128 KiB, or one larger value. Checksum and structure are verified on the way. The number of
+    /// keys that the stream claims to hold is a hint: a table is given room for at most sixteen
+    /// times the keys that have come.
     ///
     /// # Errors
     ///
@@ -162,22 +181,92 @@ impl Load {
     where
         S: Store<Value: FromRdb>,
     {
-        events::loaded(self.load_reader(source, shards))
+        events::loaded(self.in_order(source, None, shards))
     }
 
-    fn load_reader<S>(
+    /// Reads an RDB file into the shards from its first byte, wherever the file's cursor stands.
+    ///
+    /// A file that a [`Snapshot`](crate::Snapshot) wrote is decoded on several cores: it has
+    /// marks where this is possible. They are not believed; if anything is not as they say, the
+    /// file is read in order, as any other file, and by that reader's word it is sound or not.
+    ///
+    /// # Errors
+    ///
+    /// As of [`from_reader`](Self::from_reader).
+    pub fn from_file<S>(&self, file: &File, shards: &ShardSet<S>) -> Result<LoadReport, LoadError>
+    where
+        S: Store<Value: FromRdb>,
+    {
+        events::loaded(self.from_sections_or_in_order(file, shards))
+    }
+
+    fn from_sections_or_in_order<S>(
         &self,
-        source: impl Read,
+        file: &File,
         shards: &ShardSet<S>,
     ) -> Result<LoadReport, LoadError>
     where
         S: Store<Value: FromRdb>,
     {
+        let read_error = |source| DecodeError::Read { offset: 0, source };
+        let about = file.metadata().map_err(read_error)?;
+        if !about.is_file() {
+            return self.in_order(file, None, shards);
+        }
+        let bytes = about.len();
+        if let Some(sections) = marks::sections(file, bytes).map_err(read_error)?
+            && let Some(report) = self.by_sections(file, &sections, bytes, shards)?
+        {
+            return Ok(report);
+        }
+        let mut source = file;
+        source.rewind().map_err(read_error)?;
+        self.in_order(source, Some(bytes), shards)
+    }
+
+    /// As [`from_reader`](Self::from_reader), of so many bytes if that is known.
+    fn in_order<S>(
+        &self,
+        source: impl Read,
+        bytes: Option<u64>,
+        shards: &ShardSet<S>,
+    ) -> Result<LoadReport, LoadError>
+    where
+        S: Store<Value: FromRdb>,
+    {
+        self.progress.begin(bytes);
         let staging = Staging::begin(shards, self.cut_deadline)?;
         let never = AtomicBool::new(false);
-        let loader = Loader::new(shards, &staging.owner, self.rules, &never);
-        let report = read(source, loader, self.cut_deadline)?;
+        let loader = staging.loader(self, &never);
+        let report = read(source, loader, &self.progress, self.cut_deadline)?;
         staging.commit()?;
+        Ok(report)
+    }
+
+    /// Reads a file's sections; `None` if it must be read in order.
+    fn by_sections<S>(
+        &self,
+        file: &File,
+        sections: &[Range<u64>],
+        bytes: u64,
+        shards: &ShardSet<S>,
+    ) -> Result<Option<LoadReport>, LoadError>
+    where
+        S: Store<Value: FromRdb>,
+    {
+        self.progress.begin(Some(bytes));
+        let marked = Marked {
+            file,
+            sections,
+            progress: &self.progress,
+            deadline: self.cut_deadline,
+        };
+        let staging = Staging::begin(shards, self.cut_deadline)?;
+        let stop = AtomicBool::new(false);
+        let report = marked.read(|stop| staging.loader(self, stop), &stop)?;
+        if report.is_some() {
+            staging.commit()?;
+        }
         Ok(report)
     }
 
@@ -208,10 +297,12 @@ impl Load {
         S: Store<Value: FromRdb>,
     {
         let set = FileSet::open(path)?;
+        let bytes = set.members().map(|(member, _)| member.bytes).sum();
+        self.progress.begin(Some(bytes));
         let staging = Staging::begin(shards, self.cut_deadline)?;
         let report = crate::load_set::read(&set, |source, stop| {
-            let loader = Loader::new(shards, &staging.owner, self.rules, stop);
-            read(source, loader, self.cut_deadline)
+            let loader = staging.loader(self, stop);
+            read(source, loader, &self.progress, self.cut_deadline)
         })?;
         staging.commit()?;
         Ok(report)
@@ -251,6 +342,14 @@ impl<'a, S: Store> Staging<'a, S> {
         Ok(staging)
     }
 
+    /// What feeds the shards, until `stop` is set.
+    fn loader<'l>(&'l self, load: &'l Load, stop: &'l AtomicBool) -> Loader<'l, S>
+    where
+        S: Store<Value: FromRdb>,
+    {
+        Loader::new(self.shards, &self.owner, load, stop)
+    }
+
     /// Puts everything in place, at one moment.
     fn commit(self) -> Result<(), LoadError> {
         let owner = Arc::downgrade(&self.owner);
@@ -277,50 +376,34 @@ impl<S: Store> Drop for Staging<'_, S> {
 fn read<S>(
     source: impl Read,
     mut loader: Loader<'_, S>,
+    progress: &LoadProgress,
     deadline: Duration,
 ) -> Result<LoadReport, LoadError>
 where
     S: Store<Value: FromRdb>,
 {
-    let mut reader = Reader::new(source);
-    let mut open: Option<OpenKey> = None;
+    let mut reader = Reader::new(Counted { source, progress });
+    let mut intake = Intake::default();
     while let Some(event) = reader.next_event()? {
-        match event {
-            Event::Header { version, .. } => loader.report.rdb_version = version,
-            Event::Function(text) => loader.report.functions.push(text.to_vec()),
-            Event::SelectDb(number) => loader.database = number,
-            Event::Key(head) => open = Some(OpenKey::new(&head)),
-            Event::Element(element) => {
-                let Some(key) = &mut open else {
-                    unreachable!("an element follows its key")
-                };
-                key.add::<S::Value>(element, &mut loader)?;
-            }
-            Event::Stream(part) => {
-                if let Some(key) = &mut open {
-                    key.add_part(part);
-                }
-            }
-            Event::InsertIndex(index) => {
-                if let Some(key) = &mut open {
-                    key.set_insert_index(index);
-                }
-            }
-            Event::KeyEnd { .. } => {
-                let Some(key) = open.take() else {
-                    unreachable!("a key's end follows it")
-                };
-                key.end::<S::Value>(&mut loader)?;
-            }
-            Event::KeyMeta(_) | Event::ModuleAux { .. } | Event::SlotImport { .. } => {
-                loader.report.not_kept += 1;
-            }
-            // Hints, and what says nothing about the keys.
-            _ => {}
-        }
+        intake.take(event, &mut loader)?;
     }
     loader.report.bytes = reader.position();
+    loader.report.sections = 1;
     loader.finish(deadline)
+}
+
+/// A source that tells how far it was read.
+struct Counted<'a, R> {
+    source: R,
+    progress: &'a LoadProgress,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.progress.add_bytes(count);
+        Ok(count)
+    }
 }
 
 #[cfg(test)]

@@ -1,55 +1,40 @@
 //! What one reader feeds to the shards: entries in batches, each to the shard of its key.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use rdb_format::KeyHead;
 use shard_runtime::{Shard, ShardSet};
 
+use crate::batch::{Batch, BatchPool, Loaded};
 use crate::error::LoadError;
-use crate::key::{Key, shard_hash};
+use crate::key::shard_hash;
 use crate::keyspace::{Owner, Store};
-use crate::load::{LoadReport, Rules};
+use crate::load::{Load, LoadReport, Rules};
+use crate::load_progress::LoadProgress;
+use crate::room::Room;
 use crate::sync::Mutex;
-use crate::value::Value;
+use crate::value::{FromRdb, Value};
 
-/// Entries that travel to a shard together.
-const BATCH_ENTRIES: usize = 256;
-
-/// A batch also travels when its values weigh this many bytes.
-const BATCH_BYTES: usize = 256 << 10;
-
-/// An entry, and where in its file it stood.
-pub(crate) struct Loaded<V> {
-    pub(crate) key: Key,
-    pub(crate) value: V,
-    pub(crate) offset: u64,
-}
-
-/// Entries of one database on their way to one shard.
-struct Batch<V> {
-    entries: Vec<Loaded<V>>,
-    weight_bytes: usize,
-}
-
-impl<V> Batch<V> {
-    fn new() -> Self {
-        Self {
-            entries: Vec::new(),
-            weight_bytes: 0,
-        }
-    }
-}
+/// Emptied batches kept for each shard.
+const KEPT_BATCHES: usize = 8;
 
 /// Batches of entries for every shard, which keep them apart until the load is over.
 pub(crate) struct Loader<'a, S: Store> {
     shards: &'a ShardSet<S>,
     owner: Weak<Owner>,
     rules: Rules,
-    pub(crate) database: u32,
-    // The database that the batches are for; they are sent before it changes.
-    batches_database: u32,
-    batches: Vec<Batch<S::Value>>,
+    progress: &'a LoadProgress,
+    // That of the entries to come; batches are sent before it changes.
+    database: u32,
+    // How many keys of each database should come here.
+    expected: BTreeMap<u32, u64>,
+    lanes: Vec<Lane<S::Value>>,
+    // What the lanes know of the rooms in other databases.
+    rooms: BTreeMap<u32, Vec<Room>>,
+    pool: BatchPool<S::Value>,
     // The first key that a shard found staged already.
     duplicate: Arc<Mutex<Option<LoadError>>>,
     // Set when another reader has failed, so that this one need not go on.
@@ -57,58 +42,171 @@ pub(crate) struct Loader<'a, S: Store> {
     pub(crate) report: LoadReport,
 }
 
-impl<'a, S: Store> Loader<'a, S> {
+/// What is on its way to one shard.
+struct Lane<V> {
+    batch: Batch<V>,
+    room: Room,
+}
+
+/// A string whose key has gone to its batch, and whose value is still to come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OpenText {
+    shard: usize,
+    key_bytes: usize,
+    expire_at_ms: Option<i64>,
+    offset: u64,
+}
+
+impl<'a, S> Loader<'a, S>
+where
+    S: Store<Value: FromRdb>,
+{
     /// Of what `owner` loads.
     pub(crate) fn new(
         shards: &'a ShardSet<S>,
         owner: &Arc<Owner>,
-        rules: Rules,
+        load: &'a Load,
         stop: &'a AtomicBool,
     ) -> Self {
+        let pool = BatchPool::new(KEPT_BATCHES * shards.len());
+        let lane = |_| Lane {
+            batch: pool.batch(),
+            room: Room::default(),
+        };
         Self {
             shards,
             owner: Arc::downgrade(owner),
-            rules,
+            rules: load.rules,
+            progress: &load.progress,
             database: 0,
-            batches_database: 0,
-            batches: (0..shards.len()).map(|_| Batch::new()).collect(),
+            expected: BTreeMap::new(),
+            lanes: (0..shards.len()).map(lane).collect(),
+            rooms: BTreeMap::new(),
+            pool,
             duplicate: Arc::new(Mutex::new(None)),
             stop,
             report: LoadReport::default(),
         }
     }
 
-    pub(crate) fn push(&mut self, loaded: Loaded<S::Value>) -> Result<(), LoadError> {
-        if self.rules.expired.drops(loaded.value.expire_at_ms()) {
-            self.report.expired += 1;
-            return Ok(());
-        }
-        if self.batches_database != self.database {
+    /// The database of the entries to come.
+    pub(crate) fn database(&self) -> u32 {
+        self.database
+    }
+
+    /// The entries to come belong to database `number`.
+    pub(crate) fn select(&mut self, number: u32) -> Result<(), LoadError> {
+        if number != self.database {
             self.send_all()?;
-            self.batches_database = self.database;
-            self.count_database(loaded.offset)?;
-        }
-        self.report.keys += 1;
-        let shard = self.shards.shard_of(shard_hash(loaded.key.as_bytes()));
-        let batch = &mut self.batches[shard];
-        batch.weight_bytes += loaded.value.weight_bytes();
-        batch.entries.push(loaded);
-        if batch.entries.len() >= BATCH_ENTRIES || batch.weight_bytes >= BATCH_BYTES {
-            self.send(shard)?;
+            let mut rooms = self.rooms.remove(&number).unwrap_or_default();
+            rooms.resize_with(self.lanes.len(), Room::default);
+            for (lane, room) in self.lanes.iter_mut().zip(&mut rooms) {
+                std::mem::swap(&mut lane.room, room);
+            }
+            // Of databases that are refused no key comes.
+            if self.database < self.rules.databases_max {
+                self.rooms.insert(self.database, rooms);
+            }
+            self.database = number;
+            self.tell_lanes();
         }
         Ok(())
     }
 
-    /// Refuses a database beyond those that a store may have: each takes a table of its own.
-    fn count_database(&mut self, offset: u64) -> Result<(), LoadError> {
-        let number = self.database;
-        let max = self.rules.databases_max;
+    /// The file says that the database has so many keys.
+    pub(crate) fn expect(&mut self, keys: u64) {
+        self.expected.insert(self.database, keys);
+        self.tell_lanes();
+    }
+
+    /// How many keys the file says that its databases have.
+    pub(crate) fn expected(&self) -> &BTreeMap<u32, u64> {
+        &self.expected
+    }
+
+    /// As [`expect`](Self::expect), of keys that come through so many loaders.
+    pub(crate) fn expect_shares(&mut self, keys: &BTreeMap<u32, u64>, loaders: usize) {
+        let shares = keys.iter();
+        let shares = shares.map(|(number, keys)| (*number, keys / loaders as u64));
+        self.expected = shares.collect();
+        self.tell_lanes();
+    }
+
+    fn tell_lanes(&mut self) {
+        let keys = self.expected.get(&self.database).copied().unwrap_or(0);
+        let share = usize::try_from(keys).unwrap_or(usize::MAX) / self.lanes.len();
+        for lane in &mut self.lanes {
+            lane.room.expect(share);
+        }
+    }
+
+    /// Begins with a string; `None` if its value is not wanted.
+    #[inline]
+    pub(crate) fn begin_text(&mut self, head: &KeyHead<'_>) -> Result<Option<OpenText>, LoadError> {
+        if !self.takes(head.expire_at_ms, head.offset)? {
+            return Ok(None);
+        }
+        let shard = self.shards.shard_of(shard_hash(head.key));
+        self.lanes[shard].batch.begin_text(head.key);
+        Ok(Some(OpenText {
+            shard,
+            key_bytes: head.key.len(),
+            expire_at_ms: head.expire_at_ms,
+            offset: head.offset,
+        }))
+    }
+
+    /// Adds the value of the string that was begun last.
+    #[inline]
+    pub(crate) fn end_text(&mut self, text: OpenText, value: &[u8]) -> Result<(), LoadError> {
+        let OpenText {
+            shard,
+            key_bytes,
+            expire_at_ms,
+            offset,
+        } = text;
+        let batch = &mut self.lanes[shard].batch;
+        if let Err(key) = batch.end_text(key_bytes, value, expire_at_ms, offset) {
+            let value = S::Value::from_string(value, expire_at_ms);
+            batch.push(Loaded { key, value, offset });
+        }
+        self.pushed(shard)
+    }
+
+    /// Adds an entry that is made already.
+    pub(crate) fn push(&mut self, loaded: Loaded<S::Value>) -> Result<(), LoadError> {
+        if !self.takes(loaded.value.expire_at_ms(), loaded.offset)? {
+            return Ok(());
+        }
+        let shard = self.shards.shard_of(shard_hash(loaded.key.as_bytes()));
+        self.lanes[shard].batch.push(loaded);
+        self.pushed(shard)
+    }
+
+    /// Whether a key is wanted that expires then.
+    #[inline]
+    fn takes(&mut self, expire_at_ms: Option<i64>, offset: u64) -> Result<bool, LoadError> {
+        if self.rules.expired.drops(expire_at_ms) {
+            self.report.expired += 1;
+            return Ok(false);
+        }
+        // A database takes a table of its own on each shard, as soon as it has a key.
+        let (number, max) = (self.database, self.rules.databases_max);
         if number >= max {
             return Err(LoadError::Database {
                 number,
                 max,
                 offset,
             });
+        }
+        Ok(true)
+    }
+
+    #[inline]
+    fn pushed(&mut self, shard: usize) -> Result<(), LoadError> {
+        self.report.keys += 1;
+        if self.lanes[shard].batch.is_full() {
+            self.send(shard)?;
         }
         Ok(())
     }
@@ -125,36 +223,26 @@ impl<'a, S: Store> Loader<'a, S> {
     }
 
     fn send_all(&mut self) -> Result<(), LoadError> {
-        (0..self.batches.len()).try_for_each(|shard| self.send(shard))
+        (0..self.lanes.len()).try_for_each(|shard| self.send(shard))
     }
 
     fn send(&mut self, shard: usize) -> Result<(), LoadError> {
-        if self.batches[shard].entries.is_empty() {
+        let lane = &mut self.lanes[shard];
+        if lane.batch.len() == 0 {
             return Ok(());
         }
-        let batch = std::mem::replace(&mut self.batches[shard], Batch::new());
-        let number = self.batches_database;
-        let duplicate = Arc::clone(&self.duplicate);
-        let owner = Weak::clone(&self.owner);
-        let take = move |shard: &mut Shard<S>| {
-            let Some(staged) = shard.state().keyspace().staged(&owner) else {
-                return;
-            };
-            let table = staged.database(number);
-            for Loaded { key, value, offset } in batch.entries {
-                // A copy of a short key is cheaper than a second look into the table.
-                if table.insert(key.clone(), value).is_some() {
-                    let error = LoadError::DuplicateKey {
-                        database: number,
-                        key,
-                        offset,
-                    };
-                    duplicate.lock().get_or_insert(error);
-                    return;
-                }
-            }
+        let batch = std::mem::replace(&mut lane.batch, self.pool.batch());
+        self.progress.add_keys(batch.len());
+        let delivery = Delivery {
+            reserve: lane.room.make(batch.len()),
+            batch,
+            database: self.database,
+            owner: Weak::clone(&self.owner),
+            duplicate: Arc::clone(&self.duplicate),
+            pool: self.pool.clone(),
         };
         // Waits for room also where others are refused: a load has nowhere else to go.
+        let take = move |shard: &mut Shard<S>| delivery.take(shard);
         let sent = self.shards.send_within(shard, Duration::MAX, take);
         sent.map_err(|not_sent| not_sent.error)?;
         if let Some(error) = self.duplicate.lock().take() {
@@ -165,5 +253,39 @@ impl<'a, S: Store> Loader<'a, S> {
             return Err(LoadError::Stopped);
         }
         Ok(())
+    }
+}
+
+/// A batch, and all that its shard must know of it.
+struct Delivery<V> {
+    batch: Batch<V>,
+    /// How many more keys the table should have room for, if that is worth a look.
+    reserve: Option<usize>,
+    database: u32,
+    owner: Weak<Owner>,
+    duplicate: Arc<Mutex<Option<LoadError>>>,
+    pool: BatchPool<V>,
+}
+
+impl<V: FromRdb> Delivery<V> {
+    /// Puts the entries with what is kept apart for their owner, on their shard.
+    fn take<S: Store<Value = V>>(mut self, shard: &mut Shard<S>) {
+        let Some(staged) = shard.state().keyspace().staged(&self.owner) else {
+            return;
+        };
+        let table = staged.database(self.database);
+        if let Some(keys) = self.reserve {
+            table.reserve(keys);
+        }
+        if let Err((key, offset)) = self.batch.insert_into(table) {
+            let error = LoadError::DuplicateKey {
+                database: self.database,
+                key,
+                offset,
+            };
+            self.duplicate.lock().get_or_insert(error);
+            return;
+        }
+        self.pool.recycle(self.batch);
     }
 }

@@ -1,15 +1,17 @@
-//! The key that a reader is inside of: its elements, put together into a value.
+//! The key of another type than string that a reader is inside of: its elements, put together.
 
 use rdb_format::{Element, KeyHead, StreamPart, Value as Owned};
 
+use crate::batch::Loaded;
 use crate::collected;
 use crate::error::LoadError;
 use crate::key::Key;
 use crate::keyspace::Store;
-use crate::loader::{Loaded, Loader};
+use crate::loader::Loader;
 use crate::value::FromRdb;
 
 /// The key that the reader is inside of, and its elements so far.
+#[derive(Debug)]
 pub(crate) struct OpenKey {
     key: Key,
     expire_at_ms: Option<i64>,
@@ -19,10 +21,10 @@ pub(crate) struct OpenKey {
     value: Collected,
 }
 
+#[derive(Debug)]
 enum Collected {
-    /// A string that has gone to its shard already.
-    Sent,
     Elements(Owned),
+    /// A value of a type that is not known here.
     Unknown,
 }
 
@@ -42,29 +44,12 @@ impl OpenKey {
         }
     }
 
-    pub(crate) fn add<V: FromRdb>(
-        &mut self,
-        element: Element<'_>,
-        loader: &mut Loader<'_, impl Store<Value = V>>,
-    ) -> Result<(), LoadError> {
+    pub(crate) fn add(&mut self, element: Element<'_>) {
         self.elements += 1;
-        match (&mut self.value, element) {
-            (Collected::Elements(Owned::String(_)), Element::Item(bytes)) => {
-                let value = V::from_string(bytes, self.expire_at_ms);
-                self.value = Collected::Sent;
-                loader.push(Loaded {
-                    key: self.key.clone(),
-                    value,
-                    offset: self.offset,
-                })?;
-            }
-            (Collected::Elements(value), element) => {
-                let pushed = collected::push(value, element);
-                self.know(pushed);
-            }
-            _ => self.value = Collected::Unknown,
+        if let Collected::Elements(value) = &mut self.value {
+            let pushed = collected::push(value, element);
+            self.know(pushed);
         }
-        Ok(())
     }
 
     pub(crate) fn add_part(&mut self, part: StreamPart<'_>) {
@@ -90,33 +75,30 @@ impl OpenKey {
         }
     }
 
-    pub(crate) fn end<V: FromRdb>(
-        self,
-        loader: &mut Loader<'_, impl Store<Value = V>>,
-    ) -> Result<(), LoadError> {
-        let unsupported = |key, database| LoadError::UnsupportedType {
-            database,
-            key,
-            type_name: self.type_name,
-            offset: self.offset,
-        };
-        match self.value {
-            Collected::Sent => Ok(()),
-            Collected::Unknown => Err(unsupported(self.key, loader.database)),
-            Collected::Elements(_) if self.elements == 0 => {
-                loader.report.empty += 1;
-                Ok(())
-            }
-            Collected::Elements(owned) => {
-                let Ok(value) = V::from_rdb(owned, self.expire_at_ms) else {
-                    return Err(unsupported(self.key, loader.database));
-                };
-                loader.push(Loaded {
-                    key: self.key,
-                    value,
-                    offset: self.offset,
-                })
-            }
+    pub(crate) fn end<S>(self, loader: &mut Loader<'_, S>) -> Result<(), LoadError>
+    where
+        S: Store<Value: FromRdb>,
+    {
+        if self.elements == 0 && matches!(self.value, Collected::Elements(_)) {
+            loader.report.empty += 1;
+            return Ok(());
         }
+        let value = match self.value {
+            Collected::Elements(owned) => S::Value::from_rdb(owned, self.expire_at_ms).ok(),
+            Collected::Unknown => None,
+        };
+        let Some(value) = value else {
+            return Err(LoadError::UnsupportedType {
+                database: loader.database(),
+                key: self.key,
+                type_name: self.type_name,
+                offset: self.offset,
+            });
+        };
+        loader.push(Loaded {
+            key: self.key,
+            value,
+            offset: self.offset,
+        })
     }
 }

@@ -5,6 +5,7 @@ use rdb_format::{Crc64, Encoder};
 use crate::blob::{Blob, Tally};
 use crate::cut::CutSizes;
 use crate::error::SnapshotError;
+use crate::marks::Marks;
 use crate::planted::{Bug, Plant};
 use crate::rider::PIECE_BYTES;
 use crate::sync::unix_time;
@@ -34,6 +35,7 @@ pub(crate) struct SaveBody<W> {
     // The sink's own buffer, for head, riders and end; not counted against the budget.
     buffer: Vec<u8>,
     tally: Tally,
+    marks: Marks,
     plant: Plant,
 }
 
@@ -56,6 +58,7 @@ where
             },
             buffer: Vec::with_capacity(2 * PIECE_BYTES),
             tally: Tally::default(),
+            marks: Marks::new(),
             plant,
         };
         body.write_head(head)?;
@@ -94,6 +97,8 @@ where
         if self.plant.has(Bug::DropRiders) {
             blob.riders.clear();
         }
+        // It begins with its own SELECTDB, and so does each of its riders.
+        self.marks.offer(self.bytes());
         self.out.write_sealed(&blob)?;
         if self.plant.has(Bug::WriteBlobTwice) {
             self.out.write_sealed(&blob)?;
@@ -117,6 +122,11 @@ where
                 expected,
             });
         }
+        self.buffer.clear();
+        let offset = self.bytes();
+        self.marks
+            .encode(&mut self.encoder, &mut self.buffer, offset);
+        self.out.write(&self.buffer)?;
         self.buffer.clear();
         self.encoder.end(&mut self.buffer, Some(self.out.checksum));
         let crc64 = self

@@ -122,6 +122,12 @@ impl TinyStore {
         self.model.insert((database, key.to_vec()), value.0);
     }
 
+    /// What the tables take, their values not counted.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let tables = self.keyspace.databases();
+        tables.map(|(_, table)| table.memory_usage()).sum()
+    }
+
     /// Changes a value in place, if the key is there.
     pub(crate) fn update(&mut self, database: u32, key: &[u8], value: &[u8]) {
         if let Some(bytes) = self.keyspace.database(database).get_mut(key) {

@@ -1,0 +1,87 @@
+//! What the events of a reader become: keys with their values, fed to a loader.
+
+use rdb_format::{Element, Event, ValueType};
+
+use crate::error::LoadError;
+use crate::keyspace::Store;
+use crate::loader::{Loader, OpenText};
+use crate::open_key::OpenKey;
+use crate::value::FromRdb;
+
+/// Takes events, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Intake {
+    open: Open,
+}
+
+/// What the reader is inside of.
+#[derive(Debug, Default)]
+enum Open {
+    #[default]
+    Nothing,
+    /// A string, until its value has come; `None` too if it is not wanted.
+    Text(Option<OpenText>),
+    /// A key of another type.
+    Key(OpenKey),
+}
+
+impl Intake {
+    /// Feeds what `event` says to `loader`.
+    #[inline]
+    pub(crate) fn take<S>(
+        &mut self,
+        event: Event<'_>,
+        loader: &mut Loader<'_, S>,
+    ) -> Result<(), LoadError>
+    where
+        S: Store<Value: FromRdb>,
+    {
+        match event {
+            Event::Key(head) if head.value_type == ValueType::String => {
+                self.open = Open::Text(loader.begin_text(&head)?);
+            }
+            Event::Key(head) => self.open = Open::Key(OpenKey::new(&head)),
+            Event::Element(element) => match (&mut self.open, element) {
+                (Open::Text(text), Element::Item(value)) => {
+                    if let Some(text) = text.take() {
+                        loader.end_text(text, value)?;
+                    }
+                }
+                (Open::Key(key), element) => key.add(element),
+                (open, _) => unreachable!("an element follows its key, not {open:?}"),
+            },
+            Event::KeyEnd { .. } => {
+                if let Open::Key(key) = std::mem::take(&mut self.open) {
+                    key.end(loader)?;
+                }
+            }
+            event => self.take_seldom(event, loader)?,
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn take_seldom<S>(
+        &mut self,
+        event: Event<'_>,
+        loader: &mut Loader<'_, S>,
+    ) -> Result<(), LoadError>
+    where
+        S: Store<Value: FromRdb>,
+    {
+        match (event, &mut self.open) {
+            (Event::Stream(part), Open::Key(key)) => key.add_part(part),
+            (Event::InsertIndex(index), Open::Key(key)) => key.set_insert_index(index),
+            (Event::Header { version, .. }, _) => loader.report.rdb_version = version,
+            (Event::Function(text), _) => loader.report.functions.push(text.to_vec()),
+            (Event::SelectDb(number), _) => loader.select(number)?,
+            (Event::ResizeDb { keys, .. }, _) => loader.expect(keys),
+            (Event::KeyMeta(_) | Event::ModuleAux { .. } | Event::SlotImport { .. }, _) => {
+                loader.report.not_kept += 1;
+            }
+            // What says nothing about the keys.
+            _ => {}
+        }
+        Ok(())
+    }
+}
