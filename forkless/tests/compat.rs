@@ -217,3 +217,24 @@ fn servers_load_what_was_saved_for_them() {
     let surprises = outcomes.surprises(NOT_YET);
     assert!(surprises.is_empty(), "{}", surprises.join("\n"));
 }
+
+#[test]
+fn servers_pass_over_marks() {
+    let Some(folder) = std::env::var_os("FORKLESS_SERVERS") else {
+        eprintln!("skipped: FORKLESS_SERVERS names no folder; `cargo xtask compat` does");
+        return;
+    };
+    let ours = tempfile::tempdir().unwrap();
+    let demo = ["demo", "--keys", "40000", "--json", "--out", "demo"];
+    run(&demo, ours.path()).unwrap();
+    let demo = ours.path().join("demo");
+    let file = std::fs::read(demo.join("dump.rdb")).unwrap();
+    let place = b"forkless-marks-at";
+    assert!(file.windows(place.len()).any(|bytes| bytes == place));
+    let mut sizes = BTreeSet::new();
+    for line in &Line::all(folder.as_ref()) {
+        let server = Server::start(&line.program, &demo, "dump.rdb").unwrap();
+        sizes.insert(ask::<u64>(&mut server.connect(0), "DBSIZE", &[]));
+    }
+    assert!(sizes.len() == 1 && !sizes.contains(&0), "{sizes:?}");
+}

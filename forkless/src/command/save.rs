@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
 use serde_json::{Value, json};
 use shard_runtime::{ShardSet, ShardSetConfig};
-use snapshot::{Handle, Keyspace, Load, LoadReport, Part, Report, Retention, Snapshot};
+use snapshot::{
+    Handle, Keyspace, Load, LoadProgress, LoadReport, Part, Report, Retention, Snapshot,
+};
 
 use crate::arguments::{self, Compress, Files, Save};
 use crate::command::dump;
@@ -86,21 +90,18 @@ pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandEr
 
 fn load(arguments: &Save, shards: &ShardSet<Keyspace<Object>>) -> Result<LoadReport, CommandError> {
     let path = &arguments.input;
-    let read = |source| CommandError::Read {
-        path: path.clone(),
-        source,
-    };
+    let progress = LoadProgress::new();
+    let load = Load::new().progress(&progress);
     let loaded = if path.is_dir() {
         let set = dump::set_in(path)?;
-        Load::new()
-            .from_files(set, shards)
-            .map_err(CommandError::LoadSet)?
+        let loaded = while_showing(&progress, || load.from_files(set, shards));
+        loaded.map_err(CommandError::LoadSet)?
     } else {
-        let file = File::open(path).map_err(read)?;
-        let bytes = file.metadata().map_err(read)?.len();
-        let bar = output::bar(bytes, "load");
-        let loaded = Load::new().from_reader(bar.wrap_read(file), shards);
-        bar.finish_and_clear();
+        let file = File::open(path).map_err(|source| CommandError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let loaded = while_showing(&progress, || load.from_file(&file, shards));
         loaded.map_err(|source| CommandError::Load {
             path: path.clone(),
             source,
@@ -114,6 +115,26 @@ fn load(arguments: &Save, shards: &ShardSet<Keyspace<Object>>) -> Result<LoadRep
         ));
     }
     Ok(loaded)
+}
+
+/// Moves a bar while `load` runs.
+fn while_showing<R>(progress: &LoadProgress, load: impl FnOnce() -> R) -> R {
+    let bar = output::bar(0, "load");
+    thread::scope(|scope| {
+        let (loading, loaded) = mpsc::channel::<()>();
+        let (progress, bar) = (progress, &bar);
+        scope.spawn(move || {
+            while loaded.recv_timeout(BAR_STEP) == Err(RecvTimeoutError::Timeout) {
+                let so_far = progress.look();
+                bar.set_length(so_far.bytes_total.unwrap_or(so_far.bytes));
+                bar.set_position(so_far.bytes);
+            }
+            bar.finish_and_clear();
+        });
+        let done = load();
+        drop(loading);
+        done
+    })
 }
 
 fn save(

@@ -5,7 +5,8 @@
 pub(crate) enum Fate {
     /// It is true of the new file as well.
     Kept,
-    /// It describes the server that wrote the file, or its place in a replication.
+    /// It describes the server that wrote the file, the file itself, or its place in a
+    /// replication.
     Dropped,
     /// Nothing is known of it, so it is dropped, and the user told.
     Unknown,
@@ -13,10 +14,12 @@ pub(crate) enum Fate {
 
 const KEPT: [&[u8]; 4] = [b"ctime", b"used-mem", b"redis-bits", b"lua"];
 
-const DROPPED: [&[u8]; 10] = [
+const DROPPED: [&[u8]; 12] = [
     b"redis-ver",
     b"valkey-ver",
     b"forkless-ver",
+    b"forkless-marks",
+    b"forkless-marks-at",
     b"df-ver",
     b"repl-stream-db",
     b"repl-id",
