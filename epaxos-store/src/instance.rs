@@ -44,6 +44,8 @@ pub struct Instance {
     pub dependencies: Option<Vec<Dependency>>,
     /// True once the commands and dependencies can never change again.
     pub committed: bool,
+    /// True once this replica applied the commands; only ever of a committed instance.
+    pub executed: bool,
 }
 
 impl Instance {
@@ -56,12 +58,15 @@ impl Instance {
             commands: Vec::new(),
             dependencies: None,
             committed: false,
+            executed: false,
         }
     }
 
     /// How far the instance has come, which its fields say and nothing else.
     pub fn status(&self) -> Status {
-        if self.committed {
+        if self.executed {
+            Status::Executed
+        } else if self.committed {
             Status::Committed
         } else if self.vote_ballot.is_some() {
             Status::Accepted
@@ -77,7 +82,8 @@ impl Instance {
     /// # Errors
     ///
     /// [`StoreError::VoteAboveBallot`] when the vote is above the promised ballot,
-    /// [`StoreError::DependenciesMissing`] when it is voted on or committed without any.
+    /// [`StoreError::DependenciesMissing`] when it is voted on or committed without any,
+    /// [`StoreError::NotCommitted`] when it is executed and not committed.
     pub fn check(&self) -> Result<(), StoreError> {
         let Self { id, ballot, .. } = *self;
         if let Some(vote_ballot) = self.vote_ballot.filter(|vote| *vote > ballot) {
@@ -89,6 +95,14 @@ impl Instance {
         }
         if self.status() >= Status::Accepted && self.dependencies.is_none() {
             return Err(StoreError::DependenciesMissing { id });
+        }
+        if self.executed && !self.committed {
+            let status = Self {
+                executed: false,
+                ..self.clone()
+            }
+            .status();
+            return Err(StoreError::NotCommitted { id, status });
         }
         Ok(())
     }
@@ -105,6 +119,20 @@ pub enum Status {
     Accepted,
     /// Commands and dependencies are final.
     Committed,
+    /// This replica applied the commands.
+    Executed,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::NotSeen => "not seen",
+            Self::PreAccepted => "pre-accepted",
+            Self::Accepted => "accepted",
+            Self::Committed => "committed",
+            Self::Executed => "executed",
+        })
+    }
 }
 
 /// The id of a replica: any number, ordered as numbers are.
@@ -306,7 +334,26 @@ mod tests {
         assert_eq!(instance.status(), Status::Accepted);
         instance.committed = true;
         assert_eq!(instance.status(), Status::Committed);
+        instance.executed = true;
+        assert_eq!(instance.status(), Status::Executed);
         assert_eq!(instance.check(), Ok(()));
+    }
+
+    #[test]
+    fn an_execution_needs_a_commit() {
+        let mut instance = Instance::promised(ID, ballot(4, 1));
+        instance.dependencies = Some(Vec::new());
+        instance.executed = true;
+        let refused = StoreError::NotCommitted {
+            id: ID,
+            status: Status::PreAccepted,
+        };
+        assert_eq!(
+            refused.to_string(),
+            "instance 3/7 is pre-accepted, not committed"
+        );
+        // Without dependencies nothing can be executed either, which is told first.
+        assert_eq!(instance.check(), Err(refused));
     }
 
     #[test]

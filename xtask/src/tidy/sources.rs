@@ -21,6 +21,7 @@ const UNSAFE_IN: &[&str] = &[
     "dash-table/src/ranges.rs",
     "dash-table/src/slot/entries.rs",
     "dash-table/src/slot.rs",
+    "epaxos-store/src/owned.rs",
     "shard-runtime/src/job.rs",
 ];
 
