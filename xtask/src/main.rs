@@ -19,6 +19,7 @@ mod fuzz;
 mod loom;
 mod program;
 mod ring;
+mod rocksdb;
 mod server;
 mod setup;
 mod sim;

@@ -15,6 +15,7 @@ use crate::bench::options::{Extent, Plan};
 use crate::bench::row::Row;
 use crate::failure::Failure;
 use crate::program;
+use crate::rocksdb;
 use crate::workspace::Workspace;
 
 /// Runs the bench of `package`; what it says of its progress is shown.
@@ -30,6 +31,10 @@ pub(crate) fn run(workspace: &Workspace, package: &str, plan: &Plan) -> Result<V
     }
     cargo.args(&plan.parts);
     cargo.env("FORKLESS_SERVERS", workspace.target().join("servers"));
+    if package == "epaxos-store" {
+        rocksdb::compile(workspace)?;
+        rocksdb::link(workspace, &mut cargo)?;
+    }
     // What it says while it runs is for the user.
     cargo.stderr(Stdio::inherit());
     rows(package, &program::output(&mut cargo)?)

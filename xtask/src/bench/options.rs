@@ -52,7 +52,7 @@ enum Measures {
 }
 
 /// All benches, in the order of the page.
-pub(crate) const BENCHES: [Bench; 6] = [
+pub(crate) const BENCHES: [Bench; 7] = [
     Bench {
         name: "snapshot",
         about: "Whole programs: saving, loading, memory, and what writers feel meanwhile.",
@@ -82,6 +82,11 @@ pub(crate) const BENCHES: [Bench; 6] = [
         name: "io",
         about: "`aligned-io`: files.",
         measures: Measures::Crate("aligned-io"),
+    },
+    Bench {
+        name: "epaxos-store",
+        about: "`epaxos-store`: what an EPaxos replica must not lose.",
+        measures: Measures::Crate("epaxos-store"),
     },
 ];
 
