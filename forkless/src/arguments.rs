@@ -53,6 +53,54 @@ pub(crate) enum Command {
     Split(Split),
     /// Merge a directory of shard files into one RDB file.
     Merge(Merge),
+    /// Inspect, verify, send or rebuild the store of an EPaxos replica.
+    #[cfg(feature = "epaxos")]
+    #[command(subcommand)]
+    Store(StoreCommand),
+}
+
+#[cfg(feature = "epaxos")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Show whose store it is, and how far each replica's instances have come.
+    Inspect(StorePath),
+    /// Read and check every row.
+    Verify(StorePath),
+    /// Write the state of the store to a file, for another replica.
+    StreamOut(StreamOut),
+    /// Rebuild a store from such a file, whole or not at all.
+    StreamIn(StreamIn),
+}
+
+#[cfg(feature = "epaxos")]
+#[derive(Debug, Args)]
+pub(crate) struct StorePath {
+    /// The store's folder.
+    pub(crate) path: PathBuf,
+    /// Print one JSON object as the last line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[cfg(feature = "epaxos")]
+#[derive(Debug, Args)]
+pub(crate) struct StreamOut {
+    /// The store's folder.
+    pub(crate) store: PathBuf,
+    /// The file to write.
+    pub(crate) output: PathBuf,
+}
+
+#[cfg(feature = "epaxos")]
+#[derive(Debug, Args)]
+pub(crate) struct StreamIn {
+    /// The store's folder; what is there is replaced.
+    pub(crate) store: PathBuf,
+    /// The file to read.
+    pub(crate) input: PathBuf,
+    /// The replica that the store belongs to.
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) replica: i64,
 }
 
 #[derive(Debug, Args)]

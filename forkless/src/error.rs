@@ -81,11 +81,26 @@ pub(crate) enum CommandError {
     Retention(#[from] RetentionError),
     #[error("the shards failed")]
     Shards(#[from] ShardError),
+    #[cfg(feature = "epaxos")]
+    #[error("{}", path.display())]
+    Store {
+        path: PathBuf,
+        source: epaxos_store::StoreError,
+    },
     #[error("cannot write the results")]
     Stdout(#[from] io::Error),
 }
 
 impl CommandError {
+    /// What a failure of the store at `path` means.
+    #[cfg(feature = "epaxos")]
+    pub(crate) fn store(path: &Path, source: epaxos_store::StoreError) -> Self {
+        Self::Store {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
     /// What a failed snapshot into `path` means.
     pub(crate) fn save(path: &Path, error: SnapshotError) -> Self {
         match error {

@@ -8,6 +8,8 @@ mod input;
 mod inspect;
 mod run;
 mod save;
+#[cfg(feature = "epaxos")]
+mod store;
 
 pub(crate) use crate::command::demo::{Mismatch, PictureError};
 pub(crate) use crate::command::dump::Content;

@@ -1,6 +1,8 @@
 //! Which command is meant.
 
 use crate::arguments::Command;
+#[cfg(feature = "epaxos")]
+use crate::command::store;
 use crate::command::{check, convert, demo, inspect, save};
 use crate::error::CommandError;
 use crate::output::Output;
@@ -15,5 +17,7 @@ pub(crate) fn run(command: &Command, output: &mut Output) -> Result<(), CommandE
         Command::Split(arguments) => convert::split(arguments, output),
         Command::Merge(arguments) => convert::merge(arguments, output),
         Command::Inspect(arguments) => inspect::run(arguments, output),
+        #[cfg(feature = "epaxos")]
+        Command::Store(command) => store::run(command, output),
     }
 }
