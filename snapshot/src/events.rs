@@ -36,8 +36,8 @@ pub(crate) enum Ending {
 /// What is told of a snapshot that was completed.
 #[derive(Debug)]
 #[cfg_attr(
-    not(any(feature = "tracing", feature = "metrics")),
-    expect(dead_code, reason = "nobody listens")
+    not(feature = "metrics"),
+    expect(dead_code, reason = "shown as a whole, if at all")
 )]
 pub(crate) struct Figures {
     keys: u64,
@@ -72,7 +72,13 @@ impl Ending {
 
     pub(crate) fn tell(&self) {
         match self {
-            Self::Completed(figures) => figures.tell(),
+            Self::Completed(figures) => {
+                #[cfg(feature = "tracing")]
+                tracing::info!(?figures, "snapshot completed");
+                #[cfg(feature = "metrics")]
+                figures.count();
+                let _ = figures;
+            }
             Self::Failed(error) => {
                 #[cfg(feature = "tracing")]
                 tracing::warn!(%error, "snapshot failed");
@@ -90,26 +96,8 @@ impl Ending {
     }
 }
 
+#[cfg(feature = "metrics")]
 impl Figures {
-    fn tell(&self) {
-        #[cfg(feature = "tracing")]
-        tracing::info!(
-            keys = self.keys,
-            bytes = self.bytes,
-            riders = self.riders,
-            buckets_by_traversal = self.buckets_by_traversal,
-            buckets_by_writes = self.buckets_by_writes,
-            budget_bytes_used = self.budget_bytes_used,
-            duration = ?self.duration,
-            cut_pause = ?self.cut_pause,
-            publish = ?self.publish,
-            "snapshot completed"
-        );
-        #[cfg(feature = "metrics")]
-        self.count();
-    }
-
-    #[cfg(feature = "metrics")]
     fn count(&self) {
         use metrics::{counter, histogram};
 

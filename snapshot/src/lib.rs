@@ -79,9 +79,9 @@ pub use crate::handle::Handle;
 pub use crate::key::{Key, shard_hash, shard_of};
 pub use crate::keyspace::{Hook, Keyspace, Store, Table};
 pub use crate::load::{Expired, Load, LoadReport};
+pub use crate::load_progress::{LoadProgress, Loading};
 pub use crate::name::{NameError, NamePattern};
 pub use crate::owned::Owned;
-pub use crate::load_progress::{LoadProgress, Loading};
 #[cfg(planted)]
 pub use crate::planted::Bug;
 pub use crate::producer::WhenSpent;

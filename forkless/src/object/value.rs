@@ -111,9 +111,11 @@ impl Value for Object {
             }
             Self::Expiring(expiring) => expiring.object.encode(encoder, out),
             collection => {
-                let piece = collection
-                    .freeze(&Copies::uncounted())
-                    .encode_piece(encoder, out, usize::MAX >> 1)?;
+                let piece = collection.freeze(&Copies::uncounted()).encode_piece(
+                    encoder,
+                    out,
+                    usize::MAX >> 1,
+                )?;
                 debug_assert_eq!(piece, Piece::Last, "a piece without bounds is the whole");
                 Ok(())
             }

@@ -4,9 +4,9 @@ use super::encode::{encode_end, encode_node, losses_with};
 use super::form::Form;
 use super::id::StreamId;
 use super::owned::{Stream, StreamRecord};
+use crate::encoder::Encoder;
 use crate::error::EncodeError;
 use crate::value_type::ValueType;
-use crate::encoder::Encoder;
 
 impl Encoder {
     /// Appends one node of a stream: some of its entries, at least one, in the order of their ids.

@@ -1,0 +1,158 @@
+//! The start of a snapshot: its cut, its sinks, and the share of each.
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::time::Instant;
+
+use aligned_io::{FileSetWriter, WriterOptions};
+use rdb_format::Encoder;
+use shard_runtime::{ChannelConfig, Receiver, ShardSet, channel, spawn_named};
+
+use super::Snapshot;
+use crate::blob::{BUFFER_BYTES, BlobPool};
+use crate::copies::Ledger;
+use crate::cut::{self, CutSizes, OpenedShard};
+use crate::error::SnapshotError;
+use crate::handle::Handle;
+use crate::keyspace::Store;
+use crate::outlet::Outlet;
+use crate::pace::Pace;
+#[cfg(planted)]
+use crate::planted::Bug;
+use crate::producer::ProducerParts;
+use crate::rider::PIECE_BYTES;
+use crate::save::Head;
+use crate::shared::{Share, Shared};
+use crate::sink::{Closing, Origin, Sink};
+use crate::sync::now;
+use crate::watch::Watch;
+
+impl Snapshot {
+    /// Takes the cut and starts one sink for each outlet: one for all shards, or one for each.
+    pub(super) fn start<S: Store>(
+        self,
+        shards: &ShardSet<S>,
+        outlets: Vec<Outlet>,
+        set: Option<FileSetWriter>,
+    ) -> Result<Handle, SnapshotError> {
+        let sinks = outlets.len();
+        let budget = self.budget_of_each(sinks);
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..sinks).map(|_| channel(budget)).unzip();
+        let shared = Arc::new(Shared::new(
+            receivers.iter().map(Receiver::monitor).collect(),
+            Ledger::new(self.budget_bytes, self.when_spent),
+            self.plant,
+        ));
+        // Enough for the shards' own blobs and the ones between writes.
+        let pool = BlobPool::new(2 * shards.len() + 4);
+        let started = now();
+        let opened = self.cut(
+            shards,
+            ProducerParts {
+                target: self.target,
+                compression: self.compression,
+                senders,
+                pool: pool.clone(),
+                when_spent: self.when_spent,
+                shared: Arc::clone(&shared),
+            },
+        )?;
+        let cut_wait = now().saturating_duration_since(started);
+        let cut_pause = opened.iter().map(|shard| shard.pause).max();
+        let sizes = opened.into_iter().map(|shard| shard.sizes).collect();
+        let closing = Arc::new(Closing::new(Origin {
+            sinks,
+            set,
+            started,
+            cut_wait,
+            cut_pause: cut_pause.unwrap_or_default(),
+            fixed_bytes: self.fixed_bytes(shards.len(), sinks, &pool),
+        }));
+        let heads = self.heads(sizes, sinks);
+        shared.set_keys_total(heads.iter().map(|head| head.sizes.total()).sum());
+        let watch = Watch {
+            shared: Arc::clone(&shared),
+            limits: self.limits,
+        };
+        let watching = spawn_named("snapshot-watch", move || watch.run());
+        if watching.is_finished() {
+            // Without a sink it had nothing to end for: it never started.
+            let ended = watching.join();
+            ended.map_err(|source| SnapshotError::Sink { source })?;
+        }
+        let parts = outlets.into_iter().zip(receivers).zip(heads).enumerate();
+        let spawn = |(index, ((outlet, receiver), head))| {
+            let sink = Sink {
+                index,
+                encoder: Encoder::new(self.target, self.compression),
+                head,
+                receiver,
+                pool: pool.clone(),
+                pace: self.pace_of_each(sinks, started),
+                sweep_bytes: budget.capacity_bytes - budget.reserved_bytes,
+                shared: Arc::clone(&shared),
+                closing: Arc::clone(&closing),
+            };
+            let share = Share::new(&shared);
+            spawn_named("snapshot-sink", move || sink.run(outlet, share))
+        };
+        let workers = parts.map(spawn).collect();
+        Ok(Handle::new(workers, shared))
+    }
+
+    fn cut<S: Store>(
+        &self,
+        shards: &ShardSet<S>,
+        parts: ProducerParts,
+    ) -> Result<Vec<OpenedShard>, SnapshotError> {
+        #[cfg(planted)]
+        if self.plant.has(Bug::CutShardByShard) {
+            return cut::open_shard_by_shard(shards, &parts);
+        }
+        cut::open(shards, parts, self.cut_deadline)
+    }
+
+    /// What stands at the head of each stream, if the shards had these sizes at the cut.
+    fn heads(&self, sizes: Vec<CutSizes>, sinks: usize) -> Vec<Head> {
+        let mut heads = Vec::new();
+        heads.resize_with(sinks, Head::default);
+        for (shard, sizes) in sizes.into_iter().enumerate() {
+            heads[shard % sinks].sizes.add(&sizes);
+        }
+        if let Some(first) = heads.first_mut() {
+            first.functions.clone_from(&self.functions);
+        }
+        heads
+    }
+
+    /// How each of so many files is written.
+    pub(super) fn file_for_each(&self, files: usize) -> WriterOptions {
+        let mut file = self.file.clone();
+        file.preallocate_bytes /= files.max(1) as u64;
+        file
+    }
+
+    fn budget_of_each(&self, sinks: usize) -> ChannelConfig {
+        let capacity_bytes = self.budget_bytes / sinks.max(1);
+        ChannelConfig {
+            capacity_bytes,
+            reserved_bytes: capacity_bytes / 4 * 3,
+        }
+    }
+
+    fn pace_of_each(&self, sinks: usize, from: Instant) -> Pace {
+        let bytes_per_s = self.pace_bytes_per_s.map(|bytes_per_s| {
+            let each = bytes_per_s.get() / (sinks.max(1) as u64);
+            NonZeroU64::new(each).unwrap_or(NonZeroU64::MIN)
+        });
+        Pace::new(bytes_per_s, from)
+    }
+
+    /// What the snapshot takes beside its budget, at most, in bytes.
+    fn fixed_bytes(&self, shards: usize, sinks: usize, pool: &BlobPool) -> usize {
+        // A bucket of the largest values that do not ride makes a buffer grow twice.
+        let producers = shards * 4 * BUFFER_BYTES;
+        let sink = 2 * PIECE_BYTES + self.file.block_bytes * (self.file.depth + 1);
+        producers + pool.capacity_bytes() + sinks * sink
+    }
+}
