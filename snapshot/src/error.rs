@@ -186,8 +186,8 @@ pub enum LoadError {
         /// Its length or checksum, and the one in the manifest.
         found: ReadError,
     },
-    /// Another file of the same set has failed, so this one was not read to its end. Never the
-    /// error of a whole load.
+    /// Another part of what is loaded has failed, a file of the same set or a section of the same
+    /// file, so this one was not read to its end. Never the error of a whole load.
     #[error("stopped")]
     Stopped,
     /// A database's number is larger than [`Load::databases_max`](crate::Load::databases_max)

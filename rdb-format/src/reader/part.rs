@@ -20,12 +20,12 @@ impl<R: io::Read> Reader<ReadSource<R>> {
     /// use rdb_format::{Dialect, Event, Reader};
     ///
     /// let stream = b"REDIS0009\xfe\x01\x00\x03key\x05value\xfe\x02\x00\x01k\x01v";
-    /// let (first, second) = stream.split_at(21);
+    /// let (first, second) = stream.split_at(22);
     /// let mut reader = Reader::new(first).ending_early();
     /// while reader.next_event()?.is_some() {}
-    /// assert_eq!(reader.position(), 21);
+    /// assert_eq!(reader.position(), 22);
     ///
-    /// let mut reader = Reader::from_middle(second, 21, 9, Dialect::Redis);
+    /// let mut reader = Reader::from_middle(second, 22, 9, Dialect::Redis);
     /// assert_eq!(reader.next_event()?, Some(Event::SelectDb(2)));
     /// let entry = reader.next_entry()?.expect("one key");
     /// assert_eq!((entry.db, entry.key.as_slice()), (2, &b"k"[..]));
@@ -124,7 +124,7 @@ mod tests {
     use crate::reader::Reader;
     use crate::source::Source;
     use crate::target::{Compression, Target};
-    use crate::writer::Encoder;
+    use crate::encoder::Encoder;
 
     /// A stream with an attribute before a key, and where its records end.
     fn stream() -> (Vec<u8>, Vec<u64>) {
