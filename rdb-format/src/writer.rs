@@ -246,11 +246,12 @@ impl<W: io::Write> Writer<W> {
     ///
     /// # Errors
     ///
-    /// [`WriteError::Surplus`] when none is due, [`WriteError::Element`] when the value cannot
-    /// have it, [`EncodeError::Score`] when its score is not a number, and [`WriteError::Write`].
+    /// [`WriteError::Unannounced`] when none is due, [`WriteError::TooLong`] when a piece of a
+    /// string is longer than what is due, [`WriteError::Element`] when the value cannot have it,
+    /// [`EncodeError::Score`] when its score is not a number, and [`WriteError::Write`].
     pub fn element(&mut self, element: Element<'_>) -> Result<(), WriteError> {
         let (family, elements, missing) = match self.open {
-            Open::None => return Err(WriteError::Surplus),
+            Open::None => return Err(WriteError::Unannounced),
             Open::Failed => return Err(self.stopped()),
             Open::Value {
                 family,
@@ -261,11 +262,13 @@ impl<W: io::Write> Writer<W> {
         let (encoder, out) = (&mut self.encoder, &mut self.buffer);
         match (family, element) {
             (Family::String, Element::Raw(piece)) => {
-                let Some(missing) = missing.checked_sub(piece.len() as u64) else {
-                    return Err(WriteError::Surplus);
+                let len = piece.len() as u64;
+                let Some(rest) = missing.checked_sub(len) else {
+                    let key = self.key.clone();
+                    return Err(WriteError::TooLong { key, len, missing });
                 };
                 self.pass(piece)?;
-                self.expect(family, elements, missing);
+                self.expect(family, elements, rest);
                 return Ok(());
             }
             (Family::List | Family::Set, Element::Item(item)) => encoder.string(out, item),
@@ -588,7 +591,7 @@ mod tests {
         );
         assert!(matches!(
             writer.element(Element::Item(b"a")),
-            Err(WriteError::Surplus)
+            Err(WriteError::Unannounced)
         ));
         writer.begin(b"z", ValueType::SortedSet, None, 2).unwrap();
         let refused = writer.element(Element::Item(b"a")).unwrap_err();
@@ -607,10 +610,11 @@ mod tests {
         assert_eq!(refused.to_string(), "key \"z\": 1 elements are missing");
         writer.element(Element::Scored(b"b", 2.0)).unwrap();
         writer.begin(b"t", ValueType::String, None, 3).unwrap();
-        assert!(matches!(
-            writer.element(Element::Raw(b"four")),
-            Err(WriteError::Surplus)
-        ));
+        let refused = writer.element(Element::Raw(b"four")).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "key \"t\": 4 bytes came where 3 are missing"
+        );
         writer.element(Element::Raw(b"two")).unwrap();
 
         let (file, written) = writer.finish().unwrap();
@@ -656,6 +660,7 @@ mod tests {
         assert!(matches!(stopped, WriteError::Stopped { .. }));
         assert!(matches!(writer.finish(), Err(WriteError::Stopped { .. })));
     }
+
     #[test]
     fn appended_bytes_neither_drop_others_nor_leave_a_database_assumed() {
         let mut writer = Writer::new(Vec::new(), encoder());

@@ -31,9 +31,19 @@ pub enum WriteError {
         /// Elements, or bytes of a string, that were announced and have not come.
         missing: u64,
     },
-    /// An element came that no value is waiting for, or more bytes than announced.
-    #[error("an element more than was announced")]
-    Surplus,
+    /// An element came while no value was waiting for one.
+    #[error("no value is waiting for an element")]
+    Unannounced,
+    /// A piece of a string came that is longer than what was still due.
+    #[error("key \"{}\": {len} bytes came where {missing} are missing", key.escape_ascii())]
+    TooLong {
+        /// The key.
+        key: Vec<u8>,
+        /// Bytes of the piece.
+        len: u64,
+        /// Bytes that were announced and have not come.
+        missing: u64,
+    },
     /// An element came that the value of the key cannot have.
     #[error("key \"{}\": this is no element of a {family}", key.escape_ascii())]
     Element {
