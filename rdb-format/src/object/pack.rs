@@ -144,24 +144,44 @@ fn push_score(listpack: &mut ListpackWriter, score: f64) {
 
 /// Appends members that are integers in one intset.
 pub(super) fn intset(encoder: &mut Encoder, out: &mut Vec<u8>, members: &[Vec<u8>]) {
-    let mut integers: Vec<i64> = members.iter().filter_map(|m| parse_canonical(m)).collect();
-    integers.sort_unstable();
-    let fits = |low: i64, high: i64| integers.iter().all(|n| (low..=high).contains(n));
+    let integers = integers(members);
+    let (lowest, highest) = match integers.as_slice() {
+        [lowest, .., highest] => (*lowest, *highest),
+        [only] => (*only, *only),
+        [] => (0, 0),
+    };
+    let fits = |low: i64, high: i64| low <= lowest && highest <= high;
     let width = if fits(i64::from(i16::MIN), i64::from(i16::MAX)) {
-        2
+        2_u8
     } else if fits(i64::from(i32::MIN), i64::from(i32::MAX)) {
         4
     } else {
-        8_u8
+        8
     };
-    let mut blob = vec![width, 0, 0, 0];
+    let mut blob = Vec::with_capacity(integers.len().saturating_add(1).saturating_mul(8));
+    blob.extend_from_slice(&[width, 0, 0, 0]);
     let count = u32::try_from(integers.len()).unwrap_or(u32::MAX);
     blob.extend_from_slice(&count.to_le_bytes());
-    for integer in integers {
-        let bytes = integer.to_le_bytes();
-        blob.extend_from_slice(bytes.get(..usize::from(width)).unwrap_or_default());
+    let narrow = |integer: &i64| integer.to_le_bytes();
+    match width {
+        2 => blob.extend(integers.iter().flat_map(|n| narrow(n).into_iter().take(2))),
+        4 => blob.extend(integers.iter().flat_map(|n| narrow(n).into_iter().take(4))),
+        _ => blob.extend(integers.iter().flat_map(narrow)),
     }
     encoder.string(out, &blob);
+}
+
+/// Whether an integer occurs twice among members that are integers.
+pub(super) fn integers_repeat(members: &[Vec<u8>]) -> bool {
+    !integers(members).is_sorted_by(|left, right| left < right)
+}
+
+/// Members that are integers, as such, lowest first.
+fn integers(members: &[Vec<u8>]) -> Vec<i64> {
+    let mut integers = Vec::with_capacity(members.len());
+    integers.extend(members.iter().filter_map(|member| parse_canonical(member)));
+    integers.sort_unstable();
+    integers
 }
 
 /// Appends a list as nodes: listpacks of at most so many bytes, and elements that are too long for

@@ -182,10 +182,13 @@ impl Value {
                 value_type == ValueType::HashListpack
                     && pack::repeats(fields.iter().map(|(field, _)| field.as_slice()).collect())
             }
-            Self::Set(members) => {
-                value_type != ValueType::Set
-                    && pack::repeats(members.iter().map(Vec::as_slice).collect())
-            }
+            Self::Set(members) => match value_type {
+                ValueType::SetIntset => pack::integers_repeat(members),
+                ValueType::SetListpack => {
+                    pack::repeats(members.iter().map(Vec::as_slice).collect())
+                }
+                _ => false,
+            },
             Self::String(_) | Self::List(_) | Self::Array(_) | Self::Module(_) => false,
         };
         if repeats {
