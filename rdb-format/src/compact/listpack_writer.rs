@@ -44,6 +44,14 @@ pub(crate) struct ListpackWriter {
     boundary: bool,
 }
 
+/// How far a listpack had grown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    bytes_len: usize,
+    count: usize,
+    boundary: bool,
+}
+
 impl ListpackWriter {
     pub(crate) fn new(form: BackLengths) -> Self {
         Self {
@@ -135,14 +143,41 @@ impl ListpackWriter {
         self.boundary |= other.boundary;
     }
 
+    /// The state that [`undo_to`](Self::undo_to) goes back to.
+    pub(crate) fn mark(&self) -> Mark {
+        let Self {
+            count, boundary, ..
+        } = *self;
+        let bytes_len = self.bytes.len();
+        Mark {
+            bytes_len,
+            count,
+            boundary,
+        }
+    }
+
+    /// Removes the entries that were appended since.
+    pub(crate) fn undo_to(&mut self, mark: Mark) {
+        self.bytes.truncate(mark.bytes_len);
+        self.count = mark.count;
+        self.boundary = mark.boundary;
+    }
+
+    #[inline]
     fn finish_entry(&mut self, start: usize) {
         let len = self.bytes.len().wrapping_sub(start);
         self.count = self.count.saturating_add(1);
+        match u8::try_from(len) {
+            Ok(len @ 0..=127) => self.bytes.push(len),
+            _ => self.finish_long_entry(len),
+        }
+    }
+
+    fn finish_long_entry(&mut self, len: usize) {
         let boundary = matches!(len, 16_383 | 2_097_151 | 268_435_455);
         self.boundary |= boundary;
         let mut groups = match len {
-            0..=127 => 1,
-            128..=16_383 => 2,
+            0..=16_383 => 2,
             16_384..=2_097_151 => 3,
             2_097_152..=268_435_455 => 4,
             _ => 5_u32,

@@ -161,19 +161,18 @@ fn encode_nodes(encoder: &mut Encoder, out: &mut Vec<u8>, records: &[StreamRecor
     let form = encoder.target().back_lengths();
     let mut packed = Vec::new();
     let mut count = 0_u64;
-    let (mut body, mut one) = (ListpackWriter::new(form), ListpackWriter::new(form));
-    let mut node = ListpackWriter::new(form);
+    let (mut body, mut node) = (ListpackWriter::new(form), ListpackWriter::new(form));
     let mut rest = records;
     while let Some(head) = rest.first() {
         body.clear();
         let (mut taken, mut deleted) = (0_usize, 0_i64);
         for record in rest.iter().take(NODE_RECORDS_MAX) {
-            one.clear();
-            push_record(&mut one, record, head);
-            if taken > 0 && body.len().saturating_add(one.len()) > NODE_BYTES_MAX {
+            let before = body.mark();
+            push_record(&mut body, record, head);
+            if taken > 0 && body.len() > NODE_BYTES_MAX {
+                body.undo_to(before);
                 break;
             }
-            body.push_all(&one);
             taken = taken.wrapping_add(1);
             deleted = deleted.wrapping_add(i64::from(record.deleted));
         }

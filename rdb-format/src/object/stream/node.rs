@@ -13,7 +13,7 @@
 use super::entry::StreamEntry;
 use super::fault::StreamError;
 use super::id::StreamId;
-use crate::compact::{Container, Cursor, Span};
+use crate::compact::{ListpackCursor, Span};
 use crate::decimal::parse_canonical;
 
 /// Flag of a record that is deleted.
@@ -26,8 +26,8 @@ pub(super) const SAME_FIELDS: i64 = 2;
 pub(super) struct NodeCursor {
     node: StreamId,
     // At the next entry of the listpack, and at the first field of the head.
-    cursor: Cursor,
-    fields: Cursor,
+    cursor: ListpackCursor,
+    fields: ListpackCursor,
     fields_len: u64,
     left: u64,
     deleted: i64,
@@ -38,8 +38,8 @@ pub(super) struct NodeCursor {
 pub(super) struct Record {
     id: StreamId,
     deleted: bool,
-    shared: Option<Cursor>,
-    own: Cursor,
+    shared: Option<ListpackCursor>,
+    own: ListpackCursor,
     fields: u64,
 }
 
@@ -50,7 +50,7 @@ impl Record {
 
     pub(super) fn entry<'a>(&self, node: &'a [u8]) -> StreamEntry<'a> {
         // A listpack states its size in 32 bits, and it was checked.
-        let place = |cursor: Cursor| u32::try_from(cursor.at()).unwrap_or(u32::MAX);
+        let place = |cursor: ListpackCursor| u32::try_from(cursor.at()).unwrap_or(u32::MAX);
         let Self {
             id,
             deleted,
@@ -73,7 +73,7 @@ impl NodeCursor {
     /// Reads the head of the node with key `node`.
     pub(super) fn new(node: StreamId, bytes: &[u8]) -> Result<Self, StreamError> {
         let listpack = |source| StreamError::Listpack { node, source };
-        let cursor = Cursor::new(Container::Listpack, bytes).map_err(listpack)?;
+        let cursor = ListpackCursor::new(bytes).map_err(listpack)?;
         let mut head = Self {
             node,
             cursor,
@@ -108,11 +108,13 @@ impl NodeCursor {
         Ok(head)
     }
 
-    /// Walks all records, which must ascend from `last`; gives the last id.
+    /// Walks all records, which must ascend from `last`; gives the last id. `ends` gets the place
+    /// where each record ends.
     pub(super) fn check(
         mut self,
         bytes: &[u8],
         mut last: Option<StreamId>,
+        ends: &mut Vec<u32>,
     ) -> Result<Checked, StreamError> {
         let node = self.node;
         let stated = self.deleted;
@@ -123,6 +125,8 @@ impl NodeCursor {
                 return Err(StreamError::Order { id, last });
             }
             last = Some(id);
+            // A listpack states its size in 32 bits, and it was checked.
+            ends.push(u32::try_from(self.cursor.at()).unwrap_or(u32::MAX));
             actual = actual.wrapping_add(i64::from(record.deleted));
             live = live.wrapping_add(u64::from(!record.deleted));
         }
@@ -147,11 +151,37 @@ impl NodeCursor {
     }
 
     /// The next record.
-    pub(super) fn next(&mut self, bytes: &[u8]) -> Result<Option<Record>, StreamError> {
+    fn next(&mut self, bytes: &[u8]) -> Result<Option<Record>, StreamError> {
         let Some(left) = self.left.checked_sub(1) else {
             return Ok(None);
         };
         self.left = left;
+        let record = self.record(bytes)?;
+        // A hostile number of fields ends with the listpack, as each takes an entry of it.
+        let (texts, around) = match record.shared {
+            Some(_) => (record.fields, 3),
+            None => (record.fields.saturating_mul(2), 4_u64),
+        };
+        for _ in 0..texts {
+            self.skip(bytes)?;
+        }
+        let node = self.node;
+        let at = self.cursor.at();
+        if u64::try_from(self.integer(bytes)?) != Ok(texts.saturating_add(around)) {
+            return Err(StreamError::Record { node, at });
+        }
+        Ok(Some(record))
+    }
+
+    /// The next record of a node that was checked; it ends at `end`.
+    pub(super) fn next_checked(&mut self, bytes: &[u8], end: u32) -> Result<Record, StreamError> {
+        let record = self.record(bytes)?;
+        self.cursor = ListpackCursor::at_place(bytes, end as usize);
+        Ok(record)
+    }
+
+    /// What a record begins with.
+    fn record(&mut self, bytes: &[u8]) -> Result<Record, StreamError> {
         let node = self.node;
         let at = self.cursor.at();
         let flags = self.integer(bytes)?;
@@ -163,27 +193,13 @@ impl NodeCursor {
             let count = self.integer(bytes)?;
             u64::try_from(count).map_err(|_| StreamError::Record { node, at })?
         };
-        let record = Record {
+        Ok(Record {
             id: node.plus(ms, seq),
             deleted: flags & DELETED != 0,
             shared: same.then_some(self.fields),
             own: self.cursor,
             fields,
-        };
-        // A hostile number of fields ends with the listpack, as each takes an entry of it.
-        let (texts, around) = if same {
-            (fields, 3)
-        } else {
-            (fields.saturating_mul(2), 4_u64)
-        };
-        for _ in 0..texts {
-            self.skip(bytes)?;
-        }
-        let at = self.cursor.at();
-        if u64::try_from(self.integer(bytes)?) != Ok(texts.saturating_add(around)) {
-            return Err(StreamError::Record { node, at });
-        }
-        Ok(Some(record))
+        })
     }
 
     /// Passes an entry, whatever it is.

@@ -17,6 +17,9 @@ use crate::input::{Blob, Input, Slot, Text};
 use crate::options::Tombstones;
 use crate::source::Source;
 
+/// Space for the ends of more records than this is given back with the next node.
+const ENDS_KEPT: usize = 16 * 1024;
+
 /// What the walk stands at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StreamStep {
@@ -56,7 +59,8 @@ struct Left {
 
 /// The place within a stream. Kept from key to key and started anew for each.
 ///
-/// Constant in size but for the ids pending in one group and the names of its consumers.
+/// Constant in size but for the ends of the records of one node, of which each is longer than its
+/// end, the ids pending in one group and the names of its consumers.
 #[derive(Debug)]
 pub(crate) struct StreamWalk {
     form: Form,
@@ -65,6 +69,9 @@ pub(crate) struct StreamWalk {
     left: Left,
     node: Option<(Blob, NodeCursor)>,
     record: Option<(Blob, Record)>,
+    // Where the records of the node end, and how many of them were passed.
+    ends: Vec<u32>,
+    passed: usize,
     // The last id, and how many entries are not deleted.
     last: Option<StreamId>,
     live: u64,
@@ -91,6 +98,8 @@ impl StreamWalk {
             left: Left::default(),
             node: None,
             record: None,
+            ends: Vec::new(),
+            passed: 0,
             last: None,
             live: 0,
             part: StreamPart::Held(StreamId::ZERO),
@@ -203,18 +212,19 @@ impl StreamWalk {
                 self.stage = Stage::Facts;
                 return Ok(false);
             };
+            let Some(end) = self.ends.get(self.passed) else {
+                input.end_blob(*blob);
+                self.node = None;
+                continue;
+            };
+            self.passed = self.passed.wrapping_add(1);
             let offset = blob.offset;
-            let next = cursor.next(input.blob_bytes(*blob));
-            match next.map_err(|source| DecodeError::Stream { offset, source })? {
-                Some(record) if record.is_deleted() && self.tombstones == Tombstones::Drop => {}
-                Some(record) => {
-                    self.record = Some((*blob, record));
-                    return Ok(true);
-                }
-                None => {
-                    input.end_blob(*blob);
-                    self.node = None;
-                }
+            let record = cursor
+                .next_checked(input.blob_bytes(*blob), *end)
+                .map_err(|source| DecodeError::Stream { offset, source })?;
+            if !record.is_deleted() || self.tombstones == Tombstones::Keep {
+                self.record = Some((*blob, record));
+                return Ok(true);
             }
         }
     }
@@ -237,8 +247,11 @@ impl StreamWalk {
         let bytes = input.blob_bytes(blob);
         let offset = blob.offset;
         let cursor = NodeCursor::new(StreamId::from_bytes(key), bytes).map_err(damaged)?;
+        self.ends.clear();
+        self.ends.shrink_to(ENDS_KEPT);
+        self.passed = 0;
         let checked = cursor
-            .check(bytes, self.last)
+            .check(bytes, self.last, &mut self.ends)
             .map_err(|source| DecodeError::Stream { offset, source })?;
         self.last = checked.last;
         self.live = self.live.saturating_add(checked.live);
