@@ -1,5 +1,6 @@
 //! What a reader reports, one by one.
 
+use crate::compact::Container;
 use crate::object::{StreamEntry, StreamPart};
 use crate::value_type::{Encoding, ValueType};
 
@@ -124,6 +125,11 @@ pub enum Element<'a> {
     ExpiringField(&'a [u8], &'a [u8], i64),
     /// An element of an array and its index.
     Indexed(u64, &'a [u8]),
+    /// A container with some or all elements, which [`Container::entries`] walks: fields and
+    /// values, or members and scores, alternate, and in the types that are named for expiry each
+    /// value is followed by its time, 0 for none. It is sound. Only
+    /// [`Values::Packed`](crate::Values::Packed) gives these.
+    Packed(Container, &'a [u8]),
     /// A piece of a value as stored, be it that the caller asked for values so or that only a
     /// module can read it. The pieces of a value make up all that follows its key.
     Raw(&'a [u8]),

@@ -136,11 +136,18 @@ pub enum Unsupported {
 
 /// In which form values are reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Values {
     /// Taken apart and checked, element by element. Values of modules come as
     /// [`Element::Raw`](crate::Element::Raw).
     #[default]
     Decoded,
+    /// As [`Decoded`](Self::Decoded), but what is stored in a container, such as an intset, comes
+    /// as one [`Element::Packed`](crate::Element::Packed): checked, expanded, and not taken apart.
+    /// For those who keep containers themselves, as servers do, or want integers as integers.
+    /// Streams and hashes with templates are decoded all the same. A container counts as one
+    /// element, and above 65,536 entries nobody looks for repeated ones.
+    Packed,
     /// As stored, in pieces of about 64 KiB: [`Element::Raw`](crate::Element::Raw). Only their
     /// outer lengths are read, so what is wrong inside is passed on. Hashes with templates, which
     /// only the stream they are in can tell, are decoded all the same.

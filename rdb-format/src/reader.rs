@@ -277,6 +277,7 @@ impl<S: Source> Reader<S> {
                     Part::Field => Element::Field(first, self.input.text(parts.second)),
                     Part::Scored => Element::Scored(first, parts.score),
                     Part::Indexed => Element::Indexed(parts.index, first),
+                    Part::Packed(container) => Element::Packed(container, first),
                     Part::Expiring => {
                         let second = self.input.text(parts.second);
                         Element::ExpiringField(first, second, parts.expire_at_ms)

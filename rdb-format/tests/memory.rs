@@ -296,10 +296,12 @@ fn read(generator: Generator, values: Values) -> (u64, u64) {
             _ => {}
         }
     }
-    match values {
-        Values::Decoded => (elements, reader.position()),
-        Values::Raw => (raw_bytes, reader.position()),
-    }
+    let amount = if values == Values::Raw {
+        raw_bytes
+    } else {
+        elements
+    };
+    (amount, reader.position())
 }
 
 /// Writes and reads files of about `bytes` bytes: as elements, and as raw values with one more that

@@ -17,6 +17,8 @@ pub(crate) struct Checked {
     pub(crate) cursor: Cursor,
     /// Whether an entry carries one byte of backward length too many.
     pub(crate) padded: bool,
+    /// How many elements it holds.
+    pub(crate) elements: usize,
 }
 
 /// Walks the container in `bytes`, whose elements have `shape`.
@@ -26,15 +28,26 @@ pub(crate) fn check(
     shape: Shape,
 ) -> Result<Checked, CompactError> {
     let start = Cursor::new(container, bytes)?;
+    if let Cursor::Intset(integers) = start
+        && let Some(elements) = integers.ascending(bytes)
+    {
+        return Ok(Checked {
+            cursor: start,
+            padded: false,
+            elements,
+        });
+    }
     let mut cursor = start;
     // An intset ascends, so its cursor has seen that nothing repeats.
     let unique = shape != Shape::Items && container != Container::Intset;
     let mut names = Vec::new();
+    let mut elements = 0_usize;
     loop {
         let at = cursor.at();
         let Some(name) = cursor.next(bytes)? else {
             break;
         };
+        elements = elements.wrapping_add(1);
         if unique && names.len() <= UNIQUE_MAX {
             names.push((Name::new(CompactEntry::new(name, bytes)), at));
         }
@@ -66,6 +79,7 @@ pub(crate) fn check(
     Ok(Checked {
         cursor: start,
         padded: cursor.padded(),
+        elements,
     })
 }
 

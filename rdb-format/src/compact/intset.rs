@@ -44,13 +44,33 @@ impl IntsetCursor {
         })
     }
 
+    /// How many integers there are, if all of them ascend.
+    pub(crate) fn ascending(self, bytes: &[u8]) -> Option<usize> {
+        let integers = bytes.get(HEADER..).unwrap_or_default();
+        let (twos, fours, eights) = (
+            integers.as_chunks().0,
+            integers.as_chunks().0,
+            integers.as_chunks().0,
+        );
+        let ascends = match self.width {
+            2 => twos.is_sorted_by(|a, b| i16::from_le_bytes(*a) < i16::from_le_bytes(*b)),
+            4 => fours.is_sorted_by(|a, b| i32::from_le_bytes(*a) < i32::from_le_bytes(*b)),
+            _ => eights.is_sorted_by(|a, b| i64::from_le_bytes(*a) < i64::from_le_bytes(*b)),
+        };
+        ascends.then(|| integers.len().checked_div(self.width).unwrap_or(0))
+    }
+
     #[inline]
     pub(crate) fn next(&mut self, bytes: &[u8]) -> Result<Option<Span>, CompactError> {
         let next = self.at.saturating_add(self.width);
         let Some(integer) = bytes.get(self.at..next) else {
             return Ok(None);
         };
-        let value = LE::read_int(integer, self.width);
+        let value = match *integer {
+            [a, b] => i64::from(i16::from_le_bytes([a, b])),
+            [a, b, c, d] => i64::from(i32::from_le_bytes([a, b, c, d])),
+            _ => LE::read_i64(integer),
+        };
         if self.last.is_some_and(|last| last >= value) {
             return Err(CompactError::Order { at: self.at });
         }

@@ -7,6 +7,7 @@ mod hash_expiry;
 mod layout;
 mod list;
 mod pack;
+mod packed;
 mod set;
 mod shape;
 mod sorted_set;

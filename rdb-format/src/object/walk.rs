@@ -1,13 +1,15 @@
 //! One value, element by element.
 
 use super::layout::{ElementForm, Layout};
+use super::packed::Packed;
 use super::shape::Shape;
 use super::sorted_set::parse_score;
 use super::uncommon::uncommon_element;
-use crate::compact::{self, Container, Cursor, Span};
-use crate::error::{CompactError, DecodeError};
+use crate::compact::Container;
+use crate::error::DecodeError;
 use crate::event::Warning;
-use crate::input::{Blob, Input, Slot, Text};
+use crate::input::{Input, Slot, Text};
+use crate::options::Values;
 use crate::source::Source;
 
 /// Kind of a quicklist node that is one element.
@@ -32,6 +34,8 @@ pub(crate) enum Part {
     Expiring,
     /// The first string and the index.
     Indexed,
+    /// A container, whose bytes are the first string.
+    Packed(Container),
 }
 
 /// The strings and the score of the last element. They stay in one place: moving them from
@@ -45,19 +49,12 @@ pub(crate) struct Parts {
     pub(crate) index: u64,
 }
 
-/// A container that is being delivered.
-#[derive(Debug, Clone, Copy)]
-struct Packed {
-    blob: Blob,
-    container: Container,
-    cursor: Cursor,
-    shape: Shape,
-}
-
 /// The place within a value. It is kept from key to key and started anew for each, as it is large.
 #[derive(Debug)]
 pub(crate) struct Walk {
     stage: Stage,
+    // In which form containers are delivered.
+    values: Values,
     // The container that is being delivered.
     packed: Option<Packed>,
     // From where times of expiry count.
@@ -93,6 +90,7 @@ impl Walk {
         };
         Self {
             stage: Stage::Done,
+            values: Values::Decoded,
             packed: None,
             lowest_ms: 0,
             insert_index: None,
@@ -105,8 +103,10 @@ impl Walk {
     pub(crate) fn start<S: Source>(
         &mut self,
         layout: Layout,
+        values: Values,
         input: &mut Input<S>,
     ) -> Result<(), DecodeError> {
+        self.values = values;
         self.stage = match layout {
             Layout::String => Stage::String,
             Layout::Elements(form) => Stage::Elements {
@@ -203,6 +203,11 @@ impl Walk {
         warnings: &mut Vec<Warning>,
     ) -> Result<Option<Part>, DecodeError> {
         loop {
+            if self.values == Values::Packed
+                && let Some(delivered) = self.packed.take()
+            {
+                input.end_blob(delivered.blob);
+            }
             if let Some(packed) = &mut self.packed {
                 let part = packed.next(input, &mut self.parts)?;
                 if part.is_some() {
@@ -232,7 +237,14 @@ impl Walk {
                 }
                 Stage::String | Stage::Elements { .. } | Stage::Done => return Ok(None),
             };
-            self.packed = Some(Packed::open(container, shape, input, warnings)?);
+            let packed = Packed::open(container, shape, input, warnings)?;
+            if self.values == Values::Packed && packed.elements > 0 {
+                let end = input.blob_bytes(packed.blob).len();
+                self.parts.first = packed.blob.text(0, end);
+                self.packed = Some(packed);
+                return Ok(Some(Part::Packed(container)));
+            }
+            self.packed = Some(packed);
         }
     }
 }
@@ -289,105 +301,4 @@ fn text_score<S: Source>(input: &mut Input<S>) -> Result<f64, DecodeError> {
         }
     };
     score.ok_or(DecodeError::Score { offset })
-}
-
-impl Packed {
-    /// Reads and checks a whole container.
-    fn open<S: Source>(
-        container: Container,
-        shape: Shape,
-        input: &mut Input<S>,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Self, DecodeError> {
-        let blob = input.blob()?;
-        let offset = blob.offset;
-        let checked =
-            compact::check(container, input.blob_bytes(blob), shape).map_err(|source| {
-                DecodeError::Container {
-                    offset,
-                    container,
-                    source,
-                }
-            })?;
-        if checked.padded {
-            Warning::PaddedBackLength { offset }.note(warnings);
-        }
-        Ok(Self {
-            blob,
-            container,
-            cursor: checked.cursor,
-            shape,
-        })
-    }
-
-    /// The next element; `None` after the last one, when the container is passed.
-    fn next<S: Source>(
-        &mut self,
-        input: &mut Input<S>,
-        parts: &mut Parts,
-    ) -> Result<Option<Part>, DecodeError> {
-        if !self.text_to(Slot::First, &mut parts.first, input)? {
-            input.end_blob(self.blob);
-            return Ok(None);
-        }
-        if matches!(self.shape, Shape::Items | Shape::Members) {
-            return Ok(Some(Part::Item));
-        }
-        let at = self.cursor.at();
-        if self.shape == Shape::Scores {
-            let bytes = input.blob_bytes(self.blob);
-            let score = match self.cursor.next(bytes) {
-                Ok(Some(span)) => compact::score(span, bytes),
-                Ok(None) => return Err(self.damaged(CompactError::Odd { at })),
-                Err(source) => return Err(self.damaged(source)),
-            };
-            parts.score = score.ok_or_else(|| self.damaged(CompactError::Score { at }))?;
-            return Ok(Some(Part::Scored));
-        }
-        if !self.text_to(Slot::Second, &mut parts.second, input)? {
-            return Err(self.damaged(CompactError::Odd { at }));
-        }
-        if self.shape == Shape::ExpiringFields {
-            let at = self.cursor.at();
-            parts.expire_at_ms = match self.cursor.next(input.blob_bytes(self.blob)) {
-                Ok(Some(Span::Integer(expire_at_ms))) => expire_at_ms,
-                Ok(_) => return Err(self.damaged(CompactError::FieldExpiry { at })),
-                Err(source) => return Err(self.damaged(source)),
-            };
-            if parts.expire_at_ms != 0 {
-                return Ok(Some(Part::Expiring));
-            }
-        }
-        Ok(Some(Part::Field))
-    }
-
-    /// Puts the text of the next entry into its place; `false` after the last one.
-    #[inline]
-    fn text_to<S: Source>(
-        &mut self,
-        slot: Slot,
-        text: &mut Text,
-        input: &mut Input<S>,
-    ) -> Result<bool, DecodeError> {
-        // Taken apart where it is: moving it costs more than finding it.
-        match self.cursor.next(input.blob_bytes(self.blob)) {
-            Ok(Some(Span::Bytes { start, end })) => *text = self.blob.text(start, end),
-            Ok(Some(Span::Integer(value))) => *text = input.decimal(slot, value),
-            Ok(None) => return Ok(false),
-            Err(source) => return Err(self.damaged(source)),
-        }
-        Ok(true)
-    }
-
-    #[cold]
-    fn damaged(&self, source: CompactError) -> DecodeError {
-        let Self {
-            blob, container, ..
-        } = *self;
-        DecodeError::Container {
-            offset: blob.offset,
-            container,
-            source,
-        }
-    }
 }

@@ -54,7 +54,7 @@ impl<S: Source> Reader<S> {
     fn unique_name(&self, part: Part) -> Option<Vec<u8>> {
         let parts = self.walk.parts();
         match (part, self.head.value_type.family()) {
-            (_, Family::List | Family::String) => None,
+            (_, Family::List | Family::String) | (Part::Packed(_), _) => None,
             (Part::Indexed, _) => Some(parts.index.to_be_bytes().to_vec()),
             _ => Some(self.input.text(parts.first).to_vec()),
         }

@@ -17,8 +17,8 @@ impl<S: Source> Reader<S> {
         value_type: ValueType,
     ) -> Result<Step, DecodeError> {
         let encoding = match Layout::of(value_type, self.dialect) {
-            Some(layout) if layout <= Layout::Quicklist2 && self.values == Values::Decoded => {
-                self.walk.start(layout, &mut self.input)?;
+            Some(layout) if layout <= Layout::Quicklist2 && self.values != Values::Raw => {
+                self.walk.start(layout, self.values, &mut self.input)?;
                 self.state = State::Value;
                 if layout == Layout::String {
                     self.input.string_encoding()?
@@ -85,7 +85,7 @@ impl<S: Source> Reader<S> {
             }
             Layout::Template => self.state = State::TemplateStart,
             layout => {
-                self.walk.start(layout, &mut self.input)?;
+                self.walk.start(layout, self.values, &mut self.input)?;
                 self.state = match layout {
                     Layout::Array => State::Array,
                     _ => State::Value,
