@@ -35,7 +35,9 @@ const LOSSES_MAX: usize = 256;
 /// A key is an [`entry`](Encoder::entry), or [`key`](Encoder::key) followed by the body of its
 /// type: for strings one [`string`](Encoder::string); for collections
 /// [`length`](Encoder::length) and so many elements, of one string, of two, or of one and a
-/// [`score`](Encoder::score). Keys must be unique in their database, members and fields in their
+/// [`score`](Encoder::score); for what is kept in one container, such as
+/// [`SetIntset`](ValueType::SetIntset), one string that is the container, which is not looked
+/// into. Keys must be unique in their database, members and fields in their
 /// collection; servers refuse or drop what is not.
 ///
 /// ```

@@ -132,6 +132,22 @@ impl Target {
         }
     }
 
+    /// What the target's line of servers calls its version.
+    pub(crate) const fn version_aux(self) -> &'static [u8] {
+        match self {
+            Self::Valkey8 | Self::Valkey9 => b"valkey-ver",
+            _ => b"redis-ver",
+        }
+    }
+
+    /// What the target calls whether a stream begins a log.
+    pub(crate) const fn log_aux(self) -> &'static [u8] {
+        match self {
+            Self::Redis5 => b"aof-preamble",
+            _ => b"aof-base",
+        }
+    }
+
     pub(crate) const fn header(self) -> &'static [u8; 9] {
         match self {
             Self::Redis5 => b"REDIS0009",

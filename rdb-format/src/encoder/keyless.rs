@@ -13,6 +13,16 @@ impl Encoder {
         self.string(out, value);
     }
 
+    /// Appends the facts that a server of the target's line puts first: its `version`, under the
+    /// name that the line has for it, 64 bits, when the stream was made, in seconds since 1970, and
+    /// that it is no part of a log. No server needs them; tools show them.
+    pub fn origin(&mut self, out: &mut Vec<u8>, version: &[u8], created_at_s: u64) {
+        self.aux(out, self.target.version_aux(), version);
+        self.aux(out, b"redis-bits", b"64");
+        self.aux(out, b"ctime", created_at_s.to_string().as_bytes());
+        self.aux(out, self.target.log_aux(), b"0");
+    }
+
     /// Appends the source of a function library, with its `#!` line.
     ///
     /// # Errors
@@ -99,7 +109,41 @@ impl Encoder {
 mod tests {
     use super::Encoder;
     use crate::error::EncodeError;
+    use crate::event::Event;
+    use crate::reader::Reader;
     use crate::target::{Compression, Target};
+
+    #[test]
+    fn facts_have_the_names_that_the_line_of_the_target_gives_them() {
+        for (target, expected) in [
+            (Target::Redis5, ["redis-ver", "aof-preamble"]),
+            (Target::Redis70, ["redis-ver", "aof-base"]),
+            (Target::Valkey8, ["valkey-ver", "aof-base"]),
+            (Target::Valkey9, ["valkey-ver", "aof-base"]),
+        ] {
+            let mut encoder = Encoder::new(target, Compression::None);
+            let mut out = Vec::new();
+            encoder.header(&mut out);
+            encoder.origin(&mut out, b"7.1.2", 1_700_000_000);
+            encoder.end(&mut out, None);
+            let mut reader = Reader::from_slice(&out);
+            let mut facts = Vec::new();
+            while let Some(event) = reader.next_event().unwrap() {
+                if let Event::Aux { name, value } = event {
+                    facts
+                        .push([name, value].map(|text| String::from_utf8_lossy(text).into_owned()));
+                }
+            }
+            let [version, log] = expected;
+            let facts: Vec<[&str; 2]> = facts
+                .iter()
+                .map(|fact| [fact[0].as_str(), fact[1].as_str()])
+                .collect();
+            let bits = ["redis-bits", "64"];
+            let made = ["ctime", "1700000000"];
+            assert_eq!(facts, [[version, "7.1.2"], bits, made, [log, "0"]]);
+        }
+    }
 
     #[test]
     fn functions_need_a_target_that_knows_them() {
