@@ -1,6 +1,6 @@
 //! What is encoded and decoded.
 
-use rdb_format::{Compression, Stream, StreamId, StreamRecord, Value};
+use rdb_format::{Compression, Stream, StreamId, StreamRecord, Value, Values};
 
 /// Keys of one kind.
 pub(crate) struct Set {
@@ -13,6 +13,8 @@ pub(crate) struct Set {
     pub(crate) compression: Compression,
     /// The most nanoseconds that encoding and decoding one of the unit may take.
     pub(crate) goals: Option<(f64, f64)>,
+    /// How values are read by those who keep them as they are stored, as servers do.
+    pub(crate) kept: Option<Values>,
     value: fn(&mut Words, usize) -> Value,
 }
 
@@ -29,6 +31,7 @@ const fn plain(
         per_key,
         compression: Compression::None,
         goals: None,
+        kept: None,
         value,
     }
 }
@@ -48,15 +51,27 @@ pub(crate) const SETS: [Set; 8] = [
             words.string(1024)
         })
     },
-    plain("sets of 100 integers", "ns/member", (20_000, 100), integers),
-    plain(
-        "hashes of 10 fields in listpacks",
-        "ns/field",
-        (50_000, 10),
-        hash,
-    ),
-    plain("lists of 50 k elements", "ns/element", (20, 50_000), list),
-    plain("streams of 10 k entries", "ns/entry", (20, 10_000), stream),
+    Set {
+        kept: Some(Values::Packed),
+        ..plain("sets of 100 integers", "ns/member", (20_000, 100), integers)
+    },
+    Set {
+        kept: Some(Values::Packed),
+        ..plain(
+            "hashes of 10 fields in listpacks",
+            "ns/field",
+            (50_000, 10),
+            hash,
+        )
+    },
+    Set {
+        kept: Some(Values::Packed),
+        ..plain("lists of 50 k elements", "ns/element", (20, 50_000), list)
+    },
+    Set {
+        kept: Some(Values::Raw),
+        ..plain("streams of 10 k entries", "ns/entry", (20, 10_000), stream)
+    },
     Set {
         compression: Compression::Lzf,
         ..plain("100 B strings, LZF", "ns/key", (200_000, 1), |words, _| {
