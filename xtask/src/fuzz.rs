@@ -98,7 +98,7 @@ fn tools() -> Result<(), Failure> {
 }
 
 /// The nightly cargo, also when a stable one started this program.
-fn nightly() -> Command {
+pub(crate) fn nightly() -> Command {
     let mut command = Command::new("rustup");
     command.args(["run", "nightly", "cargo"]);
     command

@@ -20,6 +20,7 @@ mod loom;
 mod program;
 mod ring;
 mod rocksdb;
+mod sanitize;
 mod server;
 mod setup;
 mod sim;
@@ -48,6 +49,7 @@ enum Command {
     Loom(loom::Options),
     Sim(sim::Options),
     Fuzz(fuzz::Options),
+    Sanitize(sanitize::Options),
     Compat(compat::Options),
     Tidy(tidy::Options),
     Bench(bench::Options),
@@ -74,6 +76,7 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::Loom(options) => loom::run(&workspace, options),
         Command::Sim(options) => sim::run(&workspace, options),
         Command::Fuzz(options) => fuzz::run(&workspace, options),
+        Command::Sanitize(options) => sanitize::run(&workspace, options),
         Command::Compat(options) => compat::run(&workspace, options),
         Command::Tidy(options) => tidy::run(&workspace, options),
         Command::Bench(options) => bench::run(&workspace, options),
