@@ -1,13 +1,13 @@
 //! `forkless`: snapshots of a live sharded store without `fork`, from the command line.
 //!
-//! Reading order: `arguments` (what can be asked), `command` (what is done), `object` (the
-//! data types), `output` and `error` (what is said); `resident` (how much memory there is).
+//! Reading order: `arguments` (what can be asked), `command` (what is done), `output` and `error`
+//! (what is said); `series` (names with the time), `resident` (how much memory there is). The data
+//! types are the library of the same name.
 #![forbid(unsafe_code)]
 
 mod arguments;
 mod command;
 mod error;
-mod object;
 mod output;
 mod resident;
 mod series;

@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use forkless::Object;
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
 use serde_json::{Value, json};
 use shard_runtime::{ShardSet, ShardSetConfig};
@@ -18,7 +19,6 @@ use crate::arguments::{self, Compress, Files, Save};
 use crate::command::dump;
 use crate::command::input::say;
 use crate::error::CommandError;
-use crate::object::Object;
 use crate::output::{self, Output};
 use crate::resident::resident_bytes;
 

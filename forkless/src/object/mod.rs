@@ -1,9 +1,22 @@
 //! The data types: what a key of the store can hold.
 
-mod elements;
+mod hash;
+mod hashed;
+mod list;
 mod opaque;
 mod pieces;
+mod set;
+mod sorted_set;
+mod stream;
 mod text;
+mod tree;
 mod value;
 
-pub(crate) use crate::object::value::Object;
+pub use crate::object::hash::Hash;
+pub use crate::object::list::List;
+pub use crate::object::opaque::Opaque;
+pub use crate::object::set::Set;
+pub use crate::object::sorted_set::SortedSet;
+pub use crate::object::stream::{AppendError, Stream};
+pub use crate::object::text::Text;
+pub use crate::object::value::{Expiring, Object};

@@ -1,4 +1,4 @@
-//! Values that the store keeps but does not know: streams, modules, arrays, expiring fields.
+//! Values that the store keeps but does not know: modules, arrays, expiring fields.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -25,22 +25,15 @@ const TARGETS: [Target; 6] = [
 const DUMP_FOOTER: [u8; 10] = [0; 10];
 
 /// A value as a file has it: immutable, shareable, and as small.
-pub(crate) struct Opaque {
+pub struct Opaque {
     value_type: ValueType,
     body: Box<[u8]>,
 }
 
 impl Opaque {
     /// Keeps a value. `None` when no server could have it.
-    ///
-    /// A stream is kept at least in the form of Redis 7.2: an older one has no place to say that
-    /// something is not known, and servers then estimate it.
     pub(crate) fn new(value: &Owned) -> Option<Self> {
-        let is_stream = matches!(value, Owned::Stream(_));
-        let targets = TARGETS
-            .iter()
-            .filter(|&&target| !is_stream || target.holds(ValueType::Stream3));
-        targets.copied().find_map(|target| {
+        TARGETS.into_iter().find_map(|target| {
             let encoder = Encoder::new(target, Compression::None);
             let mut encoder = encoder.with_encodings(Encodings::SERVERS);
             let (value_type, body) = encode(&mut encoder, value).ok()?;
@@ -52,7 +45,7 @@ impl Opaque {
     }
 
     /// The type that the value is kept in.
-    pub(crate) fn value_type(&self) -> ValueType {
+    pub fn value_type(&self) -> ValueType {
         self.value_type
     }
 
@@ -64,17 +57,14 @@ impl Opaque {
         match (self.value_type.family(), target) {
             (Family::Hash, Target::Valkey9) => ValueType::HashExpiryPreview,
             (Family::Hash, Target::Redis88) => ValueType::HashExpiry,
-            (Family::Stream, Target::Redis88) => ValueType::Stream5,
-            (Family::Stream, Target::Redis5) => ValueType::Stream,
-            (Family::Stream, Target::Redis70) => ValueType::Stream2,
             _ => self.value_type,
         }
     }
 
     /// Whether `target` gets the value as it is kept.
     fn passes_to(&self, target: Target) -> bool {
-        // Only the newest types were packed for the newest servers.
-        let newest = matches!(self.value_type, ValueType::Stream5 | ValueType::Array);
+        // Only the newest type was packed for the newest servers.
+        let newest = self.value_type == ValueType::Array;
         let repacked = target.back_lengths() == BackLengths::Short
             && self.value_type.holds_listpacks()
             && !newest;
@@ -107,7 +97,7 @@ impl Opaque {
         Ok(Cow::Owned(body))
     }
 
-    /// The body with its strings, such as the nodes of a stream, as the encoder writes them.
+    /// The body with its strings as the encoder writes them.
     fn recoded(&self, encoder: &mut Encoder) -> Vec<u8> {
         let mut body = Vec::new();
         let recoded = encoder.recode(&mut body, self.value_type, Dialect::Redis, &self.body);
@@ -193,8 +183,6 @@ impl Frozen for FrozenOpaque {
 
 #[cfg(test)]
 mod tests {
-    use rdb_format::{Stream, StreamId, StreamRecord};
-
     use super::*;
 
     fn expiring(fields: i64) -> Owned {
@@ -206,13 +194,6 @@ mod tests {
     fn value_is_kept_in_a_form_that_loses_nothing() {
         let kept = |value: &Owned| Opaque::new(value).unwrap().value_type();
         assert_eq!(kept(&expiring(1)), ValueType::HashExpiry);
-        let mut stream = Stream::default();
-        assert_eq!(
-            kept(&Owned::Stream(Box::new(stream.clone()))),
-            ValueType::Stream3
-        );
-        stream.entries_added = Some(7);
-        assert_eq!(kept(&Owned::Stream(Box::new(stream))), ValueType::Stream3);
     }
 
     #[test]
@@ -239,29 +220,16 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_compressed_for_a_file_that_is() {
-        let record = |n: u64| StreamRecord {
-            id: StreamId { ms: n, seq: 1 },
-            deleted: false,
-            fields: vec![(b"field".to_vec(), b"always the same value".to_vec())],
+        let value = expiring(100);
+        let opaque = Opaque::new(&value).unwrap();
+        let mut lzf = Encoder::new(Target::Redis74, Compression::Lzf);
+        let body = opaque.body(&mut lzf).unwrap().into_owned();
+        assert!(body.len() < opaque.body.len() / 3, "{opaque:?}");
+        let kept = Opaque {
+            value_type: opaque.value_type,
+            body: body.into_boxed_slice(),
         };
-        let stream = Owned::Stream(Box::new(Stream {
-            records: (1..1000).map(record).collect(),
-            last_id: StreamId { ms: 999, seq: 1 },
-            entries_added: Some(999),
-            deleted_id_max: Some(StreamId::ZERO),
-            ..Stream::default()
-        }));
-        for value in [expiring(100), stream] {
-            let opaque = Opaque::new(&value).unwrap();
-            let mut lzf = Encoder::new(Target::Redis74, Compression::Lzf);
-            let body = opaque.body(&mut lzf).unwrap().into_owned();
-            assert!(body.len() < opaque.body.len() / 3, "{opaque:?}");
-            let kept = Opaque {
-                value_type: opaque.value_type,
-                body: body.into_boxed_slice(),
-            };
-            let again = Opaque::new(&kept.decode()).unwrap();
-            assert!(again.body == opaque.body, "{opaque:?}");
-        }
+        let again = Opaque::new(&kept.decode()).unwrap();
+        assert!(again.body == opaque.body, "{opaque:?}");
     }
 }

@@ -1,37 +1,62 @@
 //! Pieces: encoding a value whole, or frozen and in pieces, by the same code.
 
-use std::sync::Arc;
-
 use rdb_format::{EncodeError, Encoder};
 use snapshot::{Frozen, Piece};
 
-use crate::object::elements::{Element, Elements, Part};
 use crate::object::text::Text;
+use crate::object::tree::{Element, Tree, View};
+
+/// A part of an element, as the file has it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part<'a> {
+    Text(&'a Text),
+    Score(f64),
+}
+
+/// An element that is encoded part by part: an item of a list or set, a field with its value, a
+/// member with its score.
+pub(crate) trait Encoded: Element {
+    /// The parts in their order in the file; `None` past the last one.
+    fn part(&self, index: usize) -> Option<Part<'_>>;
+}
+
+/// Appends the body of a collection: how many elements, and the elements.
+pub(crate) fn encode_tree<E: Encoded>(encoder: &mut Encoder, out: &mut Vec<u8>, tree: &Tree<E>) {
+    encoder.length(out, tree.len() as u64);
+    for element in tree.iter() {
+        for part in (0..).map_while(|index| element.part(index)) {
+            match part {
+                Part::Text(text) => encoder.string(out, text.as_bytes()),
+                Part::Score(score) => encoder.score(out, score),
+            }
+        }
+    }
+}
 
 /// A frozen collection and how far it has been encoded.
-pub(crate) struct FrozenElements<E> {
-    elements: Arc<Elements<E>>,
-    // Elements encoded; the count before them is written with the first piece.
-    done: usize,
+pub(crate) struct FrozenTree<E: Element> {
+    view: View<E>,
     started: bool,
-    // Inside of element `done`: parts encoded, and bytes of the part that follows.
+    // Elements of the view's chunk that are encoded, and inside of the next: parts encoded, and
+    // bytes of the part that follows.
+    done: usize,
     part: usize,
     part_bytes: usize,
 }
 
-impl<E: Element> FrozenElements<E> {
-    pub(crate) fn new(elements: Arc<Elements<E>>) -> Self {
+impl<E: Encoded> FrozenTree<E> {
+    pub(crate) fn new(view: View<E>) -> Self {
         Self {
-            elements,
-            done: 0,
+            view,
             started: false,
+            done: 0,
             part: 0,
             part_bytes: 0,
         }
     }
 }
 
-impl<E: Element> Frozen for FrozenElements<E> {
+impl<E: Encoded> Frozen for FrozenTree<E> {
     fn encode_piece(
         &mut self,
         encoder: &mut Encoder,
@@ -40,30 +65,36 @@ impl<E: Element> Frozen for FrozenElements<E> {
     ) -> Result<Piece, EncodeError> {
         let end = out.len() + piece_bytes;
         if !self.started {
-            encoder.length(out, self.elements.items().len() as u64);
+            encoder.length(out, self.view.len() as u64);
             self.started = true;
         }
-        while let Some(element) = self.elements.items().get(self.done) {
-            while let Some(part) = element.part(self.part) {
-                if out.len() >= end {
-                    return Ok(Piece::More);
-                }
-                match part {
-                    Part::Score(score) => encoder.score(out, score),
-                    Part::Text(text) => {
-                        self.part_bytes =
-                            encode_text(encoder, out, text, self.part_bytes, end, piece_bytes);
-                        if self.part_bytes > 0 {
-                            return Ok(Piece::More);
+        loop {
+            while let Some(element) = self.view.chunk().get(self.done) {
+                while let Some(part) = element.part(self.part) {
+                    if out.len() >= end {
+                        return Ok(Piece::More);
+                    }
+                    match part {
+                        Part::Score(score) => encoder.score(out, score),
+                        Part::Text(text) => {
+                            let done = self.part_bytes;
+                            self.part_bytes =
+                                encode_text(encoder, out, text, done, end, piece_bytes);
+                            if self.part_bytes > 0 {
+                                return Ok(Piece::More);
+                            }
                         }
                     }
+                    self.part += 1;
                 }
-                self.part += 1;
+                self.done += 1;
+                self.part = 0;
             }
-            self.done += 1;
-            self.part = 0;
+            if !self.view.advance() {
+                return Ok(Piece::Last);
+            }
+            self.done = 0;
         }
-        Ok(Piece::Last)
     }
 }
 
@@ -129,8 +160,10 @@ fn encode_text(
 #[cfg(test)]
 mod tests {
     use rdb_format::{Compression, Target};
+    use snapshot::Copies;
 
     use super::*;
+    use crate::object::hash::Hash;
 
     fn whole(mut frozen: impl Frozen, piece_bytes: usize) -> (Vec<u8>, usize) {
         let mut encoder = Encoder::new(Target::default(), Compression::None);
@@ -152,15 +185,18 @@ mod tests {
     #[test]
     fn pieces_of_any_size_make_the_same_body() {
         let text = |len: usize| Text::from(vec![b'x'; len]);
-        let items: Vec<(Text, Text)> = [(0, 1), (5, 300), (70, 0), (1000, 1000)]
+        let fields = [(0, 1), (5, 300), (70, 0), (1000, 1000)];
+        let hash: Hash = fields
             .map(|(f, v)| (text(f), text(v)))
-            .into();
-        let elements = Arc::new(Elements::new(items));
-        let (expected, pieces) = whole(FrozenElements::new(Arc::clone(&elements)), 1 << 20);
-        assert_eq!(pieces, 1);
+            .into_iter()
+            .collect();
+        let frozen = || FrozenTree::new(hash.freeze(&Copies::uncounted()));
+        let mut expected = Vec::new();
+        let mut encoder = Encoder::new(Target::default(), Compression::None);
+        encode_tree(&mut encoder, &mut expected, hash.tree());
+        assert_eq!(whole(frozen(), 1 << 20), (expected.clone(), 1));
         for piece_bytes in [1, 2, 7, 100, 999, 1001] {
-            let frozen = FrozenElements::new(Arc::clone(&elements));
-            let (body, pieces) = whole(frozen, piece_bytes);
+            let (body, pieces) = whole(frozen(), piece_bytes);
             assert_eq!(body, expected, "in pieces of {piece_bytes}");
             assert!(pieces > 1);
         }

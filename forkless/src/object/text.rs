@@ -1,4 +1,4 @@
-//! Bytes: a string value, or an element of a collection.
+//! Texts: a string value, or an element of a collection.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,53 +8,72 @@ use snapshot::RIDER_BYTES;
 /// The longest bytes that need no allocation.
 const INLINE_BYTES: usize = 22;
 
-/// Any bytes, in 24 bytes of its own: inline when short, shareable when a rider may want them.
+/// Any bytes, in 24 bytes of its own: up to 22 of them need no allocation, and more than
+/// [`RIDER_BYTES`] are shared when the text is cloned.
+///
+/// ```
+/// let text = forkless::Text::from(&b"some bytes"[..]);
+/// assert_eq!(text.as_bytes(), b"some bytes");
+/// assert_eq!(size_of::<forkless::Text>(), 24);
+/// ```
 #[derive(Clone)]
-pub(crate) enum Text {
+pub struct Text(Form);
+
+#[derive(Clone)]
+enum Form {
     Inline { len: u8, bytes: [u8; INLINE_BYTES] },
     Owned(Box<[u8]>),
     Shared(Arc<[u8]>),
 }
 
 impl Text {
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Inline { len, bytes } => &bytes[..usize::from(*len)],
-            Self::Owned(bytes) => bytes,
-            Self::Shared(bytes) => bytes,
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Form::Inline { len, bytes } => &bytes[..usize::from(*len)],
+            Form::Owned(bytes) => bytes,
+            Form::Shared(bytes) => bytes,
+        }
+    }
+
+    /// The same bytes, which clones share unless they are inline.
+    pub(crate) fn shared(self) -> Self {
+        match self.0 {
+            Form::Owned(bytes) => Self(Form::Shared(Arc::from(bytes))),
+            form => Self(form),
         }
     }
 
     /// The bytes, unless they are inline.
     pub(crate) fn out_of_line(&self) -> &[u8] {
-        match self {
-            Self::Inline { .. } => &[],
-            Self::Owned(bytes) => bytes,
-            Self::Shared(bytes) => bytes,
+        match &self.0 {
+            Form::Inline { .. } => &[],
+            Form::Owned(bytes) => bytes,
+            Form::Shared(bytes) => bytes,
         }
     }
 
     /// Bytes it keeps in memory, which are more than its encoded form takes.
     pub(crate) fn weight_bytes(&self) -> usize {
-        match self {
-            Self::Inline { .. } => size_of::<Self>(),
-            Self::Owned(bytes) => size_of::<Self>() + bytes.len(),
-            Self::Shared(bytes) => size_of::<Self>() + bytes.len(),
+        match &self.0 {
+            Form::Inline { .. } => size_of::<Self>(),
+            Form::Owned(bytes) => size_of::<Self>() + bytes.len(),
+            Form::Shared(bytes) => size_of::<Self>() + bytes.len(),
         }
     }
 }
 
 impl From<&[u8]> for Text {
     fn from(input: &[u8]) -> Self {
-        match u8::try_from(input.len()) {
+        Self(match u8::try_from(input.len()) {
             Ok(len) if input.len() <= INLINE_BYTES => {
                 let mut bytes = [0; INLINE_BYTES];
                 bytes[..input.len()].copy_from_slice(input);
-                Self::Inline { len, bytes }
+                Form::Inline { len, bytes }
             }
-            _ if input.len() > RIDER_BYTES => Self::Shared(Arc::from(input)),
-            _ => Self::Owned(Box::from(input)),
-        }
+            _ if input.len() > RIDER_BYTES => Form::Shared(Arc::from(input)),
+            _ => Form::Owned(Box::from(input)),
+        })
     }
 }
 
@@ -63,7 +82,7 @@ impl From<Vec<u8>> for Text {
         if input.len() <= INLINE_BYTES || input.len() > RIDER_BYTES {
             Self::from(input.as_slice())
         } else {
-            Self::Owned(input.into_boxed_slice())
+            Self(Form::Owned(input.into_boxed_slice()))
         }
     }
 }

@@ -5,23 +5,45 @@ use std::sync::Arc;
 use rdb_format::{EncodeError, Encoder, Target, Value as Owned, ValueType};
 use snapshot::{Copies, FromRdb, Frozen, Piece, Value};
 
-use crate::object::elements::Elements;
+use crate::object::hash::Hash;
+use crate::object::list::List;
 use crate::object::opaque::{FrozenOpaque, Opaque};
-use crate::object::pieces::{FrozenElements, FrozenText};
+use crate::object::pieces::{self, FrozenText, FrozenTree};
+use crate::object::set::Set;
+use crate::object::sorted_set::SortedSet;
+use crate::object::stream::Stream;
 use crate::object::text::Text;
 
 /// A value of the store.
 ///
-/// Collections are held as they were loaded, immutable and shareable, which makes freezing
-/// them a matter of one reference count.
+/// Collections are kept in chunks, which frozen views of them share: freezing one takes a
+/// reference count, and a write copies the chunk it touches while a view still needs that.
+///
+/// ```
+/// use forkless::Object;
+///
+/// let object = Object::Hash(Box::default());
+/// let mut object = object.expiring(Some(1_793_232_000_000));
+/// let Object::Hash(hash) = object.lasting_mut() else {
+///     panic!("it is a hash");
+/// };
+/// hash.set(b"field"[..].into(), b"value"[..].into());
+/// ```
 #[derive(Debug)]
-pub(crate) enum Object {
+pub enum Object {
+    /// A string.
     String(Text),
-    List(Arc<Elements<Text>>),
-    Set(Arc<Elements<Text>>),
-    Hash(Arc<Elements<(Text, Text)>>),
-    SortedSet(Arc<Elements<(Text, f64)>>),
-    /// What is only kept: streams, modules, arrays, hashes with fields that expire.
+    /// A list.
+    List(Box<List>),
+    /// A set.
+    Set(Box<Set>),
+    /// A hash.
+    Hash(Box<Hash>),
+    /// A sorted set.
+    SortedSet(Box<SortedSet>),
+    /// A stream.
+    Stream(Box<Stream>),
+    /// What is only kept: modules, arrays, hashes with fields that expire.
     Opaque(Arc<Opaque>),
     /// Only keys that expire pay for saying when.
     Expiring(Box<Expiring>),
@@ -29,28 +51,49 @@ pub(crate) enum Object {
 
 /// An object that is gone some day.
 #[derive(Debug)]
-pub(crate) struct Expiring {
+pub struct Expiring {
     expire_at_ms: i64,
     object: Object,
 }
 
 impl Object {
     /// The bytes, if it is a string.
-    pub(crate) fn as_string(&self) -> Option<&[u8]> {
-        match self {
+    pub fn as_string(&self) -> Option<&[u8]> {
+        match self.lasting() {
             Self::String(text) => Some(text.as_bytes()),
-            Self::Expiring(expiring) => expiring.object.as_string(),
             _ => None,
         }
     }
 
-    fn expiring(self, expire_at_ms: Option<i64>) -> Self {
+    /// The value itself, whether it expires or not.
+    pub fn lasting(&self) -> &Self {
+        match self {
+            Self::Expiring(expiring) => &expiring.object,
+            lasting => lasting,
+        }
+    }
+
+    /// As [`lasting`](Self::lasting), to change.
+    pub fn lasting_mut(&mut self) -> &mut Self {
+        match self {
+            Self::Expiring(expiring) => &mut expiring.object,
+            lasting => lasting,
+        }
+    }
+
+    /// The same value, gone at this time, in milliseconds since 1970; `None`: never.
+    #[must_use]
+    pub fn expiring(self, expire_at_ms: Option<i64>) -> Self {
+        let object = match self {
+            Self::Expiring(expiring) => expiring.object,
+            lasting => lasting,
+        };
         match expire_at_ms {
             Some(expire_at_ms) => Self::Expiring(Box::new(Expiring {
                 expire_at_ms,
-                object: self,
+                object,
             })),
-            None => self,
+            None => object,
         }
     }
 }
@@ -63,6 +106,7 @@ impl Value for Object {
             Self::Set(_) => ValueType::Set,
             Self::Hash(_) => ValueType::Hash,
             Self::SortedSet(_) => ValueType::SortedSet,
+            Self::Stream(_) => ValueType::Stream3,
             Self::Opaque(opaque) => opaque.value_type(),
             Self::Expiring(expiring) => expiring.object.value_type(),
         }
@@ -70,6 +114,7 @@ impl Value for Object {
 
     fn value_type_for(&self, target: Target) -> ValueType {
         match self {
+            Self::Stream(_) => Stream::value_type_for(target),
             Self::Opaque(opaque) => opaque.value_type_for(target),
             Self::Expiring(expiring) => expiring.object.value_type_for(target),
             _ => self.value_type(),
@@ -86,9 +131,11 @@ impl Value for Object {
     fn weight_bytes(&self) -> usize {
         match self {
             Self::String(text) => text.weight_bytes(),
-            Self::List(elements) | Self::Set(elements) => elements.weight_bytes(),
-            Self::Hash(elements) => elements.weight_bytes(),
-            Self::SortedSet(elements) => elements.weight_bytes(),
+            Self::List(list) => list.tree().weight_bytes(),
+            Self::Set(set) => set.tree().weight_bytes(),
+            Self::Hash(hash) => hash.tree().weight_bytes(),
+            Self::SortedSet(set) => set.tree().weight_bytes(),
+            Self::Stream(stream) => stream.weight_bytes(),
             Self::Opaque(opaque) => opaque.weight_bytes(),
             Self::Expiring(expiring) => expiring.object.weight_bytes(),
         }
@@ -105,31 +152,29 @@ impl Value for Object {
 
     fn encode(&self, encoder: &mut Encoder, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         match self {
-            Self::String(text) => {
-                encoder.string(out, text.as_bytes());
-                Ok(())
+            Self::String(text) => encoder.string(out, text.as_bytes()),
+            Self::List(list) => pieces::encode_tree(encoder, out, list.tree()),
+            Self::Set(set) => pieces::encode_tree(encoder, out, set.tree()),
+            Self::Hash(hash) => pieces::encode_tree(encoder, out, hash.tree()),
+            Self::SortedSet(set) => pieces::encode_tree(encoder, out, set.tree()),
+            Self::Stream(stream) => {
+                let mut frozen = stream.view();
+                while frozen.encode_piece(encoder, out, usize::MAX)? == Piece::More {}
             }
-            Self::Expiring(expiring) => expiring.object.encode(encoder, out),
-            collection => {
-                let piece = collection.freeze(&Copies::uncounted()).encode_piece(
-                    encoder,
-                    out,
-                    usize::MAX >> 1,
-                )?;
-                debug_assert_eq!(piece, Piece::Last, "a piece without bounds is the whole");
-                Ok(())
-            }
+            Self::Opaque(opaque) => out.extend_from_slice(&opaque.body(encoder)?),
+            Self::Expiring(expiring) => expiring.object.encode(encoder, out)?,
         }
+        Ok(())
     }
 
     fn freeze(&self, copies: &Copies) -> Box<dyn Frozen> {
         match self {
             Self::String(text) => Box::new(FrozenText::new(text.clone())),
-            Self::List(elements) | Self::Set(elements) => {
-                Box::new(FrozenElements::new(Arc::clone(elements)))
-            }
-            Self::Hash(elements) => Box::new(FrozenElements::new(Arc::clone(elements))),
-            Self::SortedSet(elements) => Box::new(FrozenElements::new(Arc::clone(elements))),
+            Self::List(list) => Box::new(FrozenTree::new(list.freeze(copies))),
+            Self::Set(set) => Box::new(FrozenTree::new(set.freeze(copies))),
+            Self::Hash(hash) => Box::new(FrozenTree::new(hash.freeze(copies))),
+            Self::SortedSet(set) => Box::new(FrozenTree::new(set.freeze(copies))),
+            Self::Stream(stream) => Box::new(stream.freeze(copies)),
             Self::Opaque(opaque) => Box::new(FrozenOpaque::new(Arc::clone(opaque))),
             Self::Expiring(expiring) => expiring.object.freeze(copies),
         }
@@ -138,29 +183,26 @@ impl Value for Object {
 
 impl FromRdb for Object {
     fn from_rdb(value: Owned, expire_at_ms: Option<i64>) -> Result<Self, Owned> {
-        fn texts(items: Vec<Vec<u8>>) -> Arc<Elements<Text>> {
-            Arc::new(Elements::new(items.into_iter().map(Text::from).collect()))
+        fn pair((first, second): (Vec<u8>, Vec<u8>)) -> (Text, Text) {
+            (Text::from(first), Text::from(second))
         }
         let object = match value {
             Owned::String(bytes) => Self::String(Text::from(bytes)),
-            Owned::List(items) => Self::List(texts(items)),
-            Owned::Set(items) => Self::Set(texts(items)),
-            Owned::Hash(fields) => {
-                let fields = fields
-                    .into_iter()
-                    .map(|(f, v)| (Text::from(f), Text::from(v)));
-                Self::Hash(Arc::new(Elements::new(fields.collect())))
+            Owned::List(items) => Self::List(Box::new(collect(items, Text::from))),
+            Owned::Set(members) => Self::Set(Box::new(collect(members, Text::from))),
+            Owned::Hash(fields) => Self::Hash(Box::new(collect(fields, pair))),
+            Owned::SortedSet(members) if members.iter().any(|(_, score)| score.is_nan()) => {
+                return Err(Owned::SortedSet(members));
             }
             Owned::SortedSet(members) => {
-                let members = members.into_iter().map(|(m, score)| (Text::from(m), score));
-                Self::SortedSet(Arc::new(Elements::new(members.collect())))
+                let scored = |(member, score)| (Text::from(member), score);
+                Self::SortedSet(Box::new(collect(members, scored)))
             }
             Owned::ExpiringHash(fields) if fields.iter().all(|(_, _, at)| at.is_none()) => {
-                let fields = fields
-                    .into_iter()
-                    .map(|(f, v, _)| (Text::from(f), Text::from(v)));
-                Self::Hash(Arc::new(Elements::new(fields.collect())))
+                let hash = collect(fields, |(field, value, _)| pair((field, value)));
+                Self::Hash(Box::new(hash))
             }
+            Owned::Stream(stream) => Self::Stream(Box::new(Stream::from(*stream))),
             other => match Opaque::new(&other) {
                 Some(opaque) => Self::Opaque(Arc::new(opaque)),
                 None => return Err(other),
@@ -172,6 +214,10 @@ impl FromRdb for Object {
     fn from_string(bytes: &[u8], expire_at_ms: Option<i64>) -> Self {
         Self::String(Text::from(bytes)).expiring(expire_at_ms)
     }
+}
+
+fn collect<T, E, C: FromIterator<E>>(items: Vec<T>, convert: impl Fn(T) -> E) -> C {
+    items.into_iter().map(convert).collect()
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use forkless::Object;
 use shard_runtime::{ShardError, ShardSet};
 use snapshot::{FromRdb, Keyspace, Store, shard_hash};
 
 use crate::command::demo::measure::Sample;
 use crate::command::demo::workload::{self, FILLED, Operation, Plan};
-use crate::object::Object;
 
 /// The state of a demo shard.
 #[derive(Debug)]
