@@ -52,7 +52,7 @@ enum Measures {
 }
 
 /// All benches, in the order of the page.
-pub(crate) const BENCHES: [Bench; 7] = [
+pub(crate) const BENCHES: [Bench; 8] = [
     Bench {
         name: "snapshot",
         about: "Whole programs: saving, loading, memory, and what writers feel meanwhile.",
@@ -87,6 +87,11 @@ pub(crate) const BENCHES: [Bench; 7] = [
         name: "epaxos-store",
         about: "`epaxos-store`: what an EPaxos replica must not lose.",
         measures: Measures::Crate("epaxos-store"),
+    },
+    Bench {
+        name: "values",
+        about: "Values that are written to while they are saved, and the memory that saving takes.",
+        measures: Measures::Crate("forkless"),
     },
 ];
 

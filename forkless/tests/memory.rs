@@ -1,0 +1,93 @@
+//! Saving one huge value takes no more memory than the budget, however much it is written to.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "../benches/figures/change.rs"]
+mod change;
+#[path = "../benches/figures/resident.rs"]
+mod resident;
+#[expect(dead_code, reason = "the bench fills more than this needs")]
+#[path = "../benches/figures/store.rs"]
+mod store;
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rdb_format::Target;
+use shard_runtime::spawn_named;
+use snapshot::{Report, Snapshot};
+
+const BUDGET_BYTES: usize = 4 << 20;
+const DATA_BYTES: usize = 40 << 20;
+
+/// What buffers, and pieces that the allocator hands out, may take beside.
+const SLACK_BYTES: usize = 8 << 20;
+
+/// A disk so slow that there is time to write to every chunk of the value.
+struct Slow;
+
+impl Write for Slow {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        std::thread::sleep(Duration::from_millis(2));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Saves one value of this kind while it is written to: the report, and by how much the process
+/// grew meanwhile, in bytes.
+fn save(kind: &str) -> (Report, usize) {
+    let shards = store::start(2);
+    let (object, elements) = store::huge(kind, DATA_BYTES);
+    store::put(&shards, store::HUGE, object);
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = spawn_named("writer", {
+        let (shards, stop) = (Arc::clone(&shards), Arc::clone(&stop));
+        move || {
+            let mut number = 0;
+            // Relaxed: a flag that orders nothing; the thread is joined.
+            while !stop.load(Ordering::Relaxed) {
+                // A prime, so that one chunk after another is written to.
+                number = (number + 7919) % elements.max(1);
+                change::huge(&shards, number);
+            }
+        }
+    });
+    std::thread::sleep(Duration::from_millis(200));
+    let before = resident::begin();
+    // Older servers could not be told of entries that a stream once had.
+    let snapshot = Snapshot::new()
+        .target(Target::Redis72)
+        .budget_bytes(BUDGET_BYTES);
+    let report = snapshot.to_writer(&shards, Slow).unwrap().wait().unwrap();
+    let most = resident::most_bytes();
+    stop.store(true, Ordering::Relaxed);
+    writer.join().unwrap();
+    (report, most.saturating_sub(before))
+}
+
+#[test]
+fn huge_values_are_saved_within_the_budget_while_they_are_written_to() {
+    for kind in ["string", "list", "set", "hash", "sorted-set", "stream"] {
+        let (report, grown) = save(kind);
+        assert_eq!(report.riders, 1, "{kind}");
+        let bound = BUDGET_BYTES + SLACK_BYTES;
+        assert!(grown <= bound, "{kind}: {grown} bytes, not {bound}");
+        assert!(
+            report.copied_bytes_high_water <= BUDGET_BYTES + (1 << 20),
+            "{kind}"
+        );
+        let is_copied = report.copied_bytes > 0;
+        assert_eq!(
+            is_copied,
+            kind != "string",
+            "{kind}: {} bytes",
+            report.copied_bytes
+        );
+    }
+}
