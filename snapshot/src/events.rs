@@ -149,6 +149,12 @@ pub(crate) fn loaded(outcome: Result<LoadReport, LoadError>) -> Result<LoadRepor
     outcome
 }
 
+/// Tells that a file with marks is read in order all the same.
+pub(crate) fn doubted() {
+    #[cfg(feature = "tracing")]
+    tracing::debug!("the marks of the file are not right, or it is damaged: it is read in order");
+}
+
 /// An error and its causes, in one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

@@ -16,6 +16,7 @@ use std::time::Duration;
 use rdb_format::{ChecksumState, Crc64, DecodeError, Dialect, Event, Reader};
 
 use crate::error::LoadError;
+use crate::events;
 use crate::intake::Intake;
 use crate::keyspace::Store;
 use crate::load::LoadReport;
@@ -95,7 +96,7 @@ impl Marked<'_> {
             Ok(report) => Ok(Some(report)),
             Err(Fault::Load(error)) => Err(error),
             Err(Fault::Doubt) => {
-                tracing::debug!("the marks of the file are not right, or it is damaged");
+                events::doubted();
                 Ok(None)
             }
         }
