@@ -72,6 +72,7 @@ mod loader;
 mod marks;
 mod open_key;
 mod room;
+mod staging;
 
 pub use crate::copies::Copies;
 pub use crate::error::{LoadError, SnapshotError};
