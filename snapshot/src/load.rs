@@ -197,14 +197,10 @@ impl Load {
     where
         S: Store<Value: FromRdb>,
     {
-        events::loaded(self.from_sections_or_in_order(file, shards))
+        events::loaded(self.load_file(file, shards))
     }
 
-    fn from_sections_or_in_order<S>(
-        &self,
-        file: &File,
-        shards: &ShardSet<S>,
-    ) -> Result<LoadReport, LoadError>
+    fn load_file<S>(&self, file: &File, shards: &ShardSet<S>) -> Result<LoadReport, LoadError>
     where
         S: Store<Value: FromRdb>,
     {
