@@ -4,8 +4,8 @@
 mod samples;
 
 use rdb_format::{
-    Compression, Container, DecodeError, Element, Encoder, Encodings, Event, Family, KeyHead,
-    Limits, ReadOptions, Reader, Source, Target, Tombstones, Unsupported, Value, ValueType, Values,
+    Compression, Container, DecodeError, Element, Encoder, Encodings, Event, Family, Limits,
+    ReadOptions, Reader, Source, Target, Tombstones, Unsupported, Value, ValueType, Values,
     Warning, Writer,
 };
 
@@ -24,15 +24,15 @@ fn options(values: Values) -> ReadOptions {
 }
 
 /// The entries of a container as they would have been reported one by one.
-fn apart(container: Container, bytes: &[u8], head: &KeyHead<'_>) -> Vec<String> {
+fn apart(container: Container, bytes: &[u8], value_type: ValueType) -> Vec<String> {
     let entries = container.entries(bytes).unwrap();
     let texts: Vec<Vec<u8>> = entries.map(|entry| entry.unwrap().to_vec()).collect();
     let expires = matches!(
-        head.value_type,
+        value_type,
         ValueType::HashListpackExpiry | ValueType::HashListpackExpiryPreview
     );
     let number = |text: &[u8]| std::str::from_utf8(text).unwrap().to_owned();
-    match head.value_type.family() {
+    match value_type.family() {
         Family::Hash if expires => {
             let fields = texts.chunks_exact(3);
             let fields = fields.map(|field| match &field[2][..] {
@@ -69,17 +69,16 @@ fn apart(container: Container, bytes: &[u8], head: &KeyHead<'_>) -> Vec<String> 
 /// All events as text, and the types whose containers came whole.
 fn events<S: Source>(mut reader: Reader<S>) -> (Vec<String>, Vec<ValueType>) {
     let (mut events, mut whole) = (Vec::new(), Vec::new());
-    let mut type_of_key = None;
+    let mut value_type = ValueType::String;
     while let Some(event) = reader.next_event().unwrap() {
         match event {
             Event::Key(head) => {
                 events.push(format!("{head:?}"));
-                type_of_key = Some(KeyHead { key: b"", ..head });
+                value_type = head.value_type;
             }
             Event::Element(Element::Packed(container, bytes)) => {
-                let head = type_of_key.as_ref().unwrap();
-                events.extend(apart(container, bytes, head));
-                whole.push(head.value_type);
+                events.extend(apart(container, bytes, value_type));
+                whole.push(value_type);
             }
             Event::Element(element) => events.push(format!("{element:?}")),
             event => events.push(format!("{event:?}")),
