@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::slot::Entries;
 
-/// A view of the entries of one physical bucket: at most 14, in no particular order.
+/// A view of the entries of one physical bucket: at most 16, in no particular order.
 ///
 /// Copied as cheaply as a reference.
 ///

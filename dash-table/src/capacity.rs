@@ -5,7 +5,7 @@ use core::hash::{BuildHasher, Hash};
 use alloc::vec::Vec;
 
 use crate::error::TryReserveError;
-use crate::geometry::{MAX_DEPTH, SEGMENT_SLOTS};
+use crate::geometry::{ENTRIES_MAX, RESERVED_ENTRIES};
 use crate::observer::Observer;
 use crate::segment::Segment;
 use crate::table::DashTable;
@@ -67,7 +67,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     /// ```
     pub fn try_reserve(&mut self, additional: usize) -> Result<(), TryReserveError> {
         let entries = self.len().saturating_add(additional);
-        let segments = entries.div_ceil(SEGMENT_SLOTS * 9 / 10).next_power_of_two();
+        let segments = entries.div_ceil(RESERVED_ENTRIES).next_power_of_two();
         if entries > ENTRIES_MAX {
             return Err(TryReserveError::TooManyEntries {
                 entries,
@@ -88,9 +88,6 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     }
 }
 
-/// What fits into the most segments there can be, at the fill that `reserve` aims at.
-const ENTRIES_MAX: usize = (SEGMENT_SLOTS * 9 / 10) << MAX_DEPTH;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +101,20 @@ mod tests {
             Err(TryReserveError::TooManyEntries { .. })
         ));
         assert_eq!(table.memory_usage(), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "capacity overflow")]
+    fn reserving_more_than_there_are_places_panics() {
+        let mut table: DashTable<u8, u8> = DashTable::new();
+        table.insert(1, 1);
+        table.reserve(usize::MAX);
+    }
+
+    #[test]
+    #[should_panic(expected = "capacity overflow")]
+    fn a_capacity_that_no_table_has_panics() {
+        drop(DashTable::<u8, u8>::with_capacity(ENTRIES_MAX + 1));
     }
 
     #[test]

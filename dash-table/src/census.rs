@@ -21,14 +21,14 @@ impl<K, V> Segment<K, V> {
     /// Entries that stand in the bucket after their home, counted in O(buckets).
     pub(crate) fn count_guests(&self) -> usize {
         (0..REGULAR)
-            .map(|bucket| self.block.group(bucket).guests().len())
+            .map(|bucket| self.block.guests(bucket).len())
             .sum()
     }
 
     /// For each entry, the buckets that a lookup looks at until it finds it.
     pub(crate) fn probes(&self) -> impl Iterator<Item = usize> {
         let regular = (0..REGULAR).flat_map(|bucket| {
-            let guests = self.block.group(bucket).guests();
+            let guests = self.block.guests(bucket);
             let slots = self.entries(bucket).slots();
             slots.map(move |slot| 1 + usize::from(guests.has(slot)))
         });

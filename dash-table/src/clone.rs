@@ -43,7 +43,7 @@ impl<K: Clone, V: Clone> Segment<K, V> {
                 }
             }
             if bucket < REGULAR {
-                let guests = self.block.group(bucket).guests();
+                let guests = self.block.guests(bucket);
                 guests.for_each(|slot| copy.block.mark_guest(bucket, slot));
             }
         }

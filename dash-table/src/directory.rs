@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::error::SplitError;
-use crate::geometry::{DIRECTORY_FREE_MAX, DIRECTORY_PER_SEGMENT_MAX, MAX_DEPTH};
+use crate::geometry::{DIRECTORY_FREE_MAX, DIRECTORY_PER_SEGMENT_MAX, MAX_DEPTH, POSITION_BITS};
 use crate::hash::KeyHash;
 use crate::hook::Hook;
 use crate::observer::Observer;
@@ -224,7 +224,9 @@ impl<K, V> Directory<K, V> {
         let depth = (MAX_DEPTH - width.trailing_zeros()) as usize;
         self.depths[depth] -= 2;
         self.depths[depth - 1] += 1;
-        let gone = self.segments.unite(u64::from(upper) << (64 - MAX_DEPTH));
+        let gone = self
+            .segments
+            .unite(u64::from(upper) << (POSITION_BITS - MAX_DEPTH));
         if self.unused_levels() >= 2 {
             self.segments.halve();
         }
@@ -252,8 +254,8 @@ impl<K, V> Directory<K, V> {
     }
 }
 
-/// A position in 64 bits; `None` beyond the end.
+/// A position in all its bits; `None` beyond the end.
 #[inline]
 fn widened(position: u32) -> Option<u64> {
-    (position < 1 << MAX_DEPTH).then(|| u64::from(position) << (64 - MAX_DEPTH))
+    (position < 1 << MAX_DEPTH).then(|| u64::from(position) << (POSITION_BITS - MAX_DEPTH))
 }

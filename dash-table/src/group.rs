@@ -1,27 +1,15 @@
-//! The sixteen bytes of a bucket that a lookup reads first.
-//!
-//! ```text
-//! byte  0 ............. 13   14        15
-//!      +------------------+-----------------+
-//!      | tags, 0 = vacant | guests : 14 bits|
-//!      |                  | filter :  2 bits|
-//!      +------------------+-----------------+
-//! ```
-//!
-//! A *guest* stands in the bucket after its home.
-//! The *filter* says whether entries of this home stand in the stash or the chain: one bit for
-//! even tags, one for odd ones, so that a miss seldom looks there.
+//! The sixteen bytes of a bucket that a lookup reads first: one tag for each slot, 0 for a vacant
+//! one.
 
 use crate::fingerprint;
 use crate::hash::Tag;
 use crate::slot_set::SlotSet;
 
-/// Fingerprints and marks of one bucket.
+/// The fingerprints of one bucket.
 #[derive(Clone, Copy, Default, Debug)]
 #[repr(C, align(16))]
 pub(crate) struct Group {
-    tags: [u8; 14],
-    marks: u16,
+    tags: [u8; 16],
 }
 
 impl Group {
@@ -43,24 +31,6 @@ impl Group {
         self.vacant().complement()
     }
 
-    /// The slots whose entries have the bucket before this one as their home.
-    #[inline]
-    pub(crate) fn guests(&self) -> SlotSet {
-        SlotSet::from_bits(self.marks)
-    }
-
-    /// Whether an entry of this home and tag may stand in the stash or the chain.
-    #[inline]
-    pub(crate) fn may_overflow(&self, tag: Tag) -> bool {
-        self.marks & filter_bit(tag) != 0
-    }
-
-    /// Whether any entry of this home may stand in the stash or the chain.
-    #[inline]
-    pub(crate) fn has_overflow(&self) -> bool {
-        self.marks & !SlotSet::ALL.bits() != 0
-    }
-
     /// The tag in `slot`, if there is an entry.
     #[inline]
     pub(crate) fn tag(&self, slot: usize) -> Option<Tag> {
@@ -73,53 +43,23 @@ impl Group {
         self.tags[slot] = tag.byte();
     }
 
-    /// Takes tag and guest mark from `slot`.
+    /// Takes the tag from `slot`.
     #[inline]
     pub(crate) fn vacate(&mut self, slot: usize) {
         self.tags[slot] = 0;
-        self.marks &= !(1 << slot);
     }
 
-    /// Marks the entry in `slot` as a guest.
-    #[inline]
-    pub(crate) fn mark_guest(&mut self, slot: usize) {
-        self.marks |= 1 << slot;
-    }
-
-    /// Takes over tags and guest marks of the slots in `movers`, which are vacant here.
+    /// Takes over the tags of the slots in `movers`, which are vacant here.
     #[inline]
     pub(crate) fn receive(&mut self, source: &Self, movers: SlotSet) {
-        for (slot, (tag, given)) in self.tags.iter_mut().zip(source.tags).enumerate() {
-            // All ones for a mover, without a branch.
-            *tag |= given & u8::from(movers.has(slot)).wrapping_neg();
-        }
-        self.marks |= source.marks & movers.bits();
+        let given = u128::from_le_bytes(source.tags) & movers.bytes();
+        self.tags = (u128::from_le_bytes(self.tags) | given).to_le_bytes();
     }
 
-    /// Forgets tags and guest marks of the slots in `movers`.
+    /// Forgets the tags of the slots in `movers`.
     #[inline]
     pub(crate) fn release(&mut self, movers: SlotSet) {
-        for (slot, tag) in self.tags.iter_mut().enumerate() {
-            *tag &= u8::from(!movers.has(slot)).wrapping_neg();
-        }
-        self.marks &= !movers.bits();
-    }
-
-    /// Notes that an entry of this home and tag stands in the stash or the chain.
-    #[inline]
-    pub(crate) fn admit(&mut self, tag: Tag) {
-        self.marks |= filter_bit(tag);
-    }
-
-    /// Notes that no entry of this home whose tag is as even as `tag` overflows any more.
-    #[inline]
-    pub(crate) fn expel(&mut self, tag: Tag) {
-        self.marks &= !filter_bit(tag);
-    }
-
-    /// Notes that no entry of this home overflows any more.
-    pub(crate) fn expel_all(&mut self) {
-        self.marks &= SlotSet::ALL.bits();
+        self.tags = (u128::from_le_bytes(self.tags) & !movers.bytes()).to_le_bytes();
     }
 
     /// The fingerprints, byte by byte.
@@ -130,19 +70,9 @@ impl Group {
             all(target_arch = "aarch64", target_endian = "little")
         ))
     ))]
-    pub(crate) fn tags(&self) -> &[u8; 14] {
+    pub(crate) fn tags(&self) -> &[u8; 16] {
         &self.tags
     }
-}
-
-/// Whether two tags share their bit of the filter.
-pub(crate) fn same_filter_bit(one: Tag, other: Tag) -> bool {
-    filter_bit(one) == filter_bit(other)
-}
-
-#[inline]
-fn filter_bit(tag: Tag) -> u16 {
-    1 << (14 + u16::from(tag.byte() & 1))
 }
 
 #[cfg(test)]
@@ -160,44 +90,20 @@ mod tests {
         assert_eq!(group.tagged(tag(7)).first(), Some(1));
         assert!(group.tagged(tag(8)).is_empty());
         assert_eq!(group.occupied().len(), 1);
+        group.vacate(1);
+        assert_eq!(group.vacant(), SlotSet::ALL);
     }
 
     #[test]
-    fn vacating_forgets_tag_and_guest_but_not_the_filter() {
-        let mut group = Group::default();
-        group.occupy(0, tag(7));
-        group.mark_guest(0);
-        group.admit(tag(9));
-        group.vacate(0);
-        assert!(group.occupied().is_empty() && group.guests().is_empty());
-        assert!(group.may_overflow(tag(7)), "both tags are odd");
-        assert!(!group.may_overflow(tag(8)));
-        group.expel(tag(7));
-        assert!(!group.may_overflow(tag(9)));
-    }
-
-    #[test]
-    fn movers_take_tag_and_guest_mark_along_and_leave_the_filter() {
+    fn movers_take_their_tags_along() {
         let (mut source, mut target) = (Group::default(), Group::default());
         source.occupy(0, tag(7));
         source.occupy(1, tag(8));
-        source.mark_guest(1);
-        source.admit(tag(3));
         let mut movers = SlotSet::NONE;
         movers.add(1);
         target.receive(&source, movers);
         source.release(movers);
         assert_eq!((target.tag(0), target.tag(1)), (None, Some(tag(8))));
         assert_eq!((source.tag(0), source.tag(1)), (Some(tag(7)), None));
-        assert_eq!((target.guests(), source.guests()), (movers, SlotSet::NONE));
-        assert!(source.may_overflow(tag(3)) && !target.may_overflow(tag(3)));
-    }
-
-    #[test]
-    fn marks_are_no_tags() {
-        let mut group = Group::default();
-        group.admit(tag(1));
-        group.admit(tag(2));
-        assert_eq!(group.vacant(), SlotSet::ALL);
     }
 }

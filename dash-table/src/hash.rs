@@ -1,16 +1,15 @@
 //! A key's hash, and what each of its bits decides.
 //!
 //! ```text
-//!  63                       40 39           14 13   8 7      0
-//! +---------------------------+---------------+------+--------+
-//! | position: the segment     |               | home |  tag   |
-//! +---------------------------+---------------+------+--------+
+//!  63                 35 34  32 31    24 23      10 9    4 3    0
+//! +---------------------+------+--------+----------+------+------+
+//! | position: segment   |      |  tag   |          | home | slot |
+//! +---------------------+------+--------+----------+------+------+
 //! ```
 
 use core::hash::{BuildHasher, Hash};
-use core::num::NonZeroU8;
 
-use crate::geometry::HOMES;
+use crate::geometry::{HOMES, POSITION_BITS, SLOTS};
 
 /// The default hasher: fast, and seeded afresh for every table.
 pub use foldhash::fast::RandomState as DefaultHashBuilder;
@@ -24,7 +23,10 @@ pub(crate) struct KeyHash(u64);
 
 /// A fingerprint: eight bits of the hash, never zero, because zero marks a vacant slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Tag(NonZeroU8);
+pub(crate) struct Tag(
+    // Invariant: not zero.
+    u8,
+);
 
 impl KeyHash {
     /// Hashes `key`.
@@ -37,7 +39,8 @@ impl KeyHash {
         Self(low ^ high)
     }
 
-    /// Where the key stands in the table: the leading bits of this choose the segment.
+    /// Where the key stands in the table, in [`POSITION_BITS`] bits: the leading ones choose the
+    /// segment.
     ///
     /// Positions are not spread evenly: the first are 5/3 as dense as the last, because a hash
     /// `u` in `0..1` comes to stand at `u * (3 + u) / 4`. Segments of equal width therefore
@@ -45,23 +48,47 @@ impl KeyHash {
     /// its entries closely.
     #[inline]
     pub(crate) fn position(self) -> u64 {
-        self.0.carrying_mul(3 << 62 | self.0 >> 2, 0).1
+        const ONE: u64 = 1 << (POSITION_BITS / 2 - 1);
+        let u = self.0 >> (64 - ONE.trailing_zeros());
+        u * (3 * ONE + u)
     }
 
     /// The bucket that the entry belongs to, below [`HOMES`].
     #[inline]
     pub(crate) fn home(self) -> usize {
-        (self.0 >> 8) as usize & (HOMES - 1)
+        self.first_slot() / SLOTS
+    }
+
+    /// The slot that the entry would like best, in whichever bucket it comes to stand: below
+    /// [`SLOTS`].
+    #[inline]
+    pub(crate) fn slot(self) -> usize {
+        self.best_slot() % SLOTS
+    }
+
+    /// The first slot of the home, counted from the first of the segment.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "low bits are wanted")]
+    pub(crate) fn first_slot(self) -> usize {
+        self.0 as usize & (HOMES * SLOTS - SLOTS)
+    }
+
+    /// The slot of the home that the entry would like best, counted from the first of the segment.
+    /// A lookup begins to fetch it before it has seen any tag.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "low bits are wanted")]
+    pub(crate) fn best_slot(self) -> usize {
+        self.0 as usize & (HOMES * SLOTS - 1)
     }
 
     /// The fingerprint.
     #[inline]
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "the low eight bits are wanted"
+        reason = "eight bits of the lower half are wanted"
     )]
     pub(crate) fn tag(self) -> Tag {
-        Tag(NonZeroU8::new(self.0 as u8).unwrap_or(NonZeroU8::MIN))
+        Tag((self.0 as u32 >> 24).max(1) as u8)
     }
 }
 
@@ -69,24 +96,26 @@ impl Tag {
     /// The byte that stands in the group.
     #[inline]
     pub(crate) fn byte(self) -> u8 {
-        self.0.get()
+        self.0
     }
 
     /// The tag that stands in the group as `byte`, or `None` for a vacant slot.
     #[inline]
     pub(crate) fn from_byte(byte: u8) -> Option<Self> {
-        NonZeroU8::new(byte).map(Self)
+        (byte != 0).then_some(Self(byte))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::MAX_DEPTH;
 
     #[test]
     fn positions_keep_the_order_of_hashes_and_span_everything() {
         assert_eq!(KeyHash(0).position(), 0);
-        assert_eq!(KeyHash(u64::MAX).position(), u64::MAX - 1);
+        let end = KeyHash(u64::MAX).position();
+        assert_eq!(end >> (POSITION_BITS - MAX_DEPTH), (1 << MAX_DEPTH) - 1);
         let steps = (0..=u64::MAX).step_by(1 << 54);
         let positions: Vec<u64> = steps.map(|hash| KeyHash(hash).position()).collect();
         assert!(positions.is_sorted_by(|one, next| one < next));
@@ -102,7 +131,8 @@ mod tests {
     #[test]
     fn a_tag_is_never_vacant() {
         assert_eq!(KeyHash(0).tag().byte(), 1);
-        assert_eq!(KeyHash(0xff).tag().byte(), 255);
+        assert_eq!(KeyHash(1 << 24).tag().byte(), 1);
+        assert_eq!(KeyHash(0xff << 24).tag().byte(), 255);
     }
 
     #[test]

@@ -6,16 +6,18 @@ use core::iter::FusedIterator;
 use crate::directory::Directory;
 use crate::ranges;
 use crate::segment::Segment;
-use crate::slot::Entries;
+use crate::slot::Run;
 use crate::table::DashTable;
 
 /// Every entry once, in no particular order; see [`DashTable::iter`].
 pub struct Iter<'a, K, V> {
     segments: ranges::Iter<'a, Segment<K, V>>,
     segment: Option<&'a Segment<K, V>>,
+    /// The one after it, which has begun to be fetched.
+    next_segment: Option<&'a Segment<K, V>>,
     /// The next bucket of `segment`.
     bucket: usize,
-    entries: Option<Entries<'a, (K, V)>>,
+    run: Run<'a, (K, V)>,
     left: usize,
 }
 
@@ -69,13 +71,32 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
 impl<'a, K, V> Iter<'a, K, V> {
     fn new(directory: &'a Directory<K, V>, entries: usize) -> Self {
         let mut segments = directory.segments().iter();
-        let segment = segments.next();
         Self {
+            segment: segments.next(),
+            next_segment: segments.next(),
             segments,
-            segment,
             bucket: 0,
-            entries: None,
+            run: Run::NONE,
             left: entries,
+        }
+    }
+}
+
+impl<K, V> Iter<'_, K, V> {
+    /// Turns to the next entries; `None` after the last.
+    fn advance(&mut self) -> Option<()> {
+        loop {
+            let segment = self.segment?;
+            if self.bucket < segment.bucket_count() {
+                (self.run, self.bucket) = segment.run(self.bucket);
+                return Some(());
+            }
+            self.segment = self.next_segment;
+            self.bucket = 0;
+            self.next_segment = self.segments.next();
+            if let Some(next) = self.next_segment {
+                next.block.fetch();
+            }
         }
     }
 }
@@ -86,18 +107,11 @@ impl<'a, K, V> Iterator for Iter<'a, K, V> {
     #[inline]
     fn next(&mut self) -> Option<(&'a K, &'a V)> {
         loop {
-            if let Some((key, value)) = self.entries.as_mut().and_then(Iterator::next) {
+            if let Some((key, value)) = self.run.next() {
                 self.left -= 1;
                 return Some((key, value));
             }
-            let segment = self.segment?;
-            if self.bucket == segment.bucket_count() {
-                self.segment = self.segments.next();
-                self.bucket = 0;
-            } else {
-                self.entries = Some(segment.entries(self.bucket));
-                self.bucket += 1;
-            }
+            self.advance()?;
         }
     }
 
@@ -111,26 +125,20 @@ impl<'a, K, V> Iterator for Iter<'a, K, V> {
         self.left
     }
 
-    /// Bucket by bucket, without a look at the iterator's state for each entry.
-    fn fold<B, F>(self, first: B, mut join: F) -> B
+    /// A few buckets at a time, without a look at the iterator's state for each entry.
+    fn fold<B, F>(mut self, first: B, mut join: F) -> B
     where
         F: FnMut(B, Self::Item) -> B,
     {
-        let mut join_bucket = |joined, entries: Entries<'a, (K, V)>| {
-            entries.fold(joined, |joined, (key, value)| join(joined, (key, value)))
-        };
-        let mut joined = match self.entries {
-            Some(entries) => join_bucket(first, entries),
-            None => first,
-        };
-        let mut begin = self.bucket;
-        for segment in self.segment.into_iter().chain(self.segments) {
-            for bucket in begin..segment.bucket_count() {
-                joined = join_bucket(joined, segment.entries(bucket));
+        let mut joined = first;
+        loop {
+            joined = self
+                .run
+                .fold(joined, |joined, (key, value)| join(joined, (key, value)));
+            if self.advance().is_none() {
+                return joined;
             }
-            begin = 0;
         }
-        joined
     }
 }
 

@@ -69,6 +69,7 @@ mod group;
 mod hash;
 mod hook;
 mod lookup;
+mod marks;
 mod merge;
 mod placement;
 mod planted;

@@ -174,6 +174,6 @@ impl<K, V> Segment<K, V> {
         let links = upper.chain_mut().drain(..);
         self.chain_mut().extend(links);
         self.widen();
-        self.rebuild_filters();
+        self.rebuild_marks();
     }
 }

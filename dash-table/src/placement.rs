@@ -9,7 +9,7 @@ use crate::hash::{KeyHash, Tag};
 use crate::hook::Hook;
 use crate::observer::Observer;
 use crate::planted::Bug;
-use crate::segment::{Place, Segment};
+use crate::segment::{ANY_SLOT, Place, Segment};
 
 impl<K, V> Segment<K, V> {
     /// Adds an entry that is not there yet and says where it stands, or gives it back when there
@@ -25,18 +25,18 @@ impl<K, V> Segment<K, V> {
         O: Observer<K, V>,
     {
         let (tag, home) = (hash.tag(), hash.home());
-        if let Some(place) = self.regular_room(home) {
+        if let Some(place) = self.regular_room(home, hash.slot()) {
             self.put_new(home, place, tag, entry, hook);
             return Ok(place);
         }
         self.add_crowded(home, tag, entry, hook)
     }
 
-    /// A vacant slot in the home, or else its neighbour.
+    /// A vacant slot in the home, or else its neighbour, as near to `slot` as there is one.
     #[inline]
-    pub(crate) fn regular_room(&self, home: usize) -> Option<Place> {
+    pub(crate) fn regular_room(&self, home: usize, slot: usize) -> Option<Place> {
         let room = |bucket| {
-            let slot = self.block.group(bucket).vacant().first()?;
+            let slot = self.block.room(bucket, slot)?;
             Some(Place { bucket, slot })
         };
         room(home).or_else(|| room(home + 1))
@@ -45,7 +45,7 @@ impl<K, V> Segment<K, V> {
     /// Asks for the slot that a new entry with this hash would fill.
     #[inline]
     pub(crate) fn prefetch_room(&self, hash: KeyHash) {
-        if let Some(place) = self.regular_room(hash.home()) {
+        if let Some(place) = self.regular_room(hash.home(), hash.slot()) {
             self.block.prefetch(place.bucket, place.slot);
         }
     }
@@ -78,7 +78,9 @@ impl<K, V> Segment<K, V> {
         let mut room = self.stash_room(home);
         if room.is_none() {
             self.unload(hook);
-            room = self.regular_room(home).or_else(|| self.stash_room(home));
+            room = self
+                .regular_room(home, ANY_SLOT)
+                .or_else(|| self.stash_room(home));
         }
         let Some(place) = room.or_else(|| self.chain_room()) else {
             return Err(entry);
@@ -114,7 +116,7 @@ impl<K, V> Segment<K, V> {
     {
         // The last regular bucket owns no entry, and the first has no guest.
         let next = home + 1;
-        let owned = self.block.group(next).guests().complement();
+        let owned = self.block.guests(next).complement();
         if let Some(slot) = owned.first()
             && let Some(room) = self.block.group(next + 1).vacant().first()
         {
@@ -124,7 +126,7 @@ impl<K, V> Segment<K, V> {
             };
             return Some(self.displace_one(next, Place { bucket: next, slot }, to, hook));
         }
-        if let Some(slot) = self.block.group(home).guests().first()
+        if let Some(slot) = self.block.guests(home).first()
             && let Some(room) = self.block.group(home - 1).vacant().first()
         {
             let to = Place {

@@ -9,11 +9,14 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
+use core::mem::{self, ManuallyDrop};
 use core::ops::{Index, IndexMut, Range};
 use core::ptr::NonNull;
 
-/// Owners of ranges that cover all positions; a position is a number of 64 bits, and the ranges
-/// are halves of halves of all positions.
+use crate::geometry::POSITION_BITS;
+
+/// Owners of ranges that cover all positions; a position is a number of [`POSITION_BITS`] bits, and
+/// the ranges are halves of halves of all positions.
 ///
 /// Entries point at the owners themselves, so that a lookup goes from the entry right to the
 /// owner. Doubling and halving copy nothing at once: the new entries are filled a few at a time,
@@ -24,7 +27,10 @@ pub(crate) struct Ranges<T> {
     // Box. Of the resolved entries, equal ones are adjacent and there is no other pointer to their
     // owner: the owner belongs to this list.
     entries: Vec<Entry<T>>,
-    /// 64 less the depth.
+    // Invariant: the first of `entries`, or, while there is none, [`NO_ENTRY`]; so it begins at
+    // least 2^depth entries. A lookup need not ask whether there are any.
+    first: *const Entry<T>,
+    /// [`POSITION_BITS`] less the depth, which is zero while there are no entries.
     shift: u32,
     /// The entries before the last doubling or halving, while some are not settled.
     former: Vec<Entry<T>>,
@@ -36,6 +42,12 @@ pub(crate) struct Ranges<T> {
 }
 
 type Entry<T> = Option<NonNull<T>>;
+
+/// All bits of a position. The compiler sees that a position has no others.
+const POSITION_MASK: u64 = (1 << POSITION_BITS) - 1;
+
+/// The entry of a list that has none: a `None`, whatever is owned.
+static NO_ENTRY: usize = 0;
 
 /// Entries that one change settles, besides its own: 2 KiB of them.
 const SETTLED_AT_ONCE: usize = 256;
@@ -52,7 +64,8 @@ impl<T> Ranges<T> {
     pub(crate) const fn new() -> Self {
         Self {
             entries: Vec::new(),
-            shift: 63,
+            first: (&raw const NO_ENTRY).cast(),
+            shift: POSITION_BITS,
             former: Vec::new(),
             settled: 0,
             owners: 0,
@@ -72,7 +85,7 @@ impl<T> Ranges<T> {
 
     /// How many leading bits of a position choose the entry.
     pub(crate) fn depth(&self) -> u32 {
-        64 - self.shift
+        POSITION_BITS - self.shift
     }
 
     /// Bytes on the heap, those of the owners not counted.
@@ -91,7 +104,7 @@ impl<T> Ranges<T> {
     /// As [`get`](Self::get), but `None` too if the entry has not been settled.
     #[inline]
     pub(crate) fn get_settled(&self, position: u64) -> Option<&T> {
-        let pointer = (*self.entries.get(self.index(position))?)?;
+        let pointer = self.entry(position)?;
         // SAFETY: the invariant on `entries`; borrowing `self` keeps the owner.
         Some(unsafe { pointer.as_ref() })
     }
@@ -137,7 +150,7 @@ impl<T> Ranges<T> {
     pub(crate) fn start(&mut self, owner: Box<T>) {
         assert!(self.entries.is_empty(), "the list has an owner");
         let pointer = NonNull::from(Box::leak(owner));
-        self.entries = vec![Some(pointer); ENTRIES_MIN];
+        self.set_entries(vec![Some(pointer); ENTRIES_MIN]);
         self.settled = ENTRIES_MIN;
         self.owners = 1;
     }
@@ -197,7 +210,6 @@ impl<T> Ranges<T> {
     pub(crate) fn double(&mut self) {
         self.settle_all();
         self.replace(self.entries.len() * 2);
-        self.shift -= 1;
     }
 
     /// Halves the entries.
@@ -214,27 +226,31 @@ impl<T> Ranges<T> {
         );
         assert!(self.entries.len() > ENTRIES_MIN, "the list is the smallest");
         self.replace(self.entries.len() / 2);
-        self.shift += 1;
     }
 
-    /// Lets `entries` become `former`. The new ones are written once, with nothing in them.
+    /// Lets `entries` become `former`.
     fn replace(&mut self, len: usize) {
-        self.former = core::mem::replace(&mut self.entries, vec![None; len]);
+        self.former = self.set_entries(unsettled(len));
         self.settled = 0;
     }
 
+    /// Takes new entries, 2^n of them, and gives the present ones back.
+    fn set_entries(&mut self, entries: Vec<Entry<T>>) -> Vec<Entry<T>> {
+        assert!(entries.len().is_power_of_two(), "an index is some bits");
+        let former = mem::replace(&mut self.entries, entries);
+        self.first = self.entries.as_ptr();
+        self.shift = POSITION_BITS - self.entries.len().ilog2();
+        former
+    }
+
     #[inline]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "an index has at most 24 bits"
-    )]
     fn index(&self, position: u64) -> usize {
-        (position >> self.shift) as usize
+        ((position & POSITION_MASK) >> self.shift) as usize
     }
 
     #[inline]
     fn pointer(&self, position: u64) -> Entry<T> {
-        let entry = *self.entries.get(self.index(position))?;
+        let entry = self.entry(position);
         if entry.is_some() {
             entry
         } else {
@@ -242,10 +258,20 @@ impl<T> Ranges<T> {
         }
     }
 
+    /// The entry at a position, settled or not.
+    #[inline]
+    fn entry(&self, position: u64) -> Entry<T> {
+        let index = self.index(position);
+        // SAFETY: the index has as many bits as the depth, and `first` has an entry for each.
+        let place = unsafe { self.first.add(index) };
+        // SAFETY: as above; entries are changed through `&mut self` only.
+        unsafe { place.read() }
+    }
+
     /// What the entry stands for, settled or not.
     #[cold]
     fn resolve(&self, index: usize) -> Entry<T> {
-        self.entries[index].or_else(|| {
+        self.entries.get(index)?.or_else(|| {
             let is_halved = self.former.len() > self.entries.len();
             self.former[if is_halved { index * 2 } else { index / 2 }]
         })
@@ -282,6 +308,15 @@ impl<T> Ranges<T> {
             self.settle_some();
         }
     }
+}
+
+/// Entries of which none is settled. The allocator gives zeros, often without writing them, so that
+/// a doubling does not touch the new entries.
+fn unsettled<T>(len: usize) -> Vec<Entry<T>> {
+    let mut zeros = ManuallyDrop::new(vec![0_usize; len]);
+    // SAFETY: an entry is as large as a `usize` and aligned like one, and zero is `None`; whoever
+    // owned the vector has given it up.
+    unsafe { Vec::from_raw_parts(zeros.as_mut_ptr().cast(), zeros.len(), zeros.capacity()) }
 }
 
 impl<T> Drop for Ranges<T> {
@@ -402,7 +437,7 @@ impl<T> Clone for Iter<'_, T> {
 mod tests {
     use super::*;
 
-    const QUARTER: u64 = 1 << 62;
+    const QUARTER: u64 = 1 << (POSITION_BITS - 2);
 
     /// Owners of unequal ranges, by the number of the eighth where each begins.
     fn eighths() -> Ranges<u32> {
@@ -429,7 +464,7 @@ mod tests {
         let mut doubled = ranges;
         doubled.double();
         assert!(doubled.iter().eq(&[0, 4, 6, 7]));
-        assert_eq!(doubled.get(u64::MAX), Some(&7));
+        assert_eq!(doubled.get(4 * QUARTER - 1), Some(&7));
         assert_eq!(doubled.len(), 16);
     }
 

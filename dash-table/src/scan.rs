@@ -46,8 +46,8 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
     ///
     /// # Complexity
     ///
-    /// One step looks at the at most 14 entries each of a home and its neighbour, and at those of
-    /// the stash (56) if entries of this home overflow; and at the chain, in a table where keys
+    /// One step looks at the at most 16 entries each of a home and its neighbour, and at those of
+    /// the stash (64) if entries of this home overflow; and at the chain, in a table where keys
     /// with equal hashes made one. A whole scan takes 64 steps for each segment; some of them visit
     /// nothing.
     ///
@@ -123,11 +123,14 @@ impl<K, V> Segment<K, V> {
             }
         };
         let group = self.block.group(home);
-        visit_slots(home, group.occupied().and(group.guests().complement()));
+        visit_slots(
+            home,
+            group.occupied().and(self.block.guests(home).complement()),
+        );
         if !plant.has(Bug::ScanMissesGuests) {
-            visit_slots(home + 1, self.block.group(home + 1).guests());
+            visit_slots(home + 1, self.block.guests(home + 1));
         }
-        if !group.has_overflow() || plant.has(Bug::ScanMissesOverflow) {
+        if !self.block.has_overflow(home) || plant.has(Bug::ScanMissesOverflow) {
             return;
         }
         for bucket in REGULAR..self.bucket_count() {

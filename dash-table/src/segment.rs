@@ -10,13 +10,13 @@ use core::ptr;
 use crate::error::SplitError;
 use crate::fingerprint;
 use crate::geometry::{
-    BUCKETS, MAX_DEPTH, REGULAR, SEGMENT_SLOTS, SLOTS, SPLIT_ENTRIES_MIN, STASH,
+    BUCKETS, MAX_DEPTH, POSITION_BITS, REGULAR, SEGMENT_SLOTS, SLOTS, SPLIT_ENTRIES_MIN, STASH,
 };
 use crate::hash::KeyHash;
 use crate::hook::Hook;
 use crate::observer::Observer;
 use crate::planted::Bug;
-use crate::slot::{Block, Entries, Found};
+use crate::slot::{Block, Entries, Found, Run};
 use crate::slot_set::SlotSet;
 use crate::stash::Link;
 use crate::versions::Versions;
@@ -50,6 +50,9 @@ pub(crate) struct Place {
     pub(crate) bucket: usize,
     pub(crate) slot: usize,
 }
+
+/// The slot to ask for when the hash that wishes for one is not at hand.
+pub(crate) const ANY_SLOT: usize = 0;
 
 /// Which entries of a segment a split moves.
 struct Movers {
@@ -117,6 +120,15 @@ impl<K, V> Segment<K, V> {
             + self.chain().len() * Link::<K, V>::heap_bytes()
     }
 
+    /// The entries of a bucket and some of those after it, and the first of those that are left.
+    #[inline]
+    pub(crate) fn run(&self, bucket: usize) -> (Run<'_, (K, V)>, usize) {
+        match self.link(bucket) {
+            Some(link) => (link.block.run(0).0, bucket + 1),
+            None => self.block.run(bucket),
+        }
+    }
+
     /// The entries of a physical bucket.
     #[inline]
     pub(crate) fn entries(&self, bucket: usize) -> Entries<'_, (K, V)> {
@@ -162,12 +174,11 @@ impl<K, V> Segment<K, V> {
         hash: KeyHash,
         is_key: impl Fn(&K) -> bool + Copy,
     ) -> Option<Found<'_, (K, V)>> {
-        let (tag, home) = (hash.tag(), hash.home());
         // By value, so that the key's address stays in a register.
         let is_match = move |entry: &(K, V)| is_key(&entry.0);
-        let found = self.block.find_in_pair(home, tag, is_match);
-        if found.is_none() && self.block.group(home).may_overflow(tag) {
-            return self.find_overflow(home, tag, is_match);
+        let found = self.block.find_in_pair(hash, is_match);
+        if found.is_none() && self.block.may_overflow(hash.home(), hash.tag()) {
+            return self.find_overflow(hash.home(), hash.tag(), is_match);
         }
         found
     }
@@ -183,14 +194,13 @@ impl<K, V> Segment<K, V> {
         is_key: impl Fn(&K) -> bool + Copy,
         of: impl Fn(&'a (K, V)) -> R,
     ) -> Option<R> {
-        let (tag, home) = (hash.tag(), hash.home());
         let is_match = move |entry: &(K, V)| is_key(&entry.0);
-        if let Some(entry) = self.block.get_in_pair(home, tag, is_match) {
+        if let Some(entry) = self.block.get_in_pair(hash, is_match) {
             return Some(of(entry));
         }
-        if self.block.group(home).may_overflow(tag) {
+        if self.block.may_overflow(hash.home(), hash.tag()) {
             return self
-                .find_overflow(home, tag, is_match)
+                .find_overflow(hash.home(), hash.tag(), is_match)
                 .map(|found| of(found.entry));
         }
         None
@@ -255,7 +265,7 @@ impl<K, V> Segment<K, V> {
         if place.bucket < REGULAR {
             self.block.take(place.bucket, place.slot).1
         } else {
-            self.take_overflow(place).2
+            self.take_overflow(place)
         }
     }
 
@@ -297,7 +307,7 @@ impl<K, V> Segment<K, V> {
         }
         // Last, so that a panic of some entry's drop leaves no entry that a lookup would miss.
         self.trim_chain();
-        self.rebuild_filters();
+        self.rebuild_marks();
     }
 
     /// Moves the upper half of the hash range to a new segment.
@@ -351,12 +361,12 @@ impl<K, V> Segment<K, V> {
         let mut difference = if newcomer.is_some() { 0 } else { u64::MAX };
         let reference = newcomer.map_or(0, KeyHash::position);
         let mut movers_of = |bucket| {
-            let entries = self.entries(bucket);
+            let mut entries = self.entries(bucket);
             let mut movers = SlotSet::NONE;
-            for (slot, (key, _)) in entries.slots().zip(entries) {
+            while let Some((slot, (key, _))) = entries.next_in_slot() {
                 let position = hash_of(key).position();
                 difference |= position ^ reference;
-                movers.add_if(slot, position >> (63 - depth) & 1 == 1);
+                movers.add_if(slot, position >> (POSITION_BITS - 1 - depth) & 1 == 1);
             }
             movers
         };
@@ -365,7 +375,9 @@ impl<K, V> Segment<K, V> {
         Movers {
             block,
             chain,
-            shared_bits: difference.leading_zeros().min(MAX_DEPTH),
+            shared_bits: (difference << (64 - POSITION_BITS))
+                .leading_zeros()
+                .min(MAX_DEPTH),
         }
     }
 
@@ -391,8 +403,8 @@ impl<K, V> Segment<K, V> {
         }
         upper.block.header_mut().stash_homes = self.block.header().stash_homes;
         self.split_chain(&movers.chain, &mut upper, version);
-        self.rebuild_filters();
-        upper.rebuild_filters();
+        self.rebuild_marks();
+        upper.rebuild_marks();
         hook.tally.splits += 1;
         upper
     }

@@ -5,6 +5,7 @@
 )]
 
 mod entries;
+mod search;
 
 use alloc::boxed::Box;
 use core::mem::{self, MaybeUninit};
@@ -16,52 +17,67 @@ use crate::fingerprint;
 use crate::geometry::{BUCKETS, SLOTS};
 use crate::group::Group;
 use crate::hash::Tag;
+use crate::marks::Marks;
 use crate::segment::{Header, Segment};
 use crate::slot_set::SlotSet;
 
-pub(crate) use self::entries::{BucketsMut, Entries, EntriesMut};
+pub(crate) use self::entries::{BucketsMut, Entries, EntriesMut, Run};
+pub(crate) use self::search::Found;
 
 /// `N` buckets of [`SLOTS`] slots each, the groups that say which are occupied, and a header: one
 /// allocation.
 ///
-/// Groups lie together: a home and its neighbour mostly share a cache line.
+/// Groups lie together: a home and its neighbour mostly share a cache line. Slots begin at a cache
+/// line, so that entries whose size divides one never lie in two.
 ///
 /// ```text
-/// +--------------+-----------------------------+--------+
-/// | N groups     | N buckets of SLOTS slots    | header |
-/// | 16 bytes each| each as large as its entries|        |
-/// +--------------+-----------------------------+--------+
+/// +--------------+-------+-----------------------------+--------+
+/// | N groups     | marks | N buckets of SLOTS slots    | header |
+/// | 16 bytes each|       | each as large as its entries|        |
+/// +--------------+-------+-----------------------------+--------+
 /// ```
-#[repr(C, align(64))]
+#[repr(C)]
 pub(crate) struct Block<T, const N: usize, H> {
     groups: [Group; N],
+    marks: Marks<N>,
     // Invariant: `slots[b][s]` is initialised whenever `groups[b]` shows slot `s` occupied.
-    slots: [[MaybeUninit<T>; SLOTS]; N],
+    slots: Lines<[[MaybeUninit<T>; SLOTS]; N]>,
     header: H,
 }
+
+/// Something that begins at a cache line.
+#[repr(C, align(64))]
+struct Lines<T>(T);
+
+/// Bytes of a cache line.
+const LINE_BYTES: usize = align_of::<Lines<()>>();
 
 /// Entries up to this many bytes move with their whole bucket.
 const COPIED_WHOLE_BYTES_MAX: usize = 64;
 
-/// Cache lines of the home's slots that a lookup asks for before it knows whether it needs them,
-/// so that it waits for groups and slots at once. Slots are filled from the first on.
-///
-/// Fastest of 300 windows of 8,000 hits among 5 M pairs of `u64`, in a loop that also computes the
-/// key (a division), over hashbrown's: 1.51 without, 1.27 with one line, 1.12 with two, 1.08 with
-/// four, which makes a miss slower by a third.
-const LINES_AHEAD: usize = 2;
-
 /// Slots that entries of one bucket came from, and went to.
 pub(crate) type Moves = SmallVec<[(usize, usize); SLOTS]>;
 
-/// An entry, and where it stands.
-pub(crate) struct Found<'a, T> {
-    pub(crate) bucket: usize,
-    pub(crate) slot: usize,
-    pub(crate) entry: &'a T,
-}
-
 impl<T, const N: usize, H> Block<T, N, H> {
+    /// Slots that a cache line holds, at least one.
+    const SLOTS_OF_LINE: usize = {
+        let bytes = if size_of::<T>() == 0 {
+            1
+        } else {
+            size_of::<T>()
+        };
+        let slots = if LINE_BYTES > bytes {
+            LINE_BYTES / bytes
+        } else {
+            1
+        };
+        if slots > SLOTS {
+            SLOTS
+        } else {
+            1 << slots.ilog2()
+        }
+    };
+
     /// A block without entries.
     ///
     /// The slots are never touched, nor do they pass over the stack: those of a block of large
@@ -74,10 +90,14 @@ impl<T, const N: usize, H> Block<T, N, H> {
         // SAFETY: so are its fields.
         unsafe { groups.write([Group::default(); N]) };
         // SAFETY: as above.
+        let marks = unsafe { &raw mut (*place).marks };
+        // SAFETY: as above.
+        unsafe { marks.write(Marks::NONE) };
+        // SAFETY: as above.
         let field = unsafe { &raw mut (*place).header };
         // SAFETY: as above.
         unsafe { field.write(header) };
-        // SAFETY: groups and header are written; arrays of MaybeUninit need no initialisation.
+        // SAFETY: groups, marks and header are written; arrays of MaybeUninit need no initialisation.
         unsafe { block.assume_init() }
     }
 
@@ -93,104 +113,35 @@ impl<T, const N: usize, H> Block<T, N, H> {
         &mut self.header
     }
 
-    /// Fingerprints and marks of a bucket.
+    /// The fingerprints of a bucket.
     #[inline]
     pub(crate) fn group(&self, bucket: usize) -> &Group {
         &self.groups[bucket]
     }
 
-    /// The first entry of a bucket that has this tag and satisfies `is_match`.
-    pub(crate) fn find(
-        &self,
-        bucket: usize,
-        tag: Tag,
-        is_match: impl Fn(&T) -> bool,
-    ) -> Option<Found<'_, T>> {
-        let left = self.groups[bucket].tagged(tag);
-        let entries = Entries {
-            left,
-            slots: &self.slots[bucket],
-        };
-        let (slot, entry) = left.zip(entries).find(|(_, entry)| is_match(entry))?;
-        Some(Found {
-            bucket,
-            slot,
-            entry,
-        })
+    /// The slots of a bucket whose entries have the bucket before it as their home.
+    #[inline]
+    pub(crate) fn guests(&self, bucket: usize) -> SlotSet {
+        self.marks.guests(bucket)
     }
 
-    /// The first entry in the bucket `home` or the one after it that has this tag and satisfies
-    /// `is_match`.
-    ///
-    /// Which of the two buckets holds it is a coin toss, so no branch depends on that: a
-    /// mispredicted one would wait for memory, and keep later lookups from starting. For the same
-    /// reason every instruction counts: the fewer, the more lookups overlap their cache misses.
-    ///
-    /// # Panics
-    ///
-    /// When there is no bucket after `home`.
+    /// Whether an entry of this home and tag may overflow.
     #[inline]
-    pub(crate) fn find_in_pair(
-        &self,
-        home: usize,
-        tag: Tag,
-        is_match: impl Fn(&T) -> bool + Copy,
-    ) -> Option<Found<'_, T>> {
-        let (slot, entry) = self.search_pair(home, tag, is_match)?;
-        // Without a division, which the compiler would make a multiplication.
-        let next = usize::from(slot >= SLOTS);
-        Some(Found {
-            bucket: home + next,
-            slot: slot - SLOTS * next,
-            entry,
-        })
+    pub(crate) fn may_overflow(&self, home: usize, tag: Tag) -> bool {
+        self.marks.may_overflow(home, tag)
     }
 
-    /// As [`find_in_pair`](Self::find_in_pair), for who does not ask where the entry stands.
+    /// Whether any entry of this home may overflow.
     #[inline]
-    pub(crate) fn get_in_pair(
-        &self,
-        home: usize,
-        tag: Tag,
-        is_match: impl Fn(&T) -> bool + Copy,
-    ) -> Option<&T> {
-        Some(self.search_pair(home, tag, is_match)?.1)
+    pub(crate) fn has_overflow(&self, home: usize) -> bool {
+        self.marks.has_overflow(home)
     }
 
-    /// The entry, and its slot, counted from the first of `home`.
+    /// A vacant slot of a bucket: in the same cache line as `slot` if there is one.
     #[inline]
-    fn search_pair(
-        &self,
-        home: usize,
-        tag: Tag,
-        is_match: impl Fn(&T) -> bool + Copy,
-    ) -> Option<(usize, &T)> {
-        let pair: &[Group; 2] = match self.groups[home..].first_chunk() {
-            Some(pair) => pair,
-            None => panic!("bucket {home} is nobody's home"),
-        };
-        // SAFETY: there is a group after that of `home`, so there is a bucket after it too.
-        let slots = unsafe { self.slots.as_flattened().get_unchecked(home * SLOTS..) };
-        let first = slots.as_ptr().cast::<u8>();
-        for line in 0..LINES_AHEAD {
-            fingerprint::prefetch(first.wrapping_add(line * 64));
-        }
-        let here = u32::from(pair[0].tagged(tag).bits());
-        let there = u32::from(pair[1].tagged(tag).bits());
-        let mut left = here | there << SLOTS;
-        while left != 0 {
-            let slot = left.trailing_zeros() as usize;
-            // SAFETY: the two buckets from `home` on have 2 * SLOTS slots, and the sets of both
-            // have no bit beyond.
-            let entry = unsafe { slots.get_unchecked(slot) };
-            // SAFETY: the slot has a tag, so it is occupied; see the invariant on `slots`.
-            let entry = unsafe { entry.assume_init_ref() };
-            if is_match(entry) {
-                return Some((slot, entry));
-            }
-            left &= left - 1;
-        }
-        None
+    pub(crate) fn room(&self, bucket: usize, slot: usize) -> Option<usize> {
+        let first = slot - slot % Self::SLOTS_OF_LINE;
+        self.groups[bucket].vacant().first_from(first)
     }
 
     /// The entries of a bucket.
@@ -198,14 +149,14 @@ impl<T, const N: usize, H> Block<T, N, H> {
     pub(crate) fn entries(&self, bucket: usize) -> Entries<'_, T> {
         Entries {
             left: self.groups[bucket].occupied(),
-            slots: &self.slots[bucket],
+            slots: &self.slots.0[bucket],
         }
     }
 
     /// Asks for a slot: the cache lines of its first byte and its last.
     #[inline]
     pub(crate) fn prefetch(&self, bucket: usize, slot: usize) {
-        let place = ptr::from_ref(&self.slots[bucket][slot]).cast::<u8>();
+        let place = ptr::from_ref(&self.slots.0[bucket][slot]).cast::<u8>();
         fingerprint::prefetch(place);
         fingerprint::prefetch(place.wrapping_add(size_of::<T>().saturating_sub(1)));
     }
@@ -219,7 +170,7 @@ impl<T, const N: usize, H> Block<T, N, H> {
     pub(crate) fn get(&self, bucket: usize, slot: usize) -> &T {
         self.assert_occupied(bucket, slot);
         // SAFETY: occupied, as just checked.
-        unsafe { self.slots[bucket][slot].assume_init_ref() }
+        unsafe { self.slots.0[bucket][slot].assume_init_ref() }
     }
 
     /// The entry in an occupied slot, to change.
@@ -231,13 +182,13 @@ impl<T, const N: usize, H> Block<T, N, H> {
     pub(crate) fn get_mut(&mut self, bucket: usize, slot: usize) -> &mut T {
         self.assert_occupied(bucket, slot);
         // SAFETY: occupied, as just checked.
-        unsafe { self.slots[bucket][slot].assume_init_mut() }
+        unsafe { self.slots.0[bucket][slot].assume_init_mut() }
     }
 
     /// The buckets and the header, to change both.
     pub(crate) fn parts_mut(&mut self) -> (BucketsMut<'_, T>, &mut H) {
         let buckets = BucketsMut {
-            buckets: self.groups.iter().zip(self.slots.iter_mut()),
+            buckets: self.groups.iter().zip(self.slots.0.iter_mut()),
         };
         (buckets, &mut self.header)
     }
@@ -258,7 +209,7 @@ impl<T, const N: usize, H> Block<T, N, H> {
             self.groups[bucket].tag(slot).is_none(),
             "slot {slot} of {bucket} is occupied"
         );
-        self.slots[bucket][slot].write(entry);
+        self.slots.0[bucket][slot].write(entry);
         self.groups[bucket].occupy(slot, tag);
     }
 
@@ -271,8 +222,11 @@ impl<T, const N: usize, H> Block<T, N, H> {
     pub(crate) fn take(&mut self, bucket: usize, slot: usize) -> (Tag, T) {
         let tag = self.assert_occupied(bucket, slot);
         self.groups[bucket].vacate(slot);
+        self.marks.guests_mut(bucket).remove(slot);
         // SAFETY: it was occupied, and the group no longer says so: nobody reads it again.
-        (tag, unsafe { self.slots[bucket][slot].assume_init_read() })
+        (tag, unsafe {
+            self.slots.0[bucket][slot].assume_init_read()
+        })
     }
 
     /// Moves the entries of `movers` to the same slots of the same bucket in `target`, guest
@@ -291,7 +245,7 @@ impl<T, const N: usize, H> Block<T, N, H> {
             movers.and(taker.occupied()).is_empty(),
             "{movers:?} have no room in bucket {bucket}"
         );
-        let (from, to) = (&self.slots[bucket], &mut target.slots[bucket]);
+        let (from, to) = (&self.slots.0[bucket], &mut target.slots.0[bucket]);
         if size_of::<T>() <= COPIED_WHOLE_BYTES_MAX {
             // The groups say which of them count: one copy of the bucket is faster than one of
             // each entry.
@@ -308,6 +262,12 @@ impl<T, const N: usize, H> Block<T, N, H> {
         // From here on the target's groups say that it has the entries, and ours that we have not.
         taker.receive(source, movers);
         source.release(movers);
+        let (guests, received) = (
+            self.marks.guests_mut(bucket),
+            target.marks.guests_mut(bucket),
+        );
+        *received = received.or(guests.and(movers));
+        *guests = guests.and(movers.complement());
     }
 
     /// Moves all entries of the same bucket in `source` here, guest marks included, and says which
@@ -317,7 +277,7 @@ impl<T, const N: usize, H> Block<T, N, H> {
     ///
     /// When there are too few vacant slots.
     pub(crate) fn take_over(&mut self, bucket: usize, source: &mut Self) -> Moves {
-        let guests = source.groups[bucket].guests();
+        let guests = source.guests(bucket);
         let mut moves = Moves::new();
         for from in source.groups[bucket].occupied() {
             let Some(to) = self.groups[bucket].vacant().first() else {
@@ -326,7 +286,7 @@ impl<T, const N: usize, H> Block<T, N, H> {
             let (tag, entry) = source.take(bucket, from);
             self.put(bucket, to, tag, entry);
             if guests.has(from) {
-                self.groups[bucket].mark_guest(to);
+                self.marks.guests_mut(bucket).add(to);
             }
             moves.push((from, to));
         }
@@ -345,24 +305,24 @@ impl<T, const N: usize, H> Block<T, N, H> {
     #[inline]
     pub(crate) fn mark_guest(&mut self, bucket: usize, slot: usize) {
         self.assert_occupied(bucket, slot);
-        self.groups[bucket].mark_guest(slot);
+        self.marks.guests_mut(bucket).add(slot);
     }
 
-    /// Notes in a home's filter that an entry with this tag overflows.
+    /// Notes that an entry of this home and tag overflows.
     #[inline]
     pub(crate) fn admit(&mut self, home: usize, tag: Tag) {
-        self.groups[home].admit(tag);
+        self.marks.admit(home, tag);
     }
 
-    /// Notes in a home's filter that no entry with a tag like this one overflows.
+    /// Notes that no entry of this home with a tag like this one overflows.
     #[inline]
     pub(crate) fn expel(&mut self, home: usize, tag: Tag) {
-        self.groups[home].expel(tag);
+        self.marks.expel(home, tag);
     }
 
-    /// Notes in a home's filter that none of its entries overflows.
-    pub(crate) fn expel_all(&mut self, home: usize) {
-        self.groups[home].expel_all();
+    /// Notes that no entry overflows.
+    pub(crate) fn expel_all(&mut self) {
+        self.marks.expel_all();
     }
 
     #[inline]

@@ -8,7 +8,7 @@ pub(crate) struct SlotSet(u16);
 
 impl SlotSet {
     /// Every slot of a bucket.
-    pub(crate) const ALL: Self = Self((1 << SLOTS) - 1);
+    pub(crate) const ALL: Self = Self(u16::MAX >> (16 - SLOTS));
     /// No slot.
     pub(crate) const NONE: Self = Self(0);
 
@@ -41,6 +41,21 @@ impl SlotSet {
         (self.0 != 0).then(|| self.0.trailing_zeros() as usize)
     }
 
+    /// The first slot from `start` on, and around from the last slot to the first.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "below 16")]
+    pub(crate) fn first_from(self, start: usize) -> Option<usize> {
+        let turned = self.0.rotate_right(start as u32);
+        (turned != 0).then(|| (start + turned.trailing_zeros() as usize) % 16)
+    }
+
+    /// A byte of ones for each slot of the set, the lowest first; zeros for the others.
+    #[inline]
+    pub(crate) fn bytes(self) -> u128 {
+        let [low, high] = self.0.to_le_bytes();
+        u128::from(spread(low)) | u128::from(spread(high)) << 64
+    }
+
     /// What both hold.
     #[inline]
     pub(crate) fn and(self, other: Self) -> Self {
@@ -65,11 +80,33 @@ impl SlotSet {
         self.0 |= (u16::from(is_wanted) << slot) & Self::ALL.0;
     }
 
+    /// What either holds.
+    #[inline]
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Takes one slot out.
+    #[inline]
+    pub(crate) fn remove(&mut self, slot: usize) {
+        self.0 &= !(1 << slot);
+    }
+
     /// Adds one slot.
     #[inline]
     pub(crate) fn add(&mut self, slot: usize) {
         self.0 |= (1 << slot) & Self::ALL.0;
     }
+}
+
+/// A byte of ones for each bit that is set, the lowest first.
+#[inline]
+fn spread(bits: u8) -> u64 {
+    const ONE_EACH: u64 = 0x0101_0101_0101_0101;
+    // The bits to all bytes; in each byte the one that counts; from that to the byte's top bit.
+    let chosen = (u64::from(bits) * ONE_EACH) & 0x8040_2010_0804_0201;
+    let top = (chosen + 0x7f * ONE_EACH) & (0x80 * ONE_EACH);
+    (top >> 7) * 0xff
 }
 
 #[expect(
@@ -100,6 +137,27 @@ mod tests {
     fn bits_beyond_the_last_slot_are_ignored() {
         assert_eq!(SlotSet::from_bits(u16::MAX), SlotSet::ALL);
         assert_eq!(SlotSet::ALL.complement(), SlotSet::NONE);
+    }
+
+    #[test]
+    fn the_first_slot_from_another_may_lie_before_it() {
+        let mut set = SlotSet::NONE;
+        assert_eq!(set.first_from(1), None);
+        set.add(0);
+        assert_eq!((set.first_from(0), set.first_from(1)), (Some(0), Some(0)));
+        set.add(1);
+        assert_eq!((set.first_from(0), set.first_from(1)), (Some(0), Some(1)));
+    }
+
+    #[test]
+    fn each_bit_spreads_to_its_byte() {
+        for bits in 0..=u8::MAX {
+            let bytes = spread(bits).to_le_bytes();
+            for (index, byte) in bytes.into_iter().enumerate() {
+                assert_eq!(byte, if bits >> index & 1 == 1 { 0xff } else { 0 });
+            }
+        }
+        assert_eq!(SlotSet(0x8001).bytes(), 0xff << 120 | 0xff);
     }
 
     #[test]

@@ -6,13 +6,13 @@
 
 use alloc::boxed::Box;
 
-use crate::geometry::{BUCKETS, HOMES, REGULAR, SLOTS, STASH};
-use crate::group;
+use crate::geometry::{BUCKETS, REGULAR, SLOTS, STASH};
 use crate::hash::{KeyHash, Tag};
 use crate::hook::Hook;
+use crate::marks;
 use crate::observer::Observer;
 use crate::planted::Bug;
-use crate::segment::{Place, Segment};
+use crate::segment::{ANY_SLOT, Place, Segment};
 use crate::slot::{Block, Found, Moves};
 use crate::slot_set::SlotSet;
 
@@ -164,21 +164,27 @@ impl<K, V> Segment<K, V> {
         self.block.admit(home, tag);
     }
 
-    /// Takes an entry out of the stash or the chain, and corrects the filter of its home.
+    /// Takes an entry out of the stash or the chain, and corrects the marks of its home.
     /// The caller has passed the hook.
     #[cold]
-    pub(crate) fn take_overflow(&mut self, place: Place) -> (usize, Tag, (K, V)) {
+    pub(crate) fn take_overflow(&mut self, place: Place) -> (K, V) {
         let home = self.overflow_home(place);
-        let (tag, entry) = match self.link_mut(place.bucket) {
-            Some(link) => link.block.take(0, place.slot),
-            None => self.block.take(place.bucket, place.slot),
-        };
+        let (tag, entry) = self.lift(place);
         let shares_bit =
-            |(other_home, other_tag)| other_home == home && group::same_filter_bit(other_tag, tag);
+            |(other_home, other_tag)| other_home == home && marks::is_same_kind(other_tag, tag);
         if !self.overflow().any(shares_bit) {
             self.block.expel(home, tag);
         }
-        (home, tag, entry)
+        entry
+    }
+
+    /// Takes an entry out of the stash or the chain, and leaves the marks of its home as they are:
+    /// they may say that something overflows where nothing does any more.
+    fn lift(&mut self, place: Place) -> (Tag, (K, V)) {
+        match self.link_mut(place.bucket) {
+            Some(link) => link.block.take(0, place.slot),
+            None => self.block.take(place.bucket, place.slot),
+        }
     }
 
     /// Brings entries of the stash and the chain back to their home or its neighbour, as far as
@@ -191,17 +197,19 @@ impl<K, V> Segment<K, V> {
             for slot in self.entries(bucket).slots() {
                 let from = Place { bucket, slot };
                 let home = self.overflow_home(from);
-                let Some(to) = self.regular_room(home) else {
+                let Some(to) = self.regular_room(home, ANY_SLOT) else {
                     continue;
                 };
                 hook.before_change_unless(Bug::SkipDeliveryOnUnload, self, from.bucket);
                 hook.before_change_unless(Bug::SkipDeliveryOnUnload, self, to.bucket);
-                let (_, tag, entry) = self.take_overflow(from);
+                let (tag, entry) = self.lift(from);
                 self.put_regular(home, to, tag, entry);
                 hook.tally.displacements += 1;
             }
         }
         self.trim_chain();
+        // Once for all of them. If the observer has panicked, a few misses look here in vain.
+        self.rebuild_marks();
     }
 
     /// Divides the chain between this segment and `upper`, which has none yet.
@@ -241,11 +249,9 @@ impl<K, V> Segment<K, V> {
         }
     }
 
-    /// Computes every home's filter anew from what overflows.
-    pub(crate) fn rebuild_filters(&mut self) {
-        for home in 0..HOMES {
-            self.block.expel_all(home);
-        }
+    /// Notes anew which homes overflow.
+    pub(crate) fn rebuild_marks(&mut self) {
+        self.block.expel_all();
         for bucket in REGULAR..self.bucket_count() {
             for slot in self.entries(bucket).slots() {
                 let place = Place { bucket, slot };

@@ -8,7 +8,7 @@ use core::mem;
 use crate::cursor::{Cursor, Traversal};
 use crate::cut::{Cut, Cuts};
 use crate::directory::Directory;
-use crate::geometry::{MAX_DEPTH, SEGMENT_SLOTS};
+use crate::geometry::{ENTRIES_MAX, MAX_DEPTH, RESERVED_ENTRIES};
 use crate::hash::{DefaultHashBuilder, KeyHash};
 use crate::hook::{Hook, Tally};
 use crate::merge::Density;
@@ -24,7 +24,7 @@ use crate::position::Position;
 /// # Complexity
 ///
 /// Lookups and changes take O(1) expected time, for a hasher that tells keys apart. An insert
-/// moves at most the entries of one segment (966 slots); a removal at most those of two nearly
+/// moves at most the entries of one segment (1104 slots); a removal at most those of two nearly
 /// empty ones, which it merges. The directory doubles and halves without being copied at once.
 /// Keys with equal hashes are chained: n of them cost O(n) per operation, and no more memory than
 /// others. So does a flood of keys that somebody chose to collide; the default hasher is seeded
@@ -308,12 +308,20 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     /// Makes room for about `additional` more entries at once, instead of split by split.
     ///
     /// The room is that of 2^n segments filled to nine tenths; a few may still have to split.
+    ///
+    /// # Panics
+    ///
+    /// When no table can hold so many entries: there are at most 2^24 segments.
     pub fn reserve(&mut self, additional: usize) {
         let entries = self.len().saturating_add(additional);
+        assert!(
+            entries <= ENTRIES_MAX,
+            "capacity overflow: {entries} entries, where there is room for {ENTRIES_MAX}"
+        );
         if entries == 0 {
             return;
         }
-        let segments = entries.div_ceil(SEGMENT_SLOTS * 9 / 10);
+        let segments = entries.div_ceil(RESERVED_ENTRIES);
         let depth = segments.next_power_of_two().trailing_zeros().min(MAX_DEPTH);
         let (directory, mut hook, hasher) = self.parts();
         directory.first(hook.cuts.clock());

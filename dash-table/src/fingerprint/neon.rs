@@ -11,8 +11,7 @@ use crate::group::Group;
 /// For each byte, the bit that stands for it, in its half of the result.
 const BITS: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
 
-/// Bit `i` of the result, for `i` below 14, is set when tag `i` of the group is `byte`; the other
-/// bits mean nothing.
+/// Bit `i` of the result is set when tag `i` of the group is `byte`.
 #[inline]
 pub(crate) fn equal(group: &Group, byte: u8) -> u16 {
     // SAFETY: the reference is to 16 readable bytes, none of them padding.

@@ -8,8 +8,7 @@ use core::ptr;
 
 use crate::group::Group;
 
-/// Bit `i` of the result, for `i` below 14, is set when tag `i` of the group is `byte`; the other
-/// bits mean nothing.
+/// Bit `i` of the result is set when tag `i` of the group is `byte`.
 #[inline]
 #[expect(
     clippy::cast_possible_truncation,

@@ -8,6 +8,8 @@ use core::iter::Zip;
 use core::mem::MaybeUninit;
 use core::slice;
 
+use super::{Block, LINE_BYTES};
+use crate::fingerprint;
 use crate::geometry::SLOTS;
 use crate::group::Group;
 use crate::slot_set::SlotSet;
@@ -17,6 +19,13 @@ pub(crate) struct Entries<'a, T> {
     // Invariant: every slot in `left` is initialised.
     pub(super) left: SlotSet,
     pub(super) slots: &'a [MaybeUninit<T>; SLOTS],
+}
+
+/// The entries of a few buckets that lie together.
+pub(crate) struct Run<'a, T> {
+    // Invariant: for each bit that is set there is a slot with its number, and it is initialised.
+    left: u64,
+    slots: &'a [MaybeUninit<T>],
 }
 
 /// The entries of one bucket, to change.
@@ -33,7 +42,15 @@ pub(crate) struct BucketsMut<'a, T> {
     pub(super) buckets: Zip<slice::Iter<'a, Group>, slice::IterMut<'a, [MaybeUninit<T>; SLOTS]>>,
 }
 
-impl<T> Entries<'_, T> {
+impl<'a, T> Entries<'a, T> {
+    /// The next entry, and its slot.
+    #[inline]
+    pub(crate) fn next_in_slot(&mut self) -> Option<(usize, &'a T)> {
+        let slot = self.left.next()?;
+        // SAFETY: the invariant on `left`.
+        Some((slot, unsafe { self.slots[slot].assume_init_ref() }))
+    }
+
     /// Whether there is none.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
@@ -64,9 +81,7 @@ impl<'a, T> Iterator for Entries<'a, T> {
 
     #[inline]
     fn next(&mut self) -> Option<&'a T> {
-        let slot = self.left.next()?;
-        // SAFETY: the invariant on `left`.
-        Some(unsafe { self.slots[slot].assume_init_ref() })
+        self.next_in_slot().map(|(_, entry)| entry)
     }
 
     #[inline]
@@ -76,6 +91,90 @@ impl<'a, T> Iterator for Entries<'a, T> {
 }
 
 impl<T> ExactSizeIterator for Entries<'_, T> {}
+
+/// Buckets whose entries are walked over at a time, as many as a number of 64 bits has room for.
+const RUN: usize = 64 / 16;
+
+/// Cache lines that a walk fetches ahead at most: those of a run of pairs of `u64`.
+const LINES_AHEAD_MAX: usize = 16;
+
+impl<T, const N: usize, H> Block<T, N, H> {
+    /// The entries of a bucket and some of those after it, and the first of those that are left,
+    /// whose entries begin to be fetched.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such bucket.
+    #[inline]
+    pub(crate) fn run(&self, bucket: usize) -> (Run<'_, T>, usize) {
+        let groups = &self.groups[bucket..];
+        let groups = &groups[..groups.len().min(RUN)];
+        let left = groups.iter().rev().fold(0, |left, group| {
+            left << SLOTS | u64::from(group.occupied().bits())
+        });
+        let slots = &self.slots.0.as_flattened()[bucket * SLOTS..];
+        let next = bucket + groups.len();
+        self.fetch_run(next);
+        let slots = &slots[..groups.len() * SLOTS];
+        (Run { left, slots }, next)
+    }
+
+    /// Begins to fetch what a walk over the entries reads first.
+    pub(crate) fn fetch(&self) {
+        let groups = self.groups.as_ptr().cast::<u8>();
+        for line in 0..size_of_val(&self.groups).div_ceil(LINE_BYTES) {
+            fingerprint::prefetch(groups.wrapping_add(line * LINE_BYTES));
+        }
+        self.fetch_run(0);
+    }
+
+    /// Begins to fetch the entries of a bucket and those after it, or at least the first of them.
+    #[inline]
+    fn fetch_run(&self, bucket: usize) {
+        let run_bytes = RUN * size_of::<[T; SLOTS]>();
+        let slots = self.slots.0.as_ptr().wrapping_add(bucket).cast::<u8>();
+        for line in 0..(run_bytes / LINE_BYTES).min(LINES_AHEAD_MAX) {
+            fingerprint::prefetch(slots.wrapping_add(line * LINE_BYTES));
+        }
+    }
+}
+
+impl<T> Run<'_, T> {
+    /// No entries.
+    pub(crate) const NONE: Self = Self {
+        left: 0,
+        slots: &[],
+    };
+}
+
+impl<T> Clone for Run<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Run<'_, T> {}
+
+#[expect(
+    clippy::copy_iterator,
+    reason = "a view, copied on purpose; crate-private"
+)]
+impl<'a, T> Iterator for Run<'a, T> {
+    type Item = &'a T;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a T> {
+        if self.left == 0 {
+            return None;
+        }
+        let slot = self.left.trailing_zeros() as usize;
+        self.left &= self.left - 1;
+        // SAFETY: the invariant on `left`.
+        let entry = unsafe { self.slots.get_unchecked(slot) };
+        // SAFETY: the invariant on `left`.
+        Some(unsafe { entry.assume_init_ref() })
+    }
+}
 
 impl<'a, T> Iterator for EntriesMut<'a, T> {
     type Item = &'a mut T;

@@ -20,6 +20,7 @@ const UNSAFE_IN: &[&str] = &[
     "dash-table/src/fingerprint/sse2.rs",
     "dash-table/src/ranges.rs",
     "dash-table/src/slot/entries.rs",
+    "dash-table/src/slot/search.rs",
     "dash-table/src/slot.rs",
     "epaxos-store/src/owned.rs",
     "shard-runtime/src/job.rs",
