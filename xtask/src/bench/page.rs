@@ -33,8 +33,8 @@ const PICTURES: [(&str, &str, &str, &str); 3] = [
 
 const HEAD: &str = "# Measurements
 
-`cargo xtask bench` measures, and writes this page and its pictures from [latest.json](latest.json); \
-`cargo xtask bench --page` writes them anew without measuring.
+`cargo xtask bench` measures, and writes this page and its pictures from \
+[latest.json](latest.json); `cargo xtask bench --page` writes them anew without measuring.
 
 A figure is a median, with the least and the greatest of its rounds. \
 Where there is a peer, ours and the peers' took turns in one run on one machine and disk; \
@@ -144,10 +144,10 @@ fn sample(figures: &Value, unit: &str) -> String {
 /// Three digits that count, or all before the point.
 fn number(figure: f64) -> String {
     let digits = match figure.abs() {
-        to_ten if to_ten < 0.1 => 4,
-        to_ten if to_ten < 1.0 => 3,
-        to_ten if to_ten < 10.0 => 2,
-        to_ten if to_ten < 100.0 => 1,
+        size if size < 0.1 => 4,
+        size if size < 1.0 => 3,
+        size if size < 10.0 => 2,
+        size if size < 100.0 => 1,
         _ => 0,
     };
     format!("{figure:.digits$}")

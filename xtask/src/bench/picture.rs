@@ -46,7 +46,8 @@ pub(crate) fn draw(title: &str, groups: &[Group]) -> String {
             text(&mut body, MARGIN, baseline, "name", &bar.name);
             let _ = writeln!(
                 body,
-                r#"<rect class="{class}" x="{BARS_LEFT}" y="{y}" width="{length:.1}" height="{BAR_HEIGHT}"/>"#
+                "<rect class=\"{class}\" x=\"{BARS_LEFT}\" y=\"{y}\" \
+                 width=\"{length:.1}\" height=\"{BAR_HEIGHT}\"/>"
             );
             text(
                 &mut body,

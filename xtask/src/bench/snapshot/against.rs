@@ -190,11 +190,15 @@ mod tests {
         key_bytes_max: Some(60.0),
     };
 
-    const FIGURES: &str = r#"{"keys":1000,"load_seconds":1,"save_seconds":2,"resident_bytes_empty":1000,"resident_bytes_loaded":51000}"#;
+    const FIGURES: &str = r#"{"keys":1000,"load_seconds":1,"save_seconds":2,
+        "resident_bytes_empty":1000,"resident_bytes_loaded":51000}"#;
 
     /// A program that is asked `save INPUT OUTPUT --shards 2 --json`.
     fn standing_in(folder: &Path, copy: &str) -> Forkless {
-        Forkless::standing_in(folder, &format!("{copy} && echo '{FIGURES}'"))
+        Forkless::standing_in(
+            folder,
+            &format!("{copy} && echo '{}'", FIGURES.replace('\n', "")),
+        )
     }
 
     #[test]

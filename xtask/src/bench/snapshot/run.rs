@@ -82,9 +82,21 @@ const PARTS: [Part; 17] = [
 ///
 /// [`Failure`] when a server or our program cannot do its part.
 pub(crate) fn run(workspace: &Workspace, plan: &Plan) -> Result<Vec<Row>, Failure> {
+    let parts = PARTS.iter().filter(|part| part.is_meant(plan));
+    let parts = parts.collect::<Vec<_>>();
+    if parts.is_empty() {
+        return Err(Failure::Unexpected {
+            from: "--part".to_owned(),
+            said: format!(
+                "{}; there are {}",
+                plan.parts.join(", "),
+                PARTS.map(|part| part.name).join(", ")
+            ),
+        });
+    }
     let forkless = Forkless::build(workspace)?;
     let mut rows = Vec::new();
-    for part in PARTS.iter().filter(|part| part.is_meant(plan)) {
+    for part in parts {
         eprintln!("{}", part.name);
         let folder = folder_on_disk(workspace)?;
         let folder = folder.path();
@@ -113,4 +125,42 @@ impl Part {
 fn folder_on_disk(workspace: &Workspace) -> Result<TempDir, Failure> {
     let target = workspace.target();
     tempfile::tempdir_in(target).map_err(Failure::file(target))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(extent: Extent, parts: &[&str]) -> Plan {
+        Plan {
+            extent,
+            parts: parts.iter().map(|part| (*part).to_owned()).collect(),
+        }
+    }
+
+    fn meant(plan: &Plan) -> Vec<&'static str> {
+        let parts = PARTS.iter().filter(|part| part.is_meant(plan));
+        parts.map(|part| part.name).collect()
+    }
+
+    #[test]
+    fn a_part_is_run_by_its_name_or_with_all_of_its_extent() {
+        let named = plan(Extent::Full, &["writers", "save-16"]);
+        assert_eq!(meant(&named), ["save-16", "writers"]);
+        let quick = meant(&plan(Extent::Quick, &[]));
+        let full = meant(&plan(Extent::Full, &[]));
+        assert!(!quick.is_empty() && quick.iter().all(|part| !full.contains(part)));
+        assert_eq!(quick.len() + full.len(), PARTS.len());
+    }
+
+    #[test]
+    fn a_part_that_is_not_there_is_told_with_those_that_are() {
+        let workspace = Workspace::find().unwrap();
+        let refused = run(&workspace, &plan(Extent::Full, &["save-17"])).unwrap_err();
+        let said = refused.to_string();
+        assert!(
+            said.contains("save-17") && said.contains("save-16"),
+            "{said}"
+        );
+    }
 }

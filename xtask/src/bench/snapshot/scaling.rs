@@ -78,7 +78,8 @@ mod tests {
         let workspace = Workspace::find().unwrap();
         let folder = tempfile::tempdir().unwrap();
         // It is asked `save INPUT OUTPUT --shards N --json`.
-        let figures = r#"{\"keys\":100,\"load_seconds\":1,\"save_seconds\":$((6 / $5)),\"resident_bytes_empty\":1,\"resident_bytes_loaded\":2}"#;
+        let figures = "{\\\"keys\\\":100,\\\"load_seconds\\\":1,\\\"save_seconds\\\":$((6 / $5)),\
+                       \\\"resident_bytes_empty\\\":1,\\\"resident_bytes_loaded\\\":2}";
         let script = format!("cp \"$2\" \"$3\" && echo \"{figures}\"");
         let forkless = Forkless::standing_in(folder.path(), &script);
         let set = DataSet {

@@ -35,17 +35,75 @@ pub(crate) fn rows(
     Ok(rows_of(&seen, &load))
 }
 
+/// What a row shows of one demo.
+type Figure = fn(&Demonstrated) -> f64;
+
+/// The rows, but for that of the memory, whose goal is the budget.
+///
+/// The design bounds what the shard adds to a write. What a writer waits depends as much on who
+/// else wants the cores, and is shown beside it.
+const ROWS: [(&str, &str, Goal, Figure); 9] = [
+    (
+        "write on the shard, p99.9, idle",
+        "us",
+        Goal::Nothing,
+        |demo| demo.shard.p999_before_us,
+    ),
+    (
+        "write on the shard, p99.9, saving",
+        "us",
+        Goal::Nothing,
+        |demo| demo.shard.p999_during_us,
+    ),
+    (
+        "write on the shard, p99.9, saving / idle",
+        "x",
+        Goal::AtMost(1.5),
+        |demo| demo.shard.p999_during_us / demo.shard.p999_before_us,
+    ),
+    (
+        "write on the shard, longest while saving",
+        "us",
+        Goal::AtMost(1000.0),
+        |demo| demo.shard.longest_during_us,
+    ),
+    (
+        "write at the writer, p99.9, idle",
+        "us",
+        Goal::Nothing,
+        |demo| demo.writer.p999_before_us,
+    ),
+    (
+        "write at the writer, p99.9, saving / idle",
+        "x",
+        Goal::Nothing,
+        |demo| demo.writer.p999_during_us / demo.writer.p999_before_us,
+    ),
+    (
+        "write at the writer, longest while saving",
+        "us",
+        Goal::Nothing,
+        |demo| demo.writer.longest_during_us,
+    ),
+    ("writes, saving / idle", "x", Goal::Nothing, |demo| {
+        demo.writer.per_s_during / demo.writer.per_s_before
+    }),
+    ("save meanwhile", "s", Goal::Nothing, |demo| demo.seconds),
+];
+
 fn rows_of(seen: &[Demonstrated], load: &str) -> Vec<Row> {
     const MEBIBYTE: f64 = 1024.0 * 1024.0;
-    let budget = seen
-        .iter()
-        .map(|demo| demo.budget_bytes / MEBIBYTE)
-        .fold(f64::MAX, f64::min);
-    let row = |name: &str, unit: &str, goal, figure: fn(&Demonstrated) -> f64| {
+    let budgets = seen.iter().map(|demo| demo.budget_bytes / MEBIBYTE);
+    let memory: (&str, &str, Goal, Figure) = (
+        "extra memory while saving",
+        "MiB",
+        Goal::AtMost(budgets.fold(f64::MAX, f64::min)),
+        |demo| demo.extra_memory_bytes / MEBIBYTE,
+    );
+    let rows = ROWS.into_iter().chain([memory]);
+    let row = |(name, unit, goal, figure): (&str, &str, Goal, Figure)| {
         let mut ours = Sample::default();
-        for demo in seen {
-            ours.add(figure(demo));
-        }
+        seen.iter().for_each(|demo| ours.add(figure(demo)));
         Row {
             name: format!("{name} ({load})"),
             unit: unit.to_owned(),
@@ -54,62 +112,7 @@ fn rows_of(seen: &[Demonstrated], load: &str) -> Vec<Row> {
             goal,
         }
     };
-    // The design bounds what the shard adds to a write. What a writer waits depends as much on
-    // who else wants the cores, and is shown beside it.
-    vec![
-        row(
-            "write on the shard, p99.9, idle",
-            "us",
-            Goal::Nothing,
-            |demo| demo.shard.p999_before_us,
-        ),
-        row(
-            "write on the shard, p99.9, saving",
-            "us",
-            Goal::Nothing,
-            |demo| demo.shard.p999_during_us,
-        ),
-        row(
-            "write on the shard, p99.9, saving / idle",
-            "x",
-            Goal::AtMost(1.5),
-            |demo| demo.shard.p999_during_us / demo.shard.p999_before_us,
-        ),
-        row(
-            "write on the shard, longest while saving",
-            "us",
-            Goal::AtMost(1000.0),
-            |demo| demo.shard.longest_during_us,
-        ),
-        row(
-            "write at the writer, p99.9, idle",
-            "us",
-            Goal::Nothing,
-            |demo| demo.writer.p999_before_us,
-        ),
-        row(
-            "write at the writer, p99.9, saving / idle",
-            "x",
-            Goal::Nothing,
-            |demo| demo.writer.p999_during_us / demo.writer.p999_before_us,
-        ),
-        row(
-            "write at the writer, longest while saving",
-            "us",
-            Goal::Nothing,
-            |demo| demo.writer.longest_during_us,
-        ),
-        row("writes, saving / idle", "x", Goal::Nothing, |demo| {
-            demo.writer.per_s_during / demo.writer.per_s_before
-        }),
-        row("save meanwhile", "s", Goal::Nothing, |demo| demo.seconds),
-        row(
-            "extra memory while saving",
-            "MiB",
-            Goal::AtMost(budget),
-            |demo| demo.extra_memory_bytes / MEBIBYTE,
-        ),
-    ]
+    rows.map(row).collect()
 }
 
 #[cfg(test)]
