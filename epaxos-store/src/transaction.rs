@@ -181,7 +181,8 @@ impl Txn {
     ///
     /// [`StoreError::StaleBallot`], [`StoreError::StaleVote`], [`StoreError::VoteChanged`],
     /// [`StoreError::CommitChanged`], [`StoreError::Purged`], [`StoreError::ValueTooLarge`], what
-    /// [`Instance::check`] refuses, and as [`get_instance_for_update`](Self::get_instance_for_update).
+    /// [`Instance::check`] refuses, and as
+    /// [`get_instance_for_update`](Self::get_instance_for_update).
     pub fn set_instance(&mut self, instance: &Instance) -> Result<(), StoreError> {
         let old = self.get_instance_for_update(instance.id)?;
         self.replace(old.as_ref(), instance)
@@ -208,6 +209,10 @@ impl Txn {
     pub fn mark_executed(&mut self, id: InstanceId) -> Result<(), StoreError> {
         let old = self.get_instance_for_update(id)?;
         let old = old.ok_or(StoreError::NotFound { id })?;
+        if !old.committed {
+            let status = old.status();
+            return Err(StoreError::NotCommitted { id, status });
+        }
         let executed = Instance {
             executed: true,
             ..old.clone()
