@@ -126,6 +126,16 @@ impl Database {
         outcome.map_err(|error| self.failed(error.into()))
     }
 
+    /// Writes what is in memory into files, so that the write-ahead log before is needed no more.
+    pub(crate) fn flush(&self) -> Result<(), StoreError> {
+        for name in DB::list_cf(&engine_options(&self.options), self.engine.path())? {
+            let family = self.family(&name)?;
+            let flushed = self.engine.flush_cf(&family);
+            flushed.map_err(|error| self.failed(error.into()))?;
+        }
+        Ok(())
+    }
+
     /// Refuses once a write has failed: what of it is on disk is not known, and another attempt
     /// to sync may succeed without having written anything.
     pub(crate) fn check(&self) -> Result<(), StoreError> {

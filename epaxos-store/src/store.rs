@@ -131,6 +131,10 @@ impl Store {
         meta.incarnation = meta.incarnation.saturating_add(1);
         meta.is_learner |= options.recovery == Recovery::Salvage;
         meta.write(&database, namespace)?;
+        if options.recovery == Recovery::Salvage {
+            // The damaged log would be refused again next time.
+            database.flush()?;
+        }
         let trackers = now.trackers()?;
         drop(now);
         tracing::info!(
