@@ -1,4 +1,4 @@
-//! CRC-32C of a value under its key, so that a value in the wrong place is as wrong as a broken one.
+//! CRC-32C of a value under its key: a value in the wrong place is as wrong as a broken one.
 
 use crc_fast::{CrcAlgorithm, Digest};
 

@@ -135,7 +135,7 @@ pub(crate) fn open_number(key: &[u8], value: &[u8]) -> Result<u64, StoreError> {
 
 /// Lays out an instance as the value under its key.
 ///
-/// After the [header](self) come
+/// After eight bytes, version 1, kind 2, flags and checksum, come
 ///
 /// | bytes | hold |
 /// |---|---|

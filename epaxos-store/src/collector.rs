@@ -26,7 +26,9 @@ impl Default for CollectorOptions {
 }
 
 /// The pause between two steps while there is more to delete.
-const STEP: Duration = Duration::from_millis(50);
+const STEP: Duration = Duration::from_millis(1000 / STEPS_PER_SEC);
+
+const STEPS_PER_SEC: u64 = 20;
 
 /// A thread that calls [`Store::gc_tick`] with the system's clock, in small steps.
 ///
@@ -89,9 +91,7 @@ impl Drop for Collector {
 }
 
 fn run(store: &Store, options: CollectorOptions, signal: &Signal) {
-    let steps_per_sec = 1000 / STEP.as_millis().max(1);
-    let steps_per_sec = u64::try_from(steps_per_sec).unwrap_or(1).max(1);
-    let instances_max = options.instances_per_sec_max.div_ceil(steps_per_sec).max(1);
+    let instances_max = options.instances_per_sec_max.div_ceil(STEPS_PER_SEC).max(1);
     loop {
         let pause = match store.collect(SystemTime::now(), instances_max) {
             Ok(report) if report.has_more => STEP,

@@ -1,5 +1,6 @@
 //! Everything that is refused or fails.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use crate::instance::{Ballot, Instance, InstanceId, ReplicaId, Status};
@@ -344,11 +345,11 @@ fn option(ballot: Option<Ballot>) -> String {
 /// The first bytes of a key, as hexadecimal digits.
 fn hex(key: &[u8]) -> String {
     const BYTES_MAX: usize = 32;
-    let mut text = key
-        .iter()
-        .take(BYTES_MAX)
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<String>();
+    let mut text = String::new();
+    for byte in key.iter().take(BYTES_MAX) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
     if key.len() > BYTES_MAX {
         text.push('…');
     }

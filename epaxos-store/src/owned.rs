@@ -41,7 +41,7 @@ impl OwnedTransaction {
     }
 
     /// The transaction, borrowed for no longer than `self` is: the `'static` does not get out.
-    pub(crate) fn as_ref<'t>(&'t self) -> &'t Transaction<'t, Engine> {
+    pub(crate) fn as_ref(&self) -> &Transaction<'_, Engine> {
         &self.transaction
     }
 
@@ -89,7 +89,7 @@ impl OwnedSnapshot {
     }
 
     /// The snapshot, borrowed for no longer than `self` is.
-    pub(crate) fn as_ref<'s>(&'s self) -> &'s SnapshotWithThreadMode<'s, Engine> {
+    pub(crate) fn as_ref(&self) -> &SnapshotWithThreadMode<'_, Engine> {
         &self.snapshot
     }
 

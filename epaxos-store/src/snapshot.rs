@@ -31,7 +31,7 @@ use crate::watermark::{Tracker, Watermarks, after};
 /// ```
 #[derive(Debug)]
 pub struct Snapshot {
-    snapshot: OwnedSnapshot,
+    moment: OwnedSnapshot,
     namespace: Namespace,
     pub(crate) uuid: [u8; 16],
     pub(crate) replica: ReplicaId,
@@ -45,7 +45,7 @@ impl Snapshot {
         replica: ReplicaId,
     ) -> Self {
         Self {
-            snapshot: OwnedSnapshot::take(database),
+            moment: OwnedSnapshot::take(database),
             namespace,
             uuid,
             replica,
@@ -54,15 +54,15 @@ impl Snapshot {
 
     pub(crate) fn view(&self) -> View<'_> {
         View {
-            database: self.snapshot.database(),
+            database: self.moment.database(),
             namespace: self.namespace,
-            source: Source::Snapshot(self.snapshot.as_ref()),
+            source: Source::Snapshot(self.moment.as_ref()),
         }
     }
 
     /// Its place among all writes to the engine.
     pub fn sequence(&self) -> u64 {
-        self.snapshot.as_ref().sequence_number()
+        self.moment.as_ref().sequence_number()
     }
 
     /// The value of a key; none if it has none.

@@ -142,7 +142,7 @@ mod tests {
         let histogram = Histogram::default();
         assert_eq!(histogram.read().quantile(0.5), None);
         let past = Instant::now()
-            .checked_sub(Duration::from_micros(1000))
+            .checked_sub(Duration::from_millis(1))
             .unwrap();
         histogram.since(past);
         let read = histogram.read();

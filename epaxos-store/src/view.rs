@@ -27,6 +27,9 @@ pub(crate) struct View<'a> {
     pub(crate) source: Source<'a>,
 }
 
+/// A key and its value, as they are stored.
+pub(crate) type Row<'a> = (&'a [u8], &'a [u8]);
+
 /// A position among the rows of one column family.
 pub(crate) enum Raw<'a> {
     Transaction(DBRawIteratorWithThreadMode<'a, Transaction<'a, Engine>>),
@@ -186,7 +189,7 @@ impl Raw<'_> {
     /// # Errors
     ///
     /// [`StoreError`] when the end is none, but a failure.
-    pub(crate) fn item(&self) -> Result<Option<(&[u8], &[u8])>, StoreError> {
+    pub(crate) fn item(&self) -> Result<Option<Row<'_>>, StoreError> {
         let (item, status) = match self {
             Self::Transaction(raw) => (raw.item(), raw.status()),
             Self::Snapshot(raw) => (raw.item(), raw.status()),

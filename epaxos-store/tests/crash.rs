@@ -131,7 +131,7 @@ fn killed(folder: &Path, round: u64) -> (u64, Vec<u64>) {
     let mut child = start(folder);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let incarnation = loop {
-        let line = lines.next().expect("the child opened the store").unwrap();
+        let line = lines.next().unwrap().unwrap();
         if let Some((_, number)) = line.rsplit_once("open ") {
             break number.parse().unwrap();
         }

@@ -170,7 +170,7 @@ fn a_panic_lets_go_of_its_locks() {
 fn a_circle_of_waiting_transactions_is_a_deadlock() {
     let (_folder, store) = fresh();
     let slow = TxnOptions {
-        lock_timeout: Duration::from_secs(60),
+        lock_timeout: Duration::from_mins(1),
         ..quick()
     };
     let mut one = store.begin(slow);

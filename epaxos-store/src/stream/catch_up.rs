@@ -30,9 +30,9 @@ impl Store {
     /// [`StoreError::CommitChanged`] if two replicas committed different things, and as
     /// [`Store::transact`].
     pub fn catch_up(&self, from: impl Read) -> Result<StreamReport, StoreError> {
-        let mut receiver = Receiver::default();
+        let mut arriving = Receiver::default();
         let mut batch = Vec::new();
-        let received = receiver.receive(from, |family, key, value| {
+        let received = arriving.receive(from, |family, key, value| {
             if family == Family::Record {
                 return Err(StoreError::StreamKind {
                     found: "the whole state",
@@ -75,7 +75,7 @@ impl Store {
             });
         }
         self.sync()?;
-        Ok(receiver.report())
+        Ok(arriving.report())
     }
 
     fn take_commits(&self, batch: &mut Vec<Instance>) -> Result<(), StoreError> {

@@ -91,8 +91,10 @@ pub(crate) fn write_frame(
 ) -> Result<u64, StoreError> {
     let [kind, family] = kind.tags();
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-    let [a, b, c, d] = length.to_be_bytes();
-    let head = [kind, family, 0, 0, a, b, c, d];
+    let mut head = [kind, family, 0, 0, 0, 0, 0, 0];
+    if let Some(bytes) = head.last_chunk_mut() {
+        *bytes = length.to_be_bytes();
+    }
     let checksum = crc32c(&[&head, payload]).to_be_bytes();
     let written = to
         .write_all(&head)
@@ -132,16 +134,17 @@ impl<R: Read> FrameReader<R> {
     pub(crate) fn next(&mut self) -> Result<(FrameKind, &[u8]), StoreError> {
         let mut header = [0; HEADER_BYTES];
         self.fill(&mut header)?;
-        let [kind, family, zero, also_zero, a, b, c, d, e, f, g, h] = header;
         let wrong = |what| StoreError::Stream {
             offset: self.offset,
             what,
         };
+        let ([kind, family, flags @ ..], sizes) = split(header);
+        let (length, checksum) = sizes;
         let frame = FrameKind::of_tags(kind, family).ok_or_else(|| wrong("unknown frame"))?;
-        if [zero, also_zero] != [0, 0] {
+        if flags != [0, 0] {
             return Err(wrong("unknown flags"));
         }
-        let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+        let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
         if length > PAYLOAD_BYTES_MAX {
             return Err(wrong("the frame is longer than a frame may be"));
         }
@@ -150,8 +153,8 @@ impl<R: Read> FrameReader<R> {
         let filled = self.fill(&mut payload);
         self.payload = payload;
         filled?;
-        let head = [kind, family, 0, 0, a, b, c, d];
-        if crc32c(&[&head, &self.payload]) != u32::from_be_bytes([e, f, g, h]) {
+        let [head @ .., _, _, _, _] = header;
+        if crc32c(&[&head, &self.payload]) != u32::from_be_bytes(checksum) {
             return Err(StoreError::Stream {
                 offset: self.offset,
                 what: "the frame's checksum does not match",
@@ -175,6 +178,15 @@ impl<R: Read> FrameReader<R> {
             StoreError::io("read a stream", "", &error)
         })
     }
+}
+
+/// The tags and flags, the length and the checksum of a frame's header.
+fn split(header: [u8; HEADER_BYTES]) -> ([u8; 4], ([u8; 4], [u8; 4])) {
+    let part = |index: usize| {
+        let parts = header.as_chunks::<4>().0;
+        parts.get(index).copied().unwrap_or_default()
+    };
+    (part(0), (part(1), part(2)))
 }
 
 #[cfg(test)]

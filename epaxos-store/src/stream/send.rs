@@ -61,13 +61,12 @@ impl Snapshot {
         to: &mut impl Write,
         options: &StreamOptions,
     ) -> Result<StreamReport, StoreError> {
-        if let Some(position) = &options.after {
-            if position.sequence != self.sequence() {
-                return Err(StoreError::StreamKind {
-                    found: "a stream of this snapshot",
-                    wanted: "one of the snapshot that the position is from",
-                });
-            }
+        let after = options.after.as_ref();
+        if after.is_some_and(|position| position.sequence != self.sequence()) {
+            return Err(StoreError::StreamKind {
+                found: "a stream of this snapshot",
+                wanted: "one of the snapshot that the position is from",
+            });
         }
         let marks = self.watermarks()?;
         let head = Head {
