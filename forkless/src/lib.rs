@@ -6,7 +6,7 @@
 //! | start here | to |
 //! |---|---|
 //! | [`Object`] | hold any value, with its time to expire |
-//! | [`List`], [`Set`], [`Hash`], [`SortedSet`], [`Stream`] | hold a collection, and change it element by element |
+//! | [`List`], [`Set`], [`Hash`], [`SortedSet`], [`Stream`] | hold a collection, and change it |
 //! | [`Opaque`] | keep what is neither, such as a module's value, as a file has it |
 //! | [`Text`] | hold bytes |
 //!

@@ -117,6 +117,7 @@ impl<'a> Reader<SliceSource<'a>> {
 
 #[cfg(test)]
 mod tests {
+    use crate::encoder::Encoder;
     use crate::encodings::Encodings;
     use crate::event::Event;
     use crate::object::Value;
@@ -124,7 +125,6 @@ mod tests {
     use crate::reader::Reader;
     use crate::source::Source;
     use crate::target::{Compression, Target};
-    use crate::encoder::Encoder;
 
     /// A stream with an attribute before a key, and where its records end.
     fn stream() -> (Vec<u8>, Vec<u64>) {

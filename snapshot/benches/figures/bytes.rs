@@ -1,7 +1,7 @@
 //! The bench's value: a byte string, inline when short.
 
 use rdb_format::{EncodeError, Encoder, ValueType};
-use snapshot::{Frozen, Piece, Value};
+use snapshot::{Copies, Frozen, Piece, Value};
 
 /// The longest bytes that need no allocation.
 const INLINE_BYTES: usize = 22;
@@ -58,7 +58,7 @@ impl Value for Bytes {
         Ok(())
     }
 
-    fn freeze(&self) -> Box<dyn Frozen> {
+    fn freeze(&self, _: &Copies) -> Box<dyn Frozen> {
         Box::new(Whole(self.clone()))
     }
 }
