@@ -208,7 +208,7 @@ fn do_bare(db: &DB, index: u64, work: Work) {
     }
     let mut synced = WriteOptions::default();
     synced.set_sync(true);
-    db.write_opt(&batch, &synced).unwrap();
+    db.write_opt(batch, &synced).unwrap();
 }
 
 /// Proposals, then votes, then executions, of the same instances, each synced.

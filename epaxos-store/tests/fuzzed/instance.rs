@@ -3,7 +3,7 @@
 use epaxos_store::{decode_instance, encode_instance, instance_key};
 
 /// The first byte says how many bytes are the key.
-pub fn check(bytes: &[u8]) {
+pub(crate) fn check(bytes: &[u8]) {
     let Some((length, rest)) = bytes.split_first() else {
         return;
     };

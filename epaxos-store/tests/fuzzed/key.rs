@@ -3,7 +3,7 @@
 use epaxos_store::{StatusKey, StreamPosition, instance_from_key, instance_key};
 
 /// Gives the bytes to every decoder of keys.
-pub fn check(bytes: &[u8]) {
+pub(crate) fn check(bytes: &[u8]) {
     if let Ok(id) = instance_from_key(bytes) {
         assert_eq!(instance_key(id), bytes);
     }
