@@ -6,7 +6,8 @@
 //! | start here | to |
 //! |---|---|
 //! | [`Object`] | hold any value, with its time to expire |
-//! | [`List`], [`Set`], [`Hash`], [`SortedSet`], [`Stream`] | hold a collection, and change it |
+//! | [`List`], [`Set`], [`SortedSet`] | hold a collection, and change it element by element |
+//! | [`Hash`](struct@Hash), [`Stream`] | hold fields, or entries with ids, in the same way |
 //! | [`Opaque`] | keep what is neither, such as a module's value, as a file has it |
 //! | [`Text`] | hold bytes |
 //!

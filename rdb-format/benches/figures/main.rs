@@ -6,10 +6,12 @@
 //! peers do the same with the same data as far as they can: the crate `rdb` parses our file; real
 //! servers load it, `SAVE` it again (the figure beside our encoding) and
 //! `DEBUG RELOAD NOSAVE NOFLUSH` it into an empty database (beside our decoding), in a folder in
-//! memory where there is one. Servers keep sets, hashes, lists and streams as they are stored, so
-//! the rows that say "whole" do, too: containers come checked as [`Values::Packed`], streams as
-//! [`Values::Raw`], and what is written was kept as a [`RawEntry`]. liblzf compresses and expands
-//! the same text in the same chunks, in a process of its own that times itself.
+//! memory where there is one. liblzf compresses and expands the same text in the same chunks, in a
+//! process of its own that times itself.
+//!
+//! Servers keep streams and small collections as they are stored, so the rows that say "whole" do,
+//! too: containers come checked as [`Values::Packed`], streams as [`Values::Raw`], and what is
+//! written was kept as a [`RawEntry`].
 //!
 //! `FORKLESS_REDIS` and `FORKLESS_VALKEY` name the servers' programs; without them they are
 //! `redis-server` and what `cargo xtask setup` has put under `target`.

@@ -103,7 +103,9 @@ fn rows_of(seen: &[Demonstrated], load: &str) -> Vec<Row> {
     let rows = ROWS.into_iter().chain([memory]);
     let row = |(name, unit, goal, figure): (&str, &str, Goal, Figure)| {
         let mut ours = Sample::default();
-        seen.iter().for_each(|demo| ours.add(figure(demo)));
+        for demo in seen {
+            ours.add(figure(demo));
+        }
         Row {
             name: format!("{name} ({load})"),
             unit: unit.to_owned(),
