@@ -1,10 +1,12 @@
-//! The way to an entry for who only looks.
+//! The way to an entry.
 
 use core::borrow::Borrow;
 use core::hash::{BuildHasher, Hash};
 
 use crate::hash::KeyHash;
 use crate::observer::Observer;
+use crate::segment::Segment;
+use crate::slot::Found;
 use crate::table::DashTable;
 
 impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
@@ -84,5 +86,46 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     ) -> Option<&(K, V)> {
         let segment = self.directory().segment_of(hash)?;
         segment.lookup(hash, is_key, |entry| entry)
+    }
+}
+
+impl<K, V> Segment<K, V> {
+    /// Finds an entry by its hash and a test of its key.
+    #[inline]
+    pub(crate) fn find(
+        &self,
+        hash: KeyHash,
+        is_key: impl Fn(&K) -> bool + Copy,
+    ) -> Option<Found<'_, (K, V)>> {
+        // By value, so that the key's address stays in a register.
+        let is_match = move |entry: &(K, V)| is_key(&entry.0);
+        let found = self.block.find_in_pair(hash, is_match);
+        if found.is_none() && self.block.may_overflow(hash.home(), hash.tag()) {
+            return self.find_overflow(hash.home(), hash.tag(), is_match);
+        }
+        found
+    }
+
+    /// What `of` makes of the entry: as [`find`](Self::find), for who does not ask where it stands.
+    ///
+    /// Computed wherever the entry is found, and not of an optional entry afterwards, which would
+    /// cost a lookup one more branch.
+    #[inline]
+    pub(crate) fn lookup<'a, R>(
+        &'a self,
+        hash: KeyHash,
+        is_key: impl Fn(&K) -> bool + Copy,
+        of: impl Fn(&'a (K, V)) -> R,
+    ) -> Option<R> {
+        let is_match = move |entry: &(K, V)| is_key(&entry.0);
+        if let Some(entry) = self.block.get_in_pair(hash, is_match) {
+            return Some(of(entry));
+        }
+        if self.block.may_overflow(hash.home(), hash.tag()) {
+            return self
+                .find_overflow(hash.home(), hash.tag(), is_match)
+                .map(|found| of(found.entry));
+        }
+        None
     }
 }

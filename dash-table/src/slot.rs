@@ -97,7 +97,7 @@ impl<T, const N: usize, H> Block<T, N, H> {
         let field = unsafe { &raw mut (*place).header };
         // SAFETY: as above.
         unsafe { field.write(header) };
-        // SAFETY: groups, marks and header are written; arrays of MaybeUninit need no initialisation.
+        // SAFETY: groups, marks and header are written; arrays of MaybeUninit need not be.
         unsafe { block.assume_init() }
     }
 

@@ -19,6 +19,7 @@ const UNSAFE_IN: &[&str] = &[
     "dash-table/src/fingerprint/neon.rs",
     "dash-table/src/fingerprint/sse2.rs",
     "dash-table/src/ranges.rs",
+    "dash-table/src/ranges/iter.rs",
     "dash-table/src/slot/entries.rs",
     "dash-table/src/slot/search.rs",
     "dash-table/src/slot.rs",
