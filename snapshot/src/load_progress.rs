@@ -29,13 +29,25 @@ use crate::sync::{Mutex, now};
 #[derive(Debug, Clone, Default)]
 pub struct LoadProgress(Arc<Counters>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counters {
     bytes: AtomicU64,
     // 0 while it is not known.
     bytes_total: AtomicU64,
     keys: AtomicU64,
     started: Mutex<Option<Instant>>,
+}
+
+// Not derived: the lock of a simulation has no default.
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            bytes: AtomicU64::new(0),
+            bytes_total: AtomicU64::new(0),
+            keys: AtomicU64::new(0),
+            started: Mutex::new(None),
+        }
+    }
 }
 
 /// How far a load is, at one moment.
