@@ -12,6 +12,7 @@ use rocksdb::{
 use crate::codec::Kind;
 use crate::error::StoreError;
 use crate::folder::Folder;
+use crate::log_scan::check_logs;
 use crate::options::{Durability, Options, Recovery};
 use crate::statistics::Counters;
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
@@ -35,6 +36,9 @@ pub(crate) struct Database {
 impl Database {
     /// Opens the engine of `folder`, or makes one.
     pub(crate) fn open(folder: Folder, options: &Options) -> Result<Self, StoreError> {
+        if options.recovery == Recovery::Exact {
+            check_logs(&folder.engine_path())?;
+        }
         let mut database = Self::open_at(&folder.engine_path(), options)?;
         database.folder = Some(folder);
         Ok(database)

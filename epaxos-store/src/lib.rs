@@ -52,6 +52,7 @@ mod instance;
 mod iter;
 mod key;
 mod lifecycle;
+mod log_scan;
 mod meta;
 mod options;
 mod owned;
