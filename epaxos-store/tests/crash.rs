@@ -176,7 +176,7 @@ fn check_all(store: &Store) {
 }
 
 /// All of `acknowledged` is there, and no id of it is given away again.
-fn check<'a>(store: &Store, acknowledged: impl IntoIterator<Item = &'a u64>) {
+fn check(store: &Store, acknowledged: &[u64]) {
     let floor = store.watermarks(ME).deleted_upto;
     let next = store.reserve_instance_id(ME).unwrap().index;
     let snapshot = store.snapshot();
@@ -206,7 +206,8 @@ fn what_was_acknowledged_survives_being_killed() {
         check(&store, &new);
         // Everything that was ever acknowledged, now and then and in the end.
         if round % 20 == 0 || round == rounds() {
-            check(&store, acknowledged.keys());
+            let all = acknowledged.keys().copied().collect::<Vec<_>>();
+            check(&store, &all);
             check_all(&store);
         }
     }
