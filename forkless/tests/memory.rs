@@ -43,8 +43,7 @@ impl Write for Slow {
 /// grew meanwhile, in bytes.
 fn save(kind: &str) -> (Report, usize) {
     let shards = store::start(2);
-    let (object, elements) = store::huge(kind, DATA_BYTES);
-    store::put(&shards, store::HUGE, object);
+    let elements = store::put_huge(&shards, kind, DATA_BYTES);
     let stop = Arc::new(AtomicBool::new(false));
     let writer = spawn_named("writer", {
         let (shards, stop) = (Arc::clone(&shards), Arc::clone(&stop));

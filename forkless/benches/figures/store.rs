@@ -59,7 +59,7 @@ fn id(number: usize) -> StreamId {
 }
 
 /// A value of this kind with about `data_bytes` of elements; how many these are.
-pub(crate) fn huge(kind: &str, data_bytes: usize) -> (Object, usize) {
+fn huge(kind: &str, data_bytes: usize) -> (Object, usize) {
     let elements = data_bytes / VALUE_BYTES;
     let texts = (0..elements).map(|number| text(number, VALUE_BYTES));
     let object = match kind {
@@ -93,14 +93,17 @@ pub(crate) fn huge(kind: &str, data_bytes: usize) -> (Object, usize) {
     (object, elements)
 }
 
-/// Puts a value where its key belongs; on which shard that is.
-pub(crate) fn put(shards: &Shards, key: &'static [u8], object: Object) -> usize {
-    let shard = shards.shard_of(shard_hash(key));
-    let put = shards.call(shard, move |shard| {
-        shard.state().database(0).insert(Key::from(key), object);
+/// Puts a [`huge`] value where its key belongs; how many elements it has.
+///
+/// Its shard makes it, as commands would: memory that is freed goes back to whom it came from.
+pub(crate) fn put_huge(shards: &Shards, kind: &str, data_bytes: usize) -> usize {
+    let kind = kind.to_owned();
+    let put = shards.call(shards.shard_of(shard_hash(HUGE)), move |shard| {
+        let (object, elements) = huge(&kind, data_bytes);
+        shard.state().database(0).insert(Key::from(HUGE), object);
+        elements
     });
-    put.unwrap();
-    shard
+    put.unwrap()
 }
 
 /// Fills database 0 with strings of `value_bytes`, about `data_bytes` of them; how many keys.

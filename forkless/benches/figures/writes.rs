@@ -31,8 +31,7 @@ pub(crate) fn measure(extent: Extent) {
         Extent::Quick => (50_000, 3),
     };
     let shards = store::start(1);
-    let (hash, _) = store::huge("hash", fields * store::VALUE_BYTES);
-    store::put(&shards, HUGE, hash);
+    store::put_huge(&shards, "hash", fields * store::VALUE_BYTES);
     let folder = store::folder();
     let path = folder.path().join("dump.rdb");
     let (mut idle, mut saving) = (Figures::default(), Figures::default());
