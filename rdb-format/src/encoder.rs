@@ -184,6 +184,31 @@ impl Encoder {
         Ok(())
     }
 
+    /// Appends the body of a value in the type that suits the target best, and says which that is.
+    ///
+    /// ```
+    /// use rdb_format::{Compression, Encoder, Target, Value, ValueType};
+    ///
+    /// let mut encoder = Encoder::new(Target::Redis70, Compression::None);
+    /// let mut body = Vec::new();
+    /// let value_type = encoder.fitted_value(&mut body, &Value::String(b"text".to_vec()))?;
+    /// assert_eq!((value_type, &body[..]), (ValueType::String, &b"\x04text"[..]));
+    /// # Ok::<(), rdb_format::EncodeError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`entry`](Encoder::entry).
+    pub fn fitted_value(
+        &mut self,
+        out: &mut Vec<u8>,
+        value: &Value,
+    ) -> Result<ValueType, EncodeError> {
+        let value_type = self.choose(b"", value)?;
+        value.encode(self, out, value_type);
+        Ok(value_type)
+    }
+
     /// Appends a key with its whole value, in the type that suits the target best.
     ///
     /// # Errors

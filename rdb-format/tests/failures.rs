@@ -33,67 +33,71 @@ fn failure(bytes: &[u8]) -> String {
     from_slice
 }
 
+/// Streams with one key, and what is said of them.
+const BODIES: &[(u8, &[u8], &str)] = &[
+    (1, b"\xc0\x01", "byte 12: 0xc0 starts no length"),
+    (0, b"\xc4\x01", "byte 12: 0xc4 starts no string"),
+    (0, b"\x82\x01", "byte 12: 0x82 starts no length"),
+    (8, b"", "byte 9: 8 is neither an opcode nor a value type"),
+    (
+        6,
+        b"",
+        "byte 9: key \"k\" has type 6 (module), which is not supported",
+    ),
+    (
+        18,
+        b"\x01\x03\x01a",
+        "byte 13: quicklist node is of unknown kind 3",
+    ),
+    (3, b"\x01\x01a\xfd", "byte 15: score is not a number"),
+    (
+        5,
+        b"\x01\x01a\0\0\0\0\0\0\xf8\x7f",
+        "byte 15: score is not a number",
+    ),
+    (
+        16,
+        b"\x0a\x0a\0\0\0\x01\0\x81a\x02\xff",
+        "byte 12: listpack is damaged: entry at 6 has no partner",
+    ),
+    (
+        0,
+        b"\xc3\x02\x05\x03ab",
+        "byte 12: compressed string is damaged: compressed bytes end inside the token at 0",
+    ),
+];
+
+/// Whole streams, and what is said of them.
+const STREAMS: &[(&[u8], &str)] = &[
+    (b"REDIS", "byte 5: input ends here, 4 bytes short"),
+    (b"REDIX0009", NO_MAGIC),
+    (b"REDIS00a9", NO_MAGIC),
+    (b"REDIS0000", NO_MAGIC),
+    (
+        b"REDIS0009\0\x01k\x14short",
+        "byte 18: input ends here, 15 bytes short",
+    ),
+    (b"VALKEY081\xf2\x01", "byte 9: opcode 242 is not supported"),
+    (
+        b"REDIS0009\xfe\x81\0\0\0\x01\0\0\0\0",
+        "byte 10: database number 4294967296 is out of range",
+    ),
+    (
+        b"REDIS0009\xf7\x01\x02\x01\x06",
+        "byte 13: module item has unknown opcode 6",
+    ),
+];
+
+const NO_MAGIC: &str = "byte 0: input starts with neither REDIS nor VALKEY and a version number";
+
 #[test]
 fn failures_say_what_is_wrong_and_where() {
-    assert_eq!(failure(b"REDIS"), "byte 5: input ends here, 4 bytes short");
-    let magic = "byte 0: input starts with neither REDIS nor VALKEY and a version number";
-    assert_eq!(failure(b"REDIX0009"), magic);
-    assert_eq!(failure(b"REDIS00a9"), magic);
-    assert_eq!(failure(b"REDIS0000"), magic);
-    assert_eq!(
-        failure(b"REDIS0009\0\x01k\x14short"),
-        "byte 18: input ends here, 15 bytes short"
-    );
-    assert_eq!(
-        failure(&stream(1, b"\xc0\x01")),
-        "byte 12: 0xc0 starts no length"
-    );
-    assert_eq!(
-        failure(&stream(0, b"\xc4\x01")),
-        "byte 12: 0xc4 starts no string"
-    );
-    assert_eq!(
-        failure(&stream(0, b"\x82\x01")),
-        "byte 12: 0x82 starts no length"
-    );
-    assert_eq!(
-        failure(&stream(8, b"")),
-        "byte 9: 8 is neither an opcode nor a value type"
-    );
-    assert_eq!(
-        failure(&stream(6, b"")),
-        "byte 9: key \"k\" has type 6 (module), which is not supported"
-    );
-    assert_eq!(
-        failure(b"VALKEY081\xf2\x01"),
-        "byte 9: opcode 242 is not supported"
-    );
-    assert_eq!(
-        failure(&stream(18, b"\x01\x03\x01a")),
-        "byte 13: quicklist node is of unknown kind 3"
-    );
-    assert_eq!(
-        failure(&stream(3, b"\x01\x01a\xfd")),
-        "byte 15: score is not a number"
-    );
-    let nan = [b"\x01\x01a", &f64::NAN.to_le_bytes()[..]].concat();
-    assert_eq!(failure(&stream(5, &nan)), "byte 15: score is not a number");
-    assert_eq!(
-        failure(&stream(16, b"\x0a\x0a\0\0\0\x01\0\x81a\x02\xff")),
-        "byte 12: listpack is damaged: entry at 6 has no partner"
-    );
-    assert_eq!(
-        failure(&stream(0, b"\xc3\x02\x05\x03ab")),
-        "byte 12: compressed string is damaged: compressed bytes end inside the token at 0"
-    );
-    assert_eq!(
-        failure(b"REDIS0009\xfe\x81\0\0\0\x01\0\0\0\0"),
-        "byte 10: database number 4294967296 is out of range"
-    );
-    assert_eq!(
-        failure(b"REDIS0009\xf7\x01\x02\x01\x06"),
-        "byte 13: module item has unknown opcode 6"
-    );
+    for (value_type, body, said) in BODIES {
+        assert_eq!(failure(&stream(*value_type, body)), *said);
+    }
+    for (bytes, said) in STREAMS {
+        assert_eq!(failure(bytes), *said);
+    }
 }
 
 #[test]

@@ -2,42 +2,16 @@
 //! happened on all shards that live, or on none.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
-use shard_runtime::{ShardError, ShardSet, ShardSetConfig, Simulation, Worker, spawn_named};
-use std::ops::Range;
+mod simulated;
+
+use shard_runtime::{ShardError, Simulation};
+use simulated::{PATIENCE, client, seeds, start};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Longer than anything that works takes, in virtual time.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// How long the closures of some tests take.
 const WORK: Duration = Duration::from_millis(1);
-
-type Set<S> = Arc<ShardSet<S>>;
-
-/// How many seeds each property is tried on; `FORKLESS_TEST_SEEDS` says another number.
-fn seeds() -> Range<u64> {
-    let set = std::env::var("FORKLESS_TEST_SEEDS").ok();
-    0..set.map_or(2000, |seeds| seeds.parse().unwrap())
-}
-
-fn start<S: 'static>(shards: usize, state: fn() -> S) -> Set<S> {
-    let config = ShardSetConfig {
-        shards,
-        mailbox_messages: 2,
-        ..ShardSetConfig::default()
-    };
-    Arc::new(ShardSet::start(config, move |_| state()).unwrap())
-}
-
-fn client<S: 'static, R: Send + 'static>(
-    shards: &Set<S>,
-    run: impl FnOnce(&ShardSet<S>) -> R + Send + 'static,
-) -> Worker<R> {
-    let shards = Arc::clone(shards);
-    spawn_named("client", move || run(&shards))
-}
 
 #[test]
 fn no_shard_waits_for_another() {

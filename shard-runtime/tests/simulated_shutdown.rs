@@ -1,35 +1,14 @@
 //! However a set ends, on thousands of seeds: everybody who waits is told, and nothing is left.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
-use shard_runtime::{
-    Budget, Shard, ShardError, ShardSet, ShardSetConfig, Simulation, Step, Task, spawn_named,
-};
-use std::ops::Range;
+mod simulated;
+
+use shard_runtime::{Budget, Shard, ShardError, ShardSet, Simulation, Step, Task, spawn_named};
+use simulated::{PATIENCE, seeds, small_set, start};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 use std::time::Duration;
-
-/// Longer than anything that works takes, in virtual time.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// How many seeds each property is tried on; `FORKLESS_TEST_SEEDS` says another number.
-fn seeds() -> Range<u64> {
-    let set = std::env::var("FORKLESS_TEST_SEEDS").ok();
-    0..set.map_or(2000, |seeds| seeds.parse().unwrap())
-}
-
-fn start<S: 'static>(
-    shards: usize,
-    state: impl Fn(usize) -> S + Send + Sync + 'static,
-) -> ShardSet<S> {
-    let config = ShardSetConfig {
-        shards,
-        mailbox_messages: 2,
-        ..ShardSetConfig::default()
-    };
-    ShardSet::start(config, state).unwrap()
-}
 
 /// Never ends, and waits for nobody.
 struct Restless(#[expect(dead_code, reason = "held to be dropped")] Arc<()>);
@@ -57,7 +36,7 @@ fn abort_drops_what_waits_and_tells_who_waits() {
         let done = Simulation::new(seed).run(|sim| {
             let alive = Arc::new(());
             let state = Arc::clone(&alive);
-            let shards = Arc::new(start(2, move |_| Arc::clone(&state)));
+            let shards = Arc::new(small_set(2, move || Arc::clone(&state)));
             spawn_restless(&shards, &alive);
             let served = Arc::new(AtomicUsize::new(0));
             let callers = [0, 1, 0, 1, 0].map(|shard| {
@@ -97,7 +76,7 @@ fn abort_leaves_messages_unserved() {
     for seed in seeds() {
         let done = Simulation::new(seed).run(|sim| {
             let served = Arc::new(AtomicUsize::new(0));
-            let shards = start(1, |_| ());
+            let shards = small_set(1, || ());
             for _ in 0..3 {
                 let served = Arc::clone(&served);
                 let work = move |_: &mut Shard<()>| {
@@ -121,7 +100,7 @@ fn shutdown_serves_all_that_was_sent() {
         let done = Simulation::new(seed).run(|_| {
             let alive = Arc::new(());
             let served = Arc::new(AtomicUsize::new(0));
-            let shards = start(2, |_| ());
+            let shards = small_set(2, || ());
             spawn_restless(&shards, &alive);
             for number in 0..6 {
                 let served = Arc::clone(&served);
@@ -143,7 +122,7 @@ fn shutdown_that_is_late_aborts_the_rest() {
     for seed in seeds() {
         let done = Simulation::new(seed).run(|sim| {
             let served = Arc::new(AtomicUsize::new(0));
-            let shards = start(2, |_| ());
+            let shards = small_set(2, || ());
             shards.send(1, move |_| sim.sleep(3 * PATIENCE)).unwrap();
             let count = Arc::clone(&served);
             shards
@@ -170,7 +149,7 @@ fn shutdown_that_is_late_aborts_the_rest() {
 fn panic_at_any_time_is_told_to_everybody_who_waits() {
     for seed in seeds() {
         let done = Simulation::new(seed).run(|_| {
-            let shards = Arc::new(start(2, |_| 0));
+            let shards = start(2, || 0);
             let callers = [0, 1, 2, 3].map(|number| {
                 let shards = Arc::clone(&shards);
                 spawn_named("caller", move || match number {

@@ -1,41 +1,11 @@
 //! Transactions on thousands of seeds: whole or absent, in one order, and nobody waits for ever.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
-use shard_runtime::{
-    Shard, ShardError, ShardSet, ShardSetConfig, Simulation, SimulationFailure, SimulationHandle,
-    Worker, spawn_named,
-};
-use std::ops::Range;
-use std::sync::Arc;
+mod simulated;
+
+use shard_runtime::{Shard, ShardError, ShardSet, Simulation, SimulationFailure, SimulationHandle};
+use simulated::{PATIENCE, client, seeds, start};
 use std::time::Duration;
-
-/// Longer than anything that works takes, in virtual time.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-type Set<S> = Arc<ShardSet<S>>;
-
-/// How many seeds each property is tried on; `FORKLESS_TEST_SEEDS` says another number.
-fn seeds() -> Range<u64> {
-    let set = std::env::var("FORKLESS_TEST_SEEDS").ok();
-    0..set.map_or(2000, |seeds| seeds.parse().unwrap())
-}
-
-fn start<S: 'static>(shards: usize, state: fn() -> S) -> Set<S> {
-    let config = ShardSetConfig {
-        shards,
-        mailbox_messages: 2,
-        ..ShardSetConfig::default()
-    };
-    Arc::new(ShardSet::start(config, move |_| state()).unwrap())
-}
-
-fn client<S: 'static, R: Send + 'static>(
-    shards: &Set<S>,
-    run: impl FnOnce(&ShardSet<S>) -> R + Send + 'static,
-) -> Worker<R> {
-    let shards = Arc::clone(shards);
-    spawn_named("client", move || run(&shards))
-}
 
 /// How money is moved from one shard to another.
 #[derive(Clone, Copy)]

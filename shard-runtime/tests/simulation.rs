@@ -1,30 +1,15 @@
 //! What the simulation promises: seeds that repeat, bugs that are found, stalls that are told.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
+mod simulated;
+
 use shard_runtime::{
-    Budget, ChannelConfig, Shard, ShardError, ShardSet, ShardSetConfig, Simulation,
-    SimulationCause, SimulationFailure, Step, Task, TrySendError, channel, spawn_named,
+    Budget, ChannelConfig, Shard, ShardError, Simulation, SimulationCause, SimulationFailure, Step,
+    Task, TrySendError, channel, spawn_named,
 };
+use simulated::{PATIENCE, seeds, start};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
-
-/// Longer than anything that works takes, in virtual time.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// How many seeds each property is tried on; `FORKLESS_TEST_SEEDS` says another number.
-fn seeds() -> std::ops::Range<u64> {
-    let set = std::env::var("FORKLESS_TEST_SEEDS").ok();
-    0..set.map_or(3000, |seeds| seeds.parse().unwrap())
-}
-
-fn start<S: 'static>(shards: usize, state: fn() -> S) -> Arc<ShardSet<S>> {
-    let config = ShardSetConfig {
-        shards,
-        mailbox_messages: 2,
-        ..ShardSetConfig::default()
-    };
-    Arc::new(ShardSet::start(config, move |_| state()).unwrap())
-}
 
 /// How a cut is taken.
 #[derive(Clone, Copy)]

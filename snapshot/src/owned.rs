@@ -73,19 +73,6 @@ fn weight_bytes(value: &Codec) -> usize {
     }
 }
 
-/// Encodes a value of any type in the one that suits the encoder's target best.
-fn encode_whole(encoder: &mut Encoder, value: &Codec) -> Result<(ValueType, Vec<u8>), EncodeError> {
-    let mut record = Vec::new();
-    encoder.entry(&mut record, b"", None, value)?;
-    // In front of the body stand its type and the length of the empty key.
-    let known = record.first().map(|byte| ValueType::try_from(*byte));
-    let Some(Ok(value_type)) = known else {
-        unreachable!("a record begins with its type")
-    };
-    record.drain(..2);
-    Ok((value_type, record))
-}
-
 /// What a value that is the same for every target is encoded as, piece by piece.
 enum Part<'a> {
     Text(&'a [u8]),
@@ -131,8 +118,8 @@ impl Value for Owned {
         }
         let mut encoder = Encoder::new(target, Compression::None);
         // What fails here fails again when it is written, and is told then.
-        let whole = encode_whole(&mut encoder, &self.value);
-        whole.map_or(self.value_type(), |(value_type, _)| value_type)
+        let fitted = encoder.fitted_value(&mut Vec::new(), &self.value);
+        fitted.unwrap_or(self.value_type())
     }
 
     fn expire_at_ms(&self) -> Option<i64> {
@@ -206,8 +193,7 @@ impl Frozen for FrozenOwned {
             return Ok(if is_last { Piece::Last } else { Piece::More });
         }
         let Some(elements) = elements(&self.value) else {
-            let (_, body) = encode_whole(encoder, &self.value)?;
-            out.extend_from_slice(&body);
+            encoder.fitted_value(out, &self.value)?;
             return Ok(Piece::Last);
         };
         if is_first {

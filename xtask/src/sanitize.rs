@@ -39,6 +39,7 @@ race:std::sync::mpmc::waker::
 const RACE: &str = "\
 use std::{cell::UnsafeCell, sync::{Arc, mpsc}, thread};
 struct Shared(UnsafeCell<u64>);
+// SAFETY: none, and that is the point: two threads write at once.
 unsafe impl Sync for Shared {}
 #[test]
 fn race() {
@@ -49,6 +50,7 @@ fn race() {
         thread::spawn(move || {
             sender.send(step).unwrap();
             for _ in 0..1000 {
+                // SAFETY: none: this is the race.
                 unsafe { *shared.0.get() += step }
             }
         })
@@ -58,6 +60,7 @@ fn race() {
     for thread in threads {
         thread.join().unwrap();
     }
+    // SAFETY: the other threads have ended.
     assert!(unsafe { *shared.0.get() } > 0);
 }
 ";

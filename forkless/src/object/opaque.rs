@@ -36,7 +36,8 @@ impl Opaque {
         TARGETS.into_iter().find_map(|target| {
             let encoder = Encoder::new(target, Compression::None);
             let mut encoder = encoder.with_encodings(Encodings::SERVERS);
-            let (value_type, body) = encode(&mut encoder, value).ok()?;
+            let mut body = Vec::new();
+            let value_type = encoder.fitted_value(&mut body, value).ok()?;
             Some(Self {
                 value_type,
                 body: body.into_boxed_slice(),
@@ -86,7 +87,8 @@ impl Opaque {
                 Compression::Lzf => Cow::Owned(self.recoded(encoder)),
             });
         }
-        let (value_type, body) = encode(encoder, &self.decode())?;
+        let mut body = Vec::new();
+        let value_type = encoder.fitted_value(&mut body, &self.decode())?;
         if value_type != self.value_type_for(target) {
             return Err(EncodeError::Type {
                 key: Vec::new(),
@@ -124,19 +126,6 @@ impl fmt::Debug for Opaque {
             .field("body_bytes", &self.body.len())
             .finish()
     }
-}
-
-/// Encodes a value in the type that suits the encoder's target best.
-fn encode(encoder: &mut Encoder, value: &Owned) -> Result<(ValueType, Vec<u8>), EncodeError> {
-    let mut record = Vec::new();
-    encoder.entry(&mut record, b"", None, value)?;
-    // In front of the body stand its type and the length of the empty key.
-    let known = record.first().map(|byte| ValueType::try_from(*byte));
-    let Some(Ok(value_type)) = known else {
-        unreachable!("a record begins with its type")
-    };
-    record.drain(..2);
-    Ok((value_type, record))
 }
 
 /// A frozen opaque value and how far it has been encoded.
