@@ -35,6 +35,22 @@ pub(crate) fn longest_insert<E: Entry, M: Map<E::Key, E::Value>>(size: u64) -> f
     longest
 }
 
+/// Small pieces above a heap, so that the allocator keeps what is free below.
+pub(crate) type Lid = Vec<Box<[u8; 4096]>>;
+
+/// Gets the memory that `size` entries need from the system, and leaves it with the allocator as
+/// long as the lid is held.
+///
+/// The first touch of a page that the system has not yet given to this process, or the host not yet
+/// to this machine, takes as long as it pleases these, and the insert that touches it as well.
+pub(crate) fn memory_at_hand<E: Entry, M: Map<E::Key, E::Value>>(size: u64) -> Lid {
+    let mut map = M::empty();
+    for index in 0..size {
+        map.insert(E::key(index), E::value(index));
+    }
+    (0..64).map(|_| Box::new([1; 4096])).collect()
+}
+
 /// Shorter inserts are not looked into.
 const WORTH_ASKING_US: f64 = 5.0;
 

@@ -84,6 +84,18 @@ fn grow<E: Entry>((size, name): (u64, &str), options: &Options) {
         }
         row.print();
     }
+    let most = (size >= 1_000_000).then_some(Goal::AtMost(100.0));
+    let title = format!("longest single insert, memory at hand, {name} {}", E::NAME);
+    let mut row = Row::new(title, "us", most);
+    if options.wants(&row.name) {
+        let lid = growth::memory_at_hand::<E, Ours<E::Key, E::Value>>(size);
+        for _ in 0..ROUNDS {
+            row.ours
+                .push(growth::longest_insert::<E, Ours<E::Key, E::Value>>(size));
+        }
+        drop(lid);
+        row.print();
+    }
     let most = Some(Goal::AtMost(1.35));
     let title = format!(
         "most bytes over mean in a doubling, up to {name} {}",

@@ -49,12 +49,13 @@ impl Row {
             None => {}
         }
         println!("{}", Value::to_string(&object));
-        let (ours, peer) = (median(&self.ours), median(&self.peer));
-        let ratio = peer / ours;
-        eprintln!(
-            "{:<50} {ours:>9.2} {:<4} peer {peer:>9.2}, ratio {ratio:.2}",
-            self.name, self.unit
-        );
+        let ours = median(&self.ours);
+        eprint!("{:<50} {ours:>9.2} {:<4}", self.name, self.unit);
+        if !self.peer.is_empty() {
+            let peer = median(&self.peer);
+            eprint!(" peer {peer:>9.2}, ratio {:.2}", peer / ours);
+        }
+        eprintln!();
     }
 }
 
