@@ -92,6 +92,7 @@ mod volatile_disk;
 
 mod mode;
 mod read_error;
+mod read_window;
 mod stats;
 
 pub use crate::access::{BackendChoice, Direct, Registration};

@@ -1,6 +1,5 @@
 //! The reader: blocks read ahead, bytes out in order.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, BufRead, ErrorKind::UnexpectedEof, Read};
 use std::path::{Path, PathBuf};
@@ -11,6 +10,7 @@ use crate::buffer::AlignedBuf;
 use crate::error::Operation;
 use crate::mode::Mode;
 use crate::read_error::ReadError;
+use crate::read_window::{Block, ReadWindow};
 use crate::transfer::{Completion, Settled, Transfer};
 
 /// Reads one file from its first byte to its last, several blocks ahead.
@@ -44,30 +44,17 @@ pub struct AlignedReader {
     // Before the buffers: dropping the backend ends all use of those in flight.
     backend: AnyBackend,
     free: Vec<AlignedBuf>,
-    /// The blocks in the order of the file: the one being delivered, and those read ahead.
-    window: VecDeque<Block>,
-    /// Where in the file the first block of the window starts.
-    window_start: u64,
+    /// Blocks to have in flight, and those that are.
+    depth: usize,
+    in_flight: usize,
+    window: ReadWindow,
     /// Where the next block that nobody asked for yet starts.
     next: u64,
-    /// Bytes of the first block of the window that have been delivered.
-    delivered: usize,
     block_bytes: usize,
     length: u64,
     path: PathBuf,
     mode: Mode,
     state: State,
-}
-
-/// One block of the window.
-#[derive(Debug)]
-enum Block {
-    /// Asked for.
-    InFlight,
-    /// There, with so many bytes.
-    Ready(AlignedBuf, usize),
-    /// Not to be had.
-    Failed(ReadError),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +68,7 @@ enum State {
 pub(crate) struct Parts {
     pub(crate) backend: AnyBackend,
     pub(crate) buffers: Vec<AlignedBuf>,
+    pub(crate) depth: usize,
     pub(crate) block_bytes: usize,
     pub(crate) length: u64,
     pub(crate) path: PathBuf,
@@ -92,10 +80,10 @@ impl AlignedReader {
         Self {
             backend: parts.backend,
             free: parts.buffers,
-            window: VecDeque::new(),
-            window_start: 0,
+            depth: parts.depth,
+            in_flight: 0,
+            window: ReadWindow::new(parts.block_bytes),
             next: 0,
-            delivered: 0,
             block_bytes: parts.block_bytes,
             length: parts.length,
             path: parts.path,
@@ -121,15 +109,18 @@ impl AlignedReader {
 
     /// Bytes delivered so far: the offset of the next one.
     pub fn position(&self) -> u64 {
-        self.window_start + self.delivered as u64
+        self.window.position()
     }
 
     /// Reads the first block, and only then more: whether the file takes such reads at all.
     pub(crate) fn probe(&mut self) -> Result<(), ReadError> {
         if self.next < self.length {
-            self.ask()?;
+            self.ask();
         }
-        self.advance_to_first()
+        while self.window.is_awaited() {
+            self.wait()?;
+        }
+        self.window.take_failure()
     }
 
     /// Takes the reader down and gives its buffers back, once nothing is in flight.
@@ -146,63 +137,96 @@ impl AlignedReader {
             let path = self.path.clone();
             return Err(ReadError::Poisoned { path });
         }
-        let is_ready = matches!(self.window.front(), Some(Block::Ready(..)));
-        if !is_ready && let Err(error) = self.advance() {
+        if self.window.is_ready() {
+            if self.window.is_untouched() {
+                self.go_on();
+            }
+        } else if let Err(error) = self.advance() {
             self.state = State::Poisoned;
             return Err(error);
         }
-        Ok(self.lent())
+        Ok(self.window.lent())
     }
 
-    /// Asks for everything there is a buffer for, and waits for the first block of the window.
+    /// Keeps the disk busy while a block is delivered. What goes wrong is found again when there is
+    /// nothing more to deliver.
+    fn go_on(&mut self) {
+        if self.next == self.length || self.free.is_empty() {
+            return;
+        }
+        // Some rings show what has come back only to who enters the kernel.
+        let _ = self.backend.submit();
+        while let Some(completion) = self.backend.poll() {
+            self.settle(completion);
+        }
+        let _ = self.read_ahead();
+    }
+
+    /// Waits for the first block of the window, if there is any, and keeps as many in flight as
+    /// there may be.
     fn advance(&mut self) -> Result<(), ReadError> {
         self.read_ahead()?;
-        self.advance_to_first()
+        while self.window.is_awaited() {
+            self.wait()?;
+            if self.window.is_awaited() && self.can_ask() {
+                self.read_ahead()?;
+            }
+        }
+        self.window.take_failure()
     }
 
-    /// Waits for the first block of the window, if there is any.
-    fn advance_to_first(&mut self) -> Result<(), ReadError> {
-        while matches!(self.window.front(), Some(Block::InFlight)) {
-            let completion = match self.backend.poll() {
-                Some(completion) => completion,
-                None => self.backend.wait().map_err(|source| self.broken(source))?,
-            };
-            self.settle(completion)?;
+    /// Waits for something to come back, and takes what has come back with it.
+    fn wait(&mut self) -> Result<(), ReadError> {
+        let completion = match self.backend.poll() {
+            Some(completion) => completion,
+            None => self.backend.wait().map_err(|source| self.broken(source))?,
+        };
+        self.settle(completion);
+        while let Some(completion) = self.backend.poll() {
+            self.settle(completion);
         }
-        match self
-            .window
-            .pop_front_if(|block| matches!(block, Block::Failed(_)))
-        {
-            Some(Block::Failed(error)) => Err(error),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
+    /// Whether another block may be asked for.
+    fn can_ask(&self) -> bool {
+        self.next < self.length && self.in_flight < self.depth && !self.free.is_empty()
+    }
+
+    /// Asks for as many blocks as there may be in flight.
+    ///
+    /// Hands each over by itself: what goes to the kernel together is merged there into fewer and
+    /// longer reads, and the disk has less to do at once.
     fn read_ahead(&mut self) -> Result<(), ReadError> {
-        while self.next < self.length && !self.free.is_empty() {
-            self.ask()?;
+        while self.can_ask() {
+            self.ask();
+            let submitted = self.backend.submit();
+            submitted.map_err(|source| self.broken(source))?;
         }
-        let submitted = self.backend.submit();
-        submitted.map_err(|source| self.broken(source))
+        Ok(())
     }
 
     /// Asks for the next block. There must be a free buffer, and something left to read.
-    fn ask(&mut self) -> Result<(), ReadError> {
+    fn ask(&mut self) {
         let Some(buffer) = self.free.pop() else {
-            return Ok(());
+            return;
         };
         let offset = self.next;
         let enough = self.expected(offset);
         // A direct read must be aligned, so the last one asks for more than there is.
         let wanted = enough.next_multiple_of(self.mode.alignment);
         self.next += enough as u64;
-        self.window.push_back(Block::InFlight);
-        self.start(Transfer::read(buffer, wanted, enough, offset))
+        self.window.push();
+        self.start(Transfer::read(buffer, wanted, enough, offset));
     }
 
-    fn start(&mut self, transfer: Transfer) -> Result<(), ReadError> {
-        let started = self.backend.start(transfer);
-        started.map_err(|source| self.broken(source))
+    /// Starts a read; a block whose read cannot be started has failed.
+    fn start(&mut self, transfer: Transfer) {
+        let offset = transfer.offset - transfer.range.start as u64;
+        match self.backend.start(transfer) {
+            Ok(()) => self.in_flight += 1,
+            Err(source) => *self.window.block(offset) = Block::Failed(self.broken(source)),
+        }
     }
 
     /// How many bytes the file has in the block that starts at `offset`.
@@ -212,7 +236,8 @@ impl AlignedReader {
     }
 
     /// Puts what came back into its place in the window, or asks for the rest of it.
-    fn settle(&mut self, completion: Completion) -> Result<(), ReadError> {
+    fn settle(&mut self, completion: Completion) {
+        self.in_flight -= 1;
         let (transfer, failure) = match completion.settle(self.mode.alignment) {
             Settled::Again(transfer) => {
                 if transfer.is_stuck() {
@@ -241,13 +266,7 @@ impl AlignedReader {
         } else {
             Block::Ready(buffer, expected)
         };
-        let index = (offset - self.window_start) / self.block_bytes as u64;
-        let slot = usize::try_from(index).ok();
-        let Some(slot) = slot.and_then(|index| self.window.get_mut(index)) else {
-            panic!("a block came back that nobody asked for, at byte {offset}");
-        };
-        *slot = block;
-        Ok(())
+        *self.window.block(offset) = block;
     }
 
     /// The error for a file of which `read` bytes were read when it ended.
@@ -263,28 +282,12 @@ impl AlignedReader {
 
     /// What [`lend`](Self::lend) has lent, less what was used up of it.
     pub(crate) fn lent(&self) -> &[u8] {
-        match self.window.front() {
-            Some(Block::Ready(buffer, length)) => &buffer[self.delivered..*length],
-            _ => &[],
-        }
+        self.window.lent()
     }
 
     /// Says that the first `count` of the bytes lent have been used.
     pub(crate) fn use_up(&mut self, count: usize) {
-        let Some(Block::Ready(_, length)) = self.window.front() else {
-            assert_eq!(count, 0, "more bytes are used up than were lent");
-            return;
-        };
-        let left = length - self.delivered;
-        assert!(count <= left, "{count} bytes used up of {left} lent");
-        self.delivered += count;
-        if count == left
-            && let Some(Block::Ready(buffer, length)) = self.window.pop_front()
-        {
-            self.window_start += length as u64;
-            self.delivered = 0;
-            self.free.push(buffer);
-        }
+        self.free.extend(self.window.use_up(count));
     }
 
     fn broken(&self, source: io::Error) -> ReadError {

@@ -17,7 +17,8 @@ use crate::reader::{AlignedReader, Parts};
 
 /// How to open an [`AlignedReader`].
 ///
-/// The buffers take `block_bytes * (depth + 1)`, 5 MiB by default.
+/// The buffers take `2 * block_bytes * depth`, 8 MiB by default: reads come back in any order, and
+/// what waits for its turn must not keep the next from being asked for.
 ///
 /// # Example
 ///
@@ -38,7 +39,7 @@ use crate::reader::{AlignedReader, Parts};
 pub struct ReaderOptions {
     /// Bytes read at once: a multiple of 4096 and of the file's alignment, up to 1 GiB.
     pub block_bytes: usize,
-    /// Blocks to have in flight, 1 to 1024, while one more is delivered.
+    /// Blocks to have in flight, 1 to 1024, while as many more wait to be delivered.
     pub depth: usize,
     /// What carries the reads.
     pub backend: BackendChoice,
@@ -126,6 +127,7 @@ impl ReaderOptions {
             let mut reader = AlignedReader::new(Parts {
                 backend,
                 buffers,
+                depth: self.depth,
                 block_bytes: self.block_bytes,
                 length,
                 path: path.to_path_buf(),
@@ -149,7 +151,7 @@ impl ReaderOptions {
     }
 
     fn allocate(&self, path: &Path) -> Result<Vec<AlignedBuf>, ReadError> {
-        let count = self.depth + 1;
+        let count = 2 * self.depth;
         let pool = BufferPool::new(count, self.block_bytes, self.pages);
         let buffers = pool.map(|pool| pool.take_all(count));
         buffers
