@@ -63,7 +63,7 @@ impl Default for WriterOptions {
             backend: BackendChoice::Auto,
             direct: Direct::Auto,
             registration: Registration::Auto,
-            pages: Pages::Small,
+            pages: Pages::Auto,
             preallocate_bytes: 0,
         }
     }

@@ -61,7 +61,7 @@ impl Default for ReaderOptions {
             backend: BackendChoice::Auto,
             direct: Direct::Auto,
             registration: Registration::Auto,
-            pages: Pages::Small,
+            pages: Pages::Auto,
         }
     }
 }
