@@ -5,9 +5,10 @@ use core::hash::{BuildHasher, Hash};
 use alloc::vec::Vec;
 
 use crate::error::TryReserveError;
-use crate::geometry::{ENTRIES_MAX, RESERVED_ENTRIES};
+use crate::geometry::ENTRIES_MAX;
 use crate::observer::Observer;
 use crate::segment::Segment;
+use crate::share;
 use crate::table::DashTable;
 
 impl<K, V, S> DashTable<K, V, S> {
@@ -67,14 +68,13 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     /// ```
     pub fn try_reserve(&mut self, additional: usize) -> Result<(), TryReserveError> {
         let entries = self.len().saturating_add(additional);
-        let segments = entries.div_ceil(RESERVED_ENTRIES).next_power_of_two();
         if entries > ENTRIES_MAX {
             return Err(TryReserveError::TooManyEntries {
                 entries,
                 entries_max: ENTRIES_MAX,
             });
         }
-        let missing = segments.saturating_sub(self.directory().segments().owners());
+        let missing = share::segments(entries).saturating_sub(self.directory().segments().owners());
         let segment_bytes = size_of::<Segment<K, V>>().saturating_add(4 * size_of::<usize>());
         let bytes = missing.saturating_mul(segment_bytes);
         let mut probe: Vec<u8> = Vec::new();

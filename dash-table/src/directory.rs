@@ -10,6 +10,7 @@ use crate::hook::Hook;
 use crate::observer::Observer;
 use crate::ranges::Ranges;
 use crate::segment::Segment;
+use crate::share;
 
 /// Which segment holds which hash prefix.
 ///
@@ -19,8 +20,8 @@ pub(crate) struct Directory<K, V> {
     segments: Ranges<Segment<K, V>>,
     /// How many segments there are of each depth.
     depths: [u32; MAX_DEPTH as usize + 1],
-    /// Segments of this depth or less are reserved room: only an explicit wish merges them.
-    depth_reserved: u32,
+    /// Entries that room is reserved for: only an explicit wish merges segments that they need.
+    reserved: usize,
 }
 
 impl<K, V> Directory<K, V> {
@@ -28,7 +29,7 @@ impl<K, V> Directory<K, V> {
         Self {
             segments: Ranges::new(),
             depths: [0; MAX_DEPTH as usize + 1],
-            depth_reserved: 0,
+            reserved: 0,
         }
     }
 
@@ -179,25 +180,32 @@ impl<K, V> Directory<K, V> {
         Ok(())
     }
 
-    /// Splits every segment that holds a wider hash range than 2^-`depth`.
-    pub(crate) fn deepen<O>(
+    /// Splits every segment that would be crowded in a table of so many entries.
+    pub(crate) fn make_room<O>(
         &mut self,
-        depth: u32,
+        entries: usize,
         hash_of: impl Fn(&K) -> KeyHash,
         hook: &mut Hook<'_, O>,
     ) where
         O: Observer<K, V>,
     {
-        self.depth_reserved = self.depth_reserved.max(depth);
+        self.reserved = self.reserved.max(entries);
         // Level by level, so that the directory stays in proportion.
-        for level in 1..=depth {
+        for level in 0..MAX_DEPTH {
             let mut position = 0;
             while let Some(segment) = self.segment_at(position) {
-                let next = segment.end();
-                if segment.depth() < level && self.split(position, None, &hash_of, hook).is_err() {
+                let (depth, next) = (segment.depth(), segment.end());
+                let splits = depth == level && share::is_crowded(entries, position, depth);
+                if splits && self.split(position, None, &hash_of, hook).is_err() {
                     return;
                 }
                 position = next;
+            }
+            if self.depths[level as usize + 1..]
+                .iter()
+                .all(|&count| count == 0)
+            {
+                return;
             }
         }
     }
@@ -205,14 +213,14 @@ impl<K, V> Directory<K, V> {
 
 /// For [`merge`](crate::merge).
 impl<K, V> Directory<K, V> {
-    /// Segments of this depth or less are reserved room.
-    pub(crate) fn depth_reserved(&self) -> u32 {
-        self.depth_reserved
+    /// Whether the segment of this position and depth would be crowded by what room is reserved for.
+    pub(crate) fn is_reserved(&self, position: u32, depth: u32) -> bool {
+        share::is_crowded(self.reserved, position, depth)
     }
 
     /// Forgets what was reserved.
     pub(crate) fn unreserve(&mut self) {
-        self.depth_reserved = 0;
+        self.reserved = 0;
     }
 
     /// Takes the upper of two buddies away, and gives its range to the lower one, who must be told.

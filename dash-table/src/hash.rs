@@ -9,7 +9,7 @@
 
 use core::hash::{BuildHasher, Hash};
 
-use crate::geometry::{HOMES, POSITION_BITS, SLOTS};
+use crate::geometry::{HOMES, MAX_DEPTH, POSITION_BITS, SLOTS};
 
 /// The default hasher: fast, and seeded afresh for every table.
 pub use foldhash::fast::RandomState as DefaultHashBuilder;
@@ -92,6 +92,17 @@ impl KeyHash {
     }
 }
 
+/// As many hashes as [`hashes_before`] counts.
+pub(crate) const HASHES: u128 = 1 << 30;
+
+/// How many of [`HASHES`], evenly spread, come to stand before this position, which is in units of
+/// 2^-[`MAX_DEPTH`]: the inverse of [`KeyHash::position`].
+pub(crate) fn hashes_before(position: u32) -> u64 {
+    // u * (3 + u) / 4 = p, so u = (sqrt(9 + 16 p) - 3) / 2; in units of 2^-30, and p in 2^-24.
+    let square = (9 << MAX_DEPTH) + 16 * u64::from(position);
+    (square << (58 - MAX_DEPTH)).isqrt() - (3 << 29)
+}
+
 impl Tag {
     /// The byte that stands in the group.
     #[inline]
@@ -109,7 +120,6 @@ impl Tag {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::MAX_DEPTH;
 
     #[test]
     fn positions_keep_the_order_of_hashes_and_span_everything() {
@@ -119,6 +129,21 @@ mod tests {
         let steps = (0..=u64::MAX).step_by(1 << 54);
         let positions: Vec<u64> = steps.map(|hash| KeyHash(hash).position()).collect();
         assert!(positions.is_sorted_by(|one, next| one < next));
+    }
+
+    #[test]
+    fn hashes_are_counted_as_they_come_to_stand() {
+        let end = 1 << MAX_DEPTH;
+        assert_eq!(
+            (hashes_before(0), u128::from(hashes_before(end))),
+            (0, HASHES)
+        );
+        for hash in (0..=u64::MAX).step_by(1 << 54) {
+            let position = KeyHash(hash).position() >> (POSITION_BITS - MAX_DEPTH);
+            let before = hashes_before(u32::try_from(position).unwrap());
+            let error = before.abs_diff(hash >> 34);
+            assert!(error <= 1 << 7, "{error} at {position}");
+        }
     }
 
     #[test]

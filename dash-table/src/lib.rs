@@ -77,6 +77,7 @@ mod position;
 mod prefetch;
 mod ranges;
 mod segment;
+mod share;
 mod slot;
 mod slot_set;
 mod stash;

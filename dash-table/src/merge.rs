@@ -113,12 +113,14 @@ impl<K, V> Directory<K, V> {
     fn buddies(&self, position: u32, density: Density) -> Option<(u32, u32)> {
         let segment = self.segment_covering(position)?;
         let depth = segment.depth();
-        let is_reserved = density == Density::Sparse && depth <= self.depth_reserved();
-        if depth == 0 || is_reserved {
+        if depth == 0 {
             return None;
         }
         let width = 1 << (MAX_DEPTH - depth);
         let lower = segment.position() & !width;
+        if density == Density::Sparse && self.is_reserved(lower, depth - 1) {
+            return None;
+        }
         let buddy = self.segment_covering(segment.position() ^ width)?;
         (buddy.depth() == depth).then_some((lower, lower | width))
     }

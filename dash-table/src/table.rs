@@ -8,7 +8,7 @@ use core::mem;
 use crate::cursor::{Cursor, Traversal};
 use crate::cut::{Cut, Cuts};
 use crate::directory::Directory;
-use crate::geometry::{ENTRIES_MAX, MAX_DEPTH, RESERVED_ENTRIES};
+use crate::geometry::ENTRIES_MAX;
 use crate::hash::{DefaultHashBuilder, KeyHash};
 use crate::hook::{Hook, Tally};
 use crate::merge::Density;
@@ -307,7 +307,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
 
     /// Makes room for about `additional` more entries at once, instead of split by split.
     ///
-    /// The room is that of 2^n segments filled to nine tenths; a few may still have to split.
+    /// Splits what so many entries would have split by themselves; a few segments may still have to.
     ///
     /// # Panics
     ///
@@ -321,11 +321,9 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         if entries == 0 {
             return;
         }
-        let segments = entries.div_ceil(RESERVED_ENTRIES);
-        let depth = segments.next_power_of_two().trailing_zeros().min(MAX_DEPTH);
         let (directory, mut hook, hasher) = self.parts();
         directory.first(hook.cuts.clock());
-        directory.deepen(depth, |key| KeyHash::of(hasher, key), &mut hook);
+        directory.make_room(entries, |key| KeyHash::of(hasher, key), &mut hook);
     }
 
     /// Takes the traversal of `cut` at most `max_buckets` physical buckets further, and `cursor`

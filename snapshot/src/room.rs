@@ -30,10 +30,7 @@ impl Room {
             return None;
         }
         self.made = believed;
-        // A table rounds up to a power of two of segments. Three quarters of the keys make it
-        // take the power that will be filled by 60 to 120 %, of which a split then makes two:
-        // as full, in the mean, as one that has grown by itself.
-        (believed / 4 * 3).checked_sub(had).filter(|room| *room > 0)
+        believed.checked_sub(had).filter(|room| *room > 0)
     }
 }
 
@@ -48,20 +45,20 @@ mod tests {
         let mut steps = Vec::new();
         for come in (0..1_000_000).step_by(1000) {
             if let Some(more) = room.make(1000) {
-                assert!(come + more <= 750_000, "{come} and {more} more");
+                assert!(come + more <= 1_000_000, "{come} and {more} more");
                 assert!(come + more <= TRUST * (come + 1000));
                 steps.push(come + more);
             }
         }
         assert!(steps.is_sorted() && steps.len() <= 6, "{steps:?}");
-        assert_eq!(steps.last(), Some(&750_000));
+        assert_eq!(steps.last(), Some(&1_000_000));
     }
 
     #[test]
     fn lie_takes_no_more_than_what_has_come_justifies() {
         let mut room = Room::default();
         room.expect(usize::MAX);
-        assert_eq!(room.make(100), Some(1200));
+        assert_eq!(room.make(100), Some(1600));
         assert_eq!(room.make(100), None, "there is room");
     }
 

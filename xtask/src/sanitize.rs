@@ -172,6 +172,8 @@ impl Sanitized {
             .stdin(Stdio::null())
             .env("RUSTFLAGS", flags(sanitizer).join(" "))
             .env("TSAN_OPTIONS", self.options())
+            // What is too much to ask for is refused, as by other allocators, and does not end it.
+            .env("ASAN_OPTIONS", "allocator_may_return_null=1")
             // Backtraces are made behind a lock inside the library.
             .env("RUST_BACKTRACE", "0");
         for (key, value) in environment {
