@@ -22,13 +22,17 @@ const BYTES_MAX: usize = 4 * LINE_BYTES;
 /// [`Observer::approach`]: crate::Observer::approach
 #[inline]
 pub fn prefetch(bytes: &[u8]) {
-    let Some(last) = bytes.len().min(BYTES_MAX).checked_sub(1) else {
-        return;
-    };
-    for offset in (0..last).step_by(LINE_BYTES) {
+    for offset in offsets(bytes.len()) {
         fingerprint::prefetch(bytes.as_ptr().wrapping_add(offset));
     }
-    fingerprint::prefetch(bytes.as_ptr().wrapping_add(last));
+}
+
+/// Offsets of bytes, of so many, in each line that they touch, wherever they begin.
+#[inline]
+fn offsets(length: usize) -> impl Iterator<Item = usize> {
+    let last = length.min(BYTES_MAX).checked_sub(1);
+    let steps = (0..last.unwrap_or(0)).step_by(LINE_BYTES);
+    steps.chain(last)
 }
 
 #[cfg(test)]
@@ -36,11 +40,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_length_is_asked_for_without_a_fault() {
-        let bytes = vec![0; 2 * BYTES_MAX];
-        for length in 0..bytes.len() {
-            prefetch(&bytes[..length]);
-            prefetch(&bytes[bytes.len() - length..]);
+    fn every_line_is_asked_for_and_nothing_beyond() {
+        for length in 0..2 * BYTES_MAX {
+            let asked = length.min(BYTES_MAX);
+            assert!(offsets(length).all(|offset| offset < asked));
+            for start in 0..LINE_BYTES {
+                let lines: Vec<usize> = offsets(length)
+                    .map(|offset| (start + offset) / LINE_BYTES)
+                    .collect();
+                let touched = (0..asked).map(|byte| (start + byte) / LINE_BYTES);
+                assert!(touched.into_iter().all(|line| lines.contains(&line)));
+            }
         }
     }
 }
