@@ -12,7 +12,7 @@ use rustix::process::{Pid, test_kill_process};
 
 use crate::directory::{Directory, open_parent};
 use crate::error::{Operation, WriteError};
-use crate::temp_name::process_of;
+use crate::temp_name::{final_name_of, process_of};
 
 /// How long the kernel may take to let go of a killed process's file: its last writes may still
 /// be in flight when the process is already gone.
@@ -48,6 +48,40 @@ pub fn remove_leftovers(final_path: impl AsRef<Path>) -> Result<usize, WriteErro
     let (directory, name) = open_parent(final_path, None)?;
     remove_stale(&directory, final_path, |candidate| {
         process_of(name, candidate)
+    })
+}
+
+/// As [`remove_leftovers`], for all files of a folder whose final names `is_ours` says yes to;
+/// returns how many. Names of more than 200 bytes are left to `remove_leftovers`: temporary ones
+/// do not tell them whole.
+///
+/// # Errors
+///
+/// As of `remove_leftovers`.
+///
+/// # Example
+///
+/// ```
+/// let folder = tempfile::tempdir()?;
+/// let stale = folder.path().join(".dump-17.rdb.4194305-0.forkless-tmp");
+/// std::fs::write(&stale, "half a dump")?;
+/// let is_dump = |name: &std::ffi::OsStr| name.to_str().is_some_and(|name| name.starts_with("dump-"));
+/// assert_eq!(aligned_io::remove_leftovers_in(&folder, is_dump)?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn remove_leftovers_in(
+    folder: impl AsRef<Path>,
+    is_ours: impl Fn(&OsStr) -> bool,
+) -> Result<usize, WriteError> {
+    let folder = folder.as_ref();
+    let directory = Directory::open(folder, None).map_err(|source| WriteError::Io {
+        operation: Operation::OpenDirectory,
+        path: folder.to_path_buf(),
+        source,
+    })?;
+    remove_stale(&directory, folder, |candidate| {
+        let (name, process) = final_name_of(candidate)?;
+        is_ours(name).then_some(process)
     })
 }
 

@@ -100,7 +100,7 @@ pub use crate::buffer::{AlignedBuf, BufferPool, Pages};
 pub use crate::error::{Operation, WriteError};
 pub use crate::faults::{Failure, Faults};
 pub use crate::file_set::{FileSet, remove_set, remove_set_leftovers};
-pub use crate::leftover::remove_leftovers;
+pub use crate::leftover::{remove_leftovers, remove_leftovers_in};
 pub use crate::manifest::{Manifest, Member};
 pub use crate::member_reader::MemberReader;
 pub use crate::member_writer::{FinishedMember, MemberWriter};

@@ -17,8 +17,8 @@ use crate::reader::{AlignedReader, Parts};
 
 /// How to open an [`AlignedReader`].
 ///
-/// The buffers take `2 * block_bytes * depth`, 8 MiB by default: reads come back in any order, and
-/// what waits for its turn must not keep the next from being asked for.
+/// There are half as many buffers more than the depth, 6 MiB in all by default: reads come back in
+/// any order, and what waits for its turn must not keep the next from being asked for.
 ///
 /// # Example
 ///
@@ -39,7 +39,7 @@ use crate::reader::{AlignedReader, Parts};
 pub struct ReaderOptions {
     /// Bytes read at once: a multiple of 4096 and of the file's alignment, up to 1 GiB.
     pub block_bytes: usize,
-    /// Blocks to have in flight, 1 to 1024, while as many more wait to be delivered.
+    /// Blocks to have in flight, 1 to 1024, while half as many more wait to be delivered.
     pub depth: usize,
     /// What carries the reads.
     pub backend: BackendChoice,
@@ -151,7 +151,7 @@ impl ReaderOptions {
     }
 
     fn allocate(&self, path: &Path) -> Result<Vec<AlignedBuf>, ReadError> {
-        let count = 2 * self.depth;
+        let count = self.depth + self.depth.div_ceil(2);
         let pool = BufferPool::new(count, self.block_bytes, self.pages);
         let buffers = pool.map(|pool| pool.take_all(count));
         buffers
