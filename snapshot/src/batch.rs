@@ -234,9 +234,12 @@ impl<V> BatchPool<V> {
         self.0.pop().unwrap_or_else(Batch::new)
     }
 
-    /// Takes a batch back; one that finds no room is dropped.
+    /// Takes a batch back; one that finds no room, or has become long, is dropped.
     pub(crate) fn recycle(&self, mut batch: Batch<V>) {
         batch.clear();
-        drop(self.0.push(batch));
+        // One long key must not stay in memory as room for short ones.
+        if batch.bytes.capacity() <= 2 * BATCH_BYTES {
+            drop(self.0.push(batch));
+        }
     }
 }

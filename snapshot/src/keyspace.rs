@@ -67,7 +67,7 @@ pub trait Store: 'static {
     /// Called at every cut, on the shard's thread, at the moment the snapshot will show.
     ///
     /// For what belongs to the same moment and is kept elsewhere, as a position in a log.
-    /// Every shard waits for the slowest, so be short.
+    /// The shard serves nobody meanwhile, so be short.
     fn on_cut(&mut self) {}
 }
 

@@ -181,6 +181,7 @@ impl Load {
     where
         S: Store<Value: FromRdb>,
     {
+        self.progress.begin(None);
         events::loaded(self.in_order(source, None, shards))
     }
 
@@ -207,9 +208,11 @@ impl Load {
         let read_error = |source| DecodeError::Read { offset: 0, source };
         let about = file.metadata().map_err(read_error)?;
         if !about.is_file() {
+            self.progress.begin(None);
             return self.in_order(file, None, shards);
         }
         let bytes = about.len();
+        self.progress.begin(Some(bytes));
         if let Some(sections) = marks::sections(file, bytes).map_err(read_error)?
             && let Some(report) = self.by_sections(file, &sections, bytes, shards)?
         {
@@ -230,7 +233,7 @@ impl Load {
     where
         S: Store<Value: FromRdb>,
     {
-        self.progress.begin(bytes);
+        self.progress.begin_again(bytes);
         let staging = Staging::begin(shards, self.cut_deadline)?;
         let never = AtomicBool::new(false);
         let loader = staging.loader(self, &never);
@@ -250,7 +253,7 @@ impl Load {
     where
         S: Store<Value: FromRdb>,
     {
-        self.progress.begin(Some(bytes));
+        self.progress.begin_again(Some(bytes));
         let marked = Marked {
             file,
             sections,

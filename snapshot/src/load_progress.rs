@@ -85,14 +85,19 @@ impl LoadProgress {
         }
     }
 
-    /// A load of so many bytes begins, or begins again.
+    /// A load of so many bytes begins.
     pub(crate) fn begin(&self, bytes_total: Option<u64>) {
+        *self.0.started.lock() = Some(now());
+        self.begin_again(bytes_total);
+    }
+
+    /// The same load begins again, in another way: its time goes on.
+    pub(crate) fn begin_again(&self, bytes_total: Option<u64>) {
         // Relaxed: as above.
         let set = |counter: &AtomicU64, value| counter.store(value, Ordering::Relaxed);
         set(&self.0.bytes, 0);
         set(&self.0.bytes_total, bytes_total.unwrap_or(0));
         set(&self.0.keys, 0);
-        self.0.started.lock().get_or_insert_with(now);
     }
 
     pub(crate) fn add_bytes(&self, bytes: usize) {

@@ -1,5 +1,7 @@
 //! How many old snapshots stay, and for how long.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::num::NonZeroUsize;
@@ -12,6 +14,9 @@ use crate::name::NamePattern;
 
 /// What follows the name of a set in the name of its manifest.
 const MANIFEST: &str = ".manifest";
+
+/// What stands around the name of a set in the name of its lock.
+const LOCK: (&str, &str) = (".", ".lock");
 
 /// Which snapshots of a series stay: the newest ones, and those that are not old enough.
 ///
@@ -67,6 +72,8 @@ struct Found {
     time: SystemTime,
     path: PathBuf,
     kind: Kind,
+    /// Whether it was published: the name of a set may be left without its manifest.
+    is_whole: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +110,10 @@ impl Retention {
     /// the oldest first: files, sets of files, and folders that hold sets and nothing else. Tells
     /// which. The newest snapshot of all stays whatever the rules say.
     ///
+    /// What saves of the series that failed or were killed have left behind goes too, once it is
+    /// older than what stays, and temporary files of writers that are dead at once; none of it
+    /// counts as a snapshot.
+    ///
     /// # Errors
     ///
     /// [`RetentionError::NoDate`] for a pattern that [tells no time](NamePattern::tells_time), and
@@ -119,9 +130,15 @@ impl Retention {
         if self.newest.is_none() && self.age.is_none() {
             return Ok(Vec::new());
         }
+        let is_of_series = |name: &OsStr| name.to_str().and_then(|name| pattern.time_of(name));
+        aligned_io::remove_leftovers_in(folder, |name| is_of_series(name).is_some())?;
         let mut series = series(folder, pattern)?;
         let newest = self.newest.map_or(1, NonZeroUsize::get);
-        series.truncate(series.len().saturating_sub(newest));
+        let whole = (0..series.len())
+            .rev()
+            .filter(|&index| series[index].is_whole);
+        let first_kept = whole.take(newest).last();
+        series.truncate(first_kept.unwrap_or(0));
         series.retain(|found| !self.is_young(found.time, now));
         let remove = |found: Found| {
             found.remove()?;
@@ -150,17 +167,40 @@ impl Found {
                 Ok(())
             }
             Kind::Folder => {
-                for entry in fs::read_dir(&self.path).map_err(failed)? {
-                    let path = entry.map_err(failed)?.path();
-                    if path.extension().is_some_and(|kind| kind == &MANIFEST[1..]) {
-                        aligned_io::remove_set(path.with_extension(""))?;
-                    }
+                for set in sets_in(&self.path).map_err(failed)? {
+                    aligned_io::remove_set(self.path.join(set))?;
                 }
                 // Only an empty one goes: what else is in it is not ours.
                 fs::remove_dir(&self.path).map_err(failed)
             }
         }
     }
+}
+
+/// The set that a file belongs to, if its name is that of a set's manifest or lock.
+fn set_of(name: &str) -> Option<&str> {
+    let locked = || name.strip_prefix(LOCK.0)?.strip_suffix(LOCK.1);
+    name.strip_suffix(MANIFEST).or_else(locked)
+}
+
+/// The sets in a folder, whole or not.
+fn sets_in(folder: &Path) -> io::Result<BTreeSet<String>> {
+    let mut sets = BTreeSet::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        sets.extend(name.to_str().and_then(set_of).map(str::to_owned));
+    }
+    Ok(sets)
+}
+
+/// Whether a folder holds a set that was published.
+fn has_manifest(folder: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        if entry?.file_name().to_string_lossy().ends_with(MANIFEST) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The snapshots in `folder` whose names are of this pattern, the oldest first.
@@ -175,18 +215,31 @@ fn series(folder: &Path, pattern: &NamePattern) -> Result<Vec<Found>, RetentionE
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         let kind = entry.file_type().map_err(failed)?;
-        let (name, kind) = match name.strip_suffix(MANIFEST) {
+        let (name, kind) = match set_of(name) {
             Some(set) if kind.is_file() => (set, Kind::Set),
             _ if kind.is_file() => (name, Kind::File),
             _ if kind.is_dir() => (name, Kind::Folder),
             _ => continue,
         };
-        if let Some(time) = pattern.time_of(name) {
-            let path = folder.join(name);
-            series.push(Found { time, path, kind });
-        }
+        let Some(time) = pattern.time_of(name) else {
+            continue;
+        };
+        let path = folder.join(name);
+        let is_whole = match kind {
+            Kind::File => true,
+            Kind::Set => folder.join(format!("{name}{MANIFEST}")).exists(),
+            Kind::Folder => has_manifest(&path).map_err(failed)?,
+        };
+        series.push(Found {
+            time,
+            path,
+            kind,
+            is_whole,
+        });
     }
     series.sort_by(|a, b| (a.time, &a.path).cmp(&(b.time, &b.path)));
+    // A set shows by its manifest and by its lock.
+    series.dedup_by(|a, b| a.path == b.path && a.kind == b.kind);
     Ok(series)
 }
 
@@ -297,6 +350,30 @@ mod tests {
         );
         let mine = folder.path().join("dump-20261103/mine.txt");
         assert!(mine.exists());
+    }
+
+    #[test]
+    fn what_failed_saves_left_counts_for_nothing_and_goes() {
+        let folder = folder(&[1, 9]);
+        let path = |name: &str| folder.path().join(name);
+        // A folder with a set that never was, a set that never was, and a dead writer's file.
+        fs::create_dir(path("dump-20261105")).unwrap();
+        drop(FileSetWriter::begin(path("dump-20261105/dump")).unwrap());
+        fs::write(path("dump-20261105/.dump.lock"), "").unwrap();
+        fs::write(path(".dump-20261107.lock"), "").unwrap();
+        fs::write(path(".dump-20261120.4194305-0.forkless-tmp"), "half").unwrap();
+        fs::write(path(".dump-20261129.lock"), "").unwrap();
+        let retention = Retention::new().keep(2);
+        assert_eq!(removed(retention, &folder), [""; 0]);
+        assert!(!path(".dump-20261120.4194305-0.forkless-tmp").exists());
+        let gone = ["dump-20261101", "dump-20261105", "dump-20261107"];
+        assert_eq!(removed(Retention::new().keep(1), &folder), gone);
+        assert!(path("dump-20261109").exists());
+        assert!(
+            path(".dump-20261129.lock").exists(),
+            "somebody may be saving"
+        );
+        assert!(!path(".dump-20261107.lock").exists());
     }
 
     #[test]

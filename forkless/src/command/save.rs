@@ -28,7 +28,7 @@ const BAR_STEP: Duration = Duration::from_millis(50);
 pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandError> {
     let config = ShardSetConfig {
         shards: arguments::shards(arguments.shards),
-        // While loading, a message is a batch of up to 256 KiB: this bounds what waits.
+        // While loading, a message is a batch of about 128 KiB, or one larger value: this bounds what waits.
         mailbox_messages: 32,
         ..ShardSetConfig::default()
     };
@@ -44,7 +44,6 @@ pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandEr
     let started = Instant::now();
     let report = save(arguments, &path, &shards, &loaded)?;
     let save_seconds = started.elapsed().as_secs_f64();
-    let removed = remove_old(arguments, now)?;
     describe(
         arguments,
         &path,
@@ -53,6 +52,7 @@ pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandEr
         load_seconds,
         save_seconds,
     )?;
+    let removed = remove_old(arguments, now)?;
     for old in &removed {
         output.line(format!("{}: removed", old.display()))?;
     }

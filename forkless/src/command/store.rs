@@ -1,9 +1,10 @@
 //! `store`: the store of an EPaxos replica, looked at, verified, sent and rebuilt.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
+use aligned_io::WriterOptions;
 use epaxos_store::{Installation, Missing, Options, ReplicaId, Store, StoreError, StreamOptions};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
@@ -116,14 +117,13 @@ fn verify(arguments: &StorePath, output: &mut Output) -> Result<(), CommandError
 
 fn stream_out(path: &Path, to: &Path, output: &mut Output) -> Result<(), CommandError> {
     let store = open(path)?;
-    let failed = |source| CommandError::Write {
-        path: to.to_owned(),
-        source,
-    };
-    let file = File::create(to).map_err(failed)?;
+    // What stood there before stays until all of the stream is on the disk.
+    let file = WriterOptions::default()
+        .create(to)
+        .map_err(CommandError::File)?;
     let progress = bar(0, "bytes sent");
     let mut counted = Counted {
-        inner: BufWriter::with_capacity(1 << 20, file),
+        inner: file,
         progress: &progress,
     };
     let sent = store
@@ -131,8 +131,7 @@ fn stream_out(path: &Path, to: &Path, output: &mut Output) -> Result<(), Command
         .stream_out(&mut counted, &StreamOptions::default());
     progress.finish_and_clear();
     let report = sent.map_err(|source| CommandError::store(path, source))?;
-    let file = counted.inner.into_inner().map_err(io::Error::from);
-    file.and_then(|file| file.sync_all()).map_err(failed)?;
+    counted.inner.publish().map_err(CommandError::File)?;
     output.line(format!(
         "{} records, {} instances, {} bytes",
         report.records, report.instances, report.bytes

@@ -186,7 +186,7 @@ impl Stream {
             return Err(AppendError::TooLong { bytes });
         }
         let live = self.len() as u64;
-        self.facts.entries_added = Some(self.facts.entries_added.unwrap_or(live) + 1);
+        self.facts.entries_added = Some(self.facts.entries_added.unwrap_or(live).saturating_add(1));
         self.facts.last_id = id;
         self.entries.push(entry);
         Ok(())

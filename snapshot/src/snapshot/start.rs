@@ -27,6 +27,9 @@ use crate::sink::{Closing, Origin, Sink};
 use crate::sync::now;
 use crate::watch::Watch;
 
+/// What the memory of a file's buffers is rounded up to.
+const HUGE_PAGE_BYTES: usize = 2 << 20;
+
 impl Snapshot {
     /// Takes the cut and starts one sink for each outlet: one for all shards, or one for each.
     pub(super) fn start<S: Store>(
@@ -152,7 +155,9 @@ impl Snapshot {
     fn fixed_bytes(&self, shards: usize, sinks: usize, pool: &BlobPool) -> usize {
         // A bucket of the largest values that do not ride makes a buffer grow twice.
         let producers = shards * 4 * BUFFER_BYTES;
-        let sink = 2 * PIECE_BYTES + self.file.block_bytes * (self.file.depth + 1);
+        // In whole huge pages.
+        let buffers = self.file.block_bytes * (self.file.depth + 1);
+        let sink = 2 * PIECE_BYTES + buffers.next_multiple_of(HUGE_PAGE_BYTES);
         producers + pool.capacity_bytes() + sinks * sink
     }
 }
