@@ -65,7 +65,7 @@ pub fn remove_leftovers(final_path: impl AsRef<Path>) -> Result<usize, WriteErro
 /// let folder = tempfile::tempdir()?;
 /// let stale = folder.path().join(".dump-17.rdb.4194305-0.forkless-tmp");
 /// std::fs::write(&stale, "half a dump")?;
-/// let is_dump = |name: &std::ffi::OsStr| name.to_str().is_some_and(|name| name.starts_with("dump-"));
+/// let is_dump = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("dump-");
 /// assert_eq!(aligned_io::remove_leftovers_in(&folder, is_dump)?, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -213,7 +213,7 @@ impl<K, V> Directory<K, V> {
 
 /// For [`merge`](crate::merge).
 impl<K, V> Directory<K, V> {
-    /// Whether the segment of this position and depth would be crowded by what room is reserved for.
+    /// Whether room is reserved for more than fits the segment of this position and depth.
     pub(crate) fn is_reserved(&self, position: u32, depth: u32) -> bool {
         share::is_crowded(self.reserved, position, depth)
     }

@@ -307,7 +307,8 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
 
     /// Makes room for about `additional` more entries at once, instead of split by split.
     ///
-    /// Splits what so many entries would have split by themselves; a few segments may still have to.
+    /// Splits what so many entries would have split by themselves; a few more segments may still
+    /// have to.
     ///
     /// # Panics
     ///
