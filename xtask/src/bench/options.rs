@@ -20,8 +20,8 @@ pub(crate) struct Options {
     /// Which benches to run; all of them when none is named.
     #[arg(value_name = "NAME", value_parser = BENCHES.map(|bench| bench.name))]
     names: Vec<String>,
-    /// Only these parts of the benches, by the names that the benches give them; the rows of
-    /// other parts stay as they are.
+    /// Only these parts of the benches, by the names that the benches give them, those of quick
+    /// parts with `--quick`; the rows of other parts stay as they are.
     #[arg(long = "part", value_name = "PART")]
     parts: Vec<String>,
     /// Smaller data.

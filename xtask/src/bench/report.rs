@@ -71,7 +71,7 @@ impl Report {
         for row in self.rows() {
             let before = base["rows"].as_array().into_iter().flatten();
             let before = before
-                .filter(|other| other["name"] == row.name.as_str())
+                .filter(|other| other["name"] == row.name.as_str() && self.is_as_large(other))
                 .find_map(|other| other["ours"]["median"].as_f64());
             let digits = row.digits();
             let show = |figure: Option<f64>| {
@@ -96,8 +96,8 @@ impl Report {
     }
 
     /// The result for programs, with the rows of benches that stand in `earlier` only: each row
-    /// says which bench, how much data and what machine it is of. Of a bench that ran in part the
-    /// other rows stay too.
+    /// says which bench, how much data and what machine it is of. Of a bench that ran in part, or
+    /// on less data, the other rows stay too.
     pub(crate) fn json(&self, earlier: Option<&Value>) -> Value {
         let mut rows = Vec::new();
         for row in earlier
@@ -128,10 +128,16 @@ impl Report {
             .parts
             .iter()
             .find(|part| earlier["bench"] == part.bench);
-        part.is_some_and(|part| {
-            let mut names = part.rows.iter().map(|row| &row.name);
-            self.plan.parts.is_empty() || names.any(|name| earlier["name"] == name.as_str())
-        })
+        self.is_as_large(earlier)
+            && part.is_some_and(|part| {
+                let mut names = part.rows.iter().map(|row| &row.name);
+                self.plan.parts.is_empty() || names.any(|name| earlier["name"] == name.as_str())
+            })
+    }
+
+    /// Whether an earlier row is of the same extent, without which its figures say something else.
+    fn is_as_large(&self, earlier: &Value) -> bool {
+        earlier["extent"] == self.plan.extent.name()
     }
 
     fn rows(&self) -> impl Iterator<Item = &Row> {
@@ -269,7 +275,11 @@ mod tests {
 
     #[test]
     fn changes_are_told_row_by_row() {
-        let base = json!({ "rows": [{ "name": "load", "ours": { "median": 0.4 } }] });
+        let row = |extent: &str, median: f64| {
+            let ours = json!({ "median": median });
+            json!({ "name": "load", "extent": extent, "ours": ours })
+        };
+        let base = json!({ "rows": [row("full", 8.0), row("quick", 0.4)] });
         let text = report().changes(&base);
         let lines = text.lines().collect::<Vec<_>>();
         assert_eq!(lines[1], "save   -        0.200 s  -");
@@ -289,8 +299,8 @@ mod tests {
     #[test]
     fn benches_that_did_not_run_keep_their_rows() {
         let earlier = json!({ "rows": [
-            { "name": "get", "bench": "table" },
-            { "name": "old", "bench": "snapshot" },
+            { "name": "get", "bench": "table", "extent": "quick" },
+            { "name": "old", "bench": "snapshot", "extent": "quick" },
         ] });
         let result = report().json(Some(&earlier));
         let rows = result["rows"].as_array().unwrap().iter();
@@ -312,10 +322,37 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_more_data_outlast_a_quick_run() {
+        let earlier = json!({ "rows": [
+            { "name": "save", "bench": "snapshot", "extent": "full" },
+            { "name": "other", "bench": "snapshot", "extent": "full" },
+            { "name": "save", "bench": "snapshot", "extent": "quick" },
+        ] });
+        let mut report = report();
+        report.parts.truncate(1);
+        for named in [None, Some("quick-save")] {
+            report.plan.parts = named.into_iter().map(str::to_owned).collect();
+            let result = report.json(Some(&earlier));
+            let rows = result["rows"].as_array().unwrap().iter();
+            let word = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
+            assert_eq!(
+                rows.map(|row| [word(row, "name"), word(row, "extent")])
+                    .collect::<Vec<_>>(),
+                [
+                    ["save", "full"],
+                    ["other", "full"],
+                    ["save", "quick"],
+                    ["load", "quick"]
+                ]
+            );
+        }
+    }
+
+    #[test]
     fn parts_that_did_not_run_keep_their_rows() {
         let earlier = json!({ "rows": [
-            { "name": "load", "bench": "snapshot" },
-            { "name": "other", "bench": "snapshot" },
+            { "name": "load", "bench": "snapshot", "extent": "quick" },
+            { "name": "other", "bench": "snapshot", "extent": "quick" },
         ] });
         let mut report = report();
         report.plan.parts.push("some".to_owned());

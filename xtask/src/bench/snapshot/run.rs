@@ -80,20 +80,11 @@ const PARTS: [Part; 17] = [
 ///
 /// # Errors
 ///
-/// [`Failure`] when a server or our program cannot do its part.
+/// [`Failure`] when a part is named that the extent does not have, or when a server or our program
+/// cannot do its part.
 pub(crate) fn run(workspace: &Workspace, plan: &Plan) -> Result<Vec<Row>, Failure> {
+    refuse_strangers(plan)?;
     let parts = PARTS.iter().filter(|part| part.is_meant(plan));
-    let parts = parts.collect::<Vec<_>>();
-    if parts.is_empty() {
-        return Err(Failure::Unexpected {
-            from: "--part".to_owned(),
-            said: format!(
-                "{}; there are {}",
-                plan.parts.join(", "),
-                PARTS.map(|part| part.name).join(", ")
-            ),
-        });
-    }
     let forkless = Forkless::build(workspace)?;
     let mut rows = Vec::new();
     for part in parts {
@@ -112,11 +103,30 @@ pub(crate) fn run(workspace: &Workspace, plan: &Plan) -> Result<Vec<Row>, Failur
 
 impl Part {
     fn is_meant(&self, plan: &Plan) -> bool {
-        if plan.parts.is_empty() {
-            return self.extent == plan.extent;
-        }
-        plan.parts.iter().any(|part| part == self.name)
+        let mut named = plan.parts.iter();
+        self.extent == plan.extent && (plan.parts.is_empty() || named.any(|part| part == self.name))
     }
+}
+
+/// Fails if a part is named that is not there: its rows would be missing, and nobody told.
+fn refuse_strangers(plan: &Plan) -> Result<(), Failure> {
+    let known = PARTS.iter().filter(|part| part.extent == plan.extent);
+    let known = known.map(|part| part.name).collect::<Vec<_>>();
+    let named = plan.parts.iter().map(String::as_str);
+    let strangers = named.filter(|part| !known.contains(part));
+    let strangers = strangers.collect::<Vec<_>>();
+    if strangers.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Unexpected {
+        from: "--part".to_owned(),
+        said: format!(
+            "{}; the {} bench has {}",
+            strangers.join(", "),
+            plan.extent.name(),
+            known.join(", ")
+        ),
+    })
 }
 
 /// A folder below the target folder: the same disk for everyone, and not a filesystem in memory.
@@ -156,11 +166,20 @@ mod tests {
     #[test]
     fn a_part_that_is_not_there_is_told_with_those_that_are() {
         let workspace = Workspace::find().unwrap();
-        let refused = run(&workspace, &plan(Extent::Full, &["save-17"])).unwrap_err();
-        let said = refused.to_string();
-        assert!(
-            said.contains("save-17") && said.contains("save-16"),
-            "{said}"
-        );
+        // Also beside one that is, and where it is a part of the other extent.
+        for (parts, stranger) in [
+            (&["save-17"][..], "save-17; "),
+            (&["save-16", "save-17"], "save-17; "),
+            (&["quick-save"], "quick-save; "),
+        ] {
+            let refused = run(&workspace, &plan(Extent::Full, parts)).unwrap_err();
+            let said = refused.to_string();
+            let (before, there) = said.split_once(stranger).unwrap();
+            assert!(!before.contains("save-16"), "{said}");
+            assert!(
+                there.contains("save-16") && !there.contains("quick-save"),
+                "{said}"
+            );
+        }
     }
 }
