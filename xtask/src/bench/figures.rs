@@ -22,7 +22,7 @@ use crate::workspace::Workspace;
 ///
 /// # Errors
 ///
-/// [`Failure`] when it does not run, or prints anything but rows.
+/// [`Failure`] when it does not run, prints anything but rows, or has none of the parts named.
 pub(crate) fn run(workspace: &Workspace, package: &str, plan: &Plan) -> Result<Vec<Row>, Failure> {
     let mut cargo = workspace.cargo(&["bench", "--quiet", "--bench", "figures", "--package"]);
     cargo.arg(package).arg("--");
@@ -37,7 +37,23 @@ pub(crate) fn run(workspace: &Workspace, package: &str, plan: &Plan) -> Result<V
     }
     // What it says while it runs is for the user.
     cargo.stderr(Stdio::inherit());
-    rows(package, &program::output(&mut cargo)?)
+    let rows = rows(package, &program::output(&mut cargo)?)?;
+    refuse_nothing(package, plan, &rows)?;
+    Ok(rows)
+}
+
+/// Fails if parts were named and nothing was measured: the bench knows none of them.
+fn refuse_nothing(package: &str, plan: &Plan, rows: &[Row]) -> Result<(), Failure> {
+    if plan.parts.is_empty() || !rows.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Unexpected {
+        from: "--part".to_owned(),
+        said: format!(
+            "{}; the bench of {package} has none of them",
+            plan.parts.join(", ")
+        ),
+    })
 }
 
 /// Reads what the bench of `package` printed.
@@ -65,6 +81,22 @@ mod tests {
         let rows = rows("lists", printed).unwrap();
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[1].reached(), Some(true));
+    }
+
+    #[test]
+    fn parts_that_measure_nothing_are_told() {
+        let plan = |parts: &[&str]| Plan {
+            extent: Extent::Full,
+            parts: parts.iter().map(|part| (*part).to_owned()).collect(),
+        };
+        let row = rows("lists", "{\"name\":\"a\",\"unit\":\"ns\",\"ours\":[1]}").unwrap();
+        assert!(refuse_nothing("lists", &plan(&["a"]), &row).is_ok());
+        assert!(refuse_nothing("lists", &plan(&[]), &[]).is_ok());
+        let refused = refuse_nothing("lists", &plan(&["b", "c"]), &[]).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "unexpected from --part: b, c; the bench of lists has none of them"
+        );
     }
 
     #[test]
