@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::loom;
-use crate::ring;
+use crate::ring::{self, Answer};
 use crate::rocksdb;
 use crate::setup;
 use crate::step::{self, Needs, Step, Work};
@@ -12,7 +12,8 @@ use crate::workspace::Workspace;
 /// Run everything that continuous integration runs; ends with `N passed, N failed`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Leave out epaxos-store, planted bugs, loom models and the documentation.
+    /// Leave out epaxos-store and the store of forkless, planted bugs, loom models and the
+    /// documentation.
     #[arg(long)]
     quick: bool,
 }
@@ -48,7 +49,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
             work: Work::Check(Box::new(|| tidy::check(workspace.root()))),
         },
     ];
-    steps.extend(tests(workspace, ring::granted(workspace)));
+    steps.extend(tests(workspace, ring::ask(workspace)));
     steps.extend([
         command(workspace, "documentation examples", Needs::Build, EXAMPLES),
         command(workspace, "clippy, simulation", Needs::Nothing, CLIPPY_SIM),
@@ -215,27 +216,29 @@ fn command(
     }
 }
 
-/// The tests; where `io_uring` is `granted`, none of them may skip itself, and where it is not, the
-/// end of the run says so.
-fn tests(workspace: &Workspace, granted: Result<(), Failure>) -> Vec<Step<'static>> {
+/// The tests; where `io_uring` is granted, none of them may skip itself, and where it is not, the
+/// end of the run says so. That nobody could ask is a failure.
+fn tests(workspace: &Workspace, answer: Answer) -> Vec<Step<'static>> {
     let mut cargo = workspace.cargo(TESTS);
-    let unasked = match granted {
-        Ok(()) => {
+    let left_out = match answer {
+        Answer::Granted => {
             cargo.env(ring::REQUIRED.0, ring::REQUIRED.1);
             None
         }
-        Err(failure) => Some(Step {
-            name: "tests over io_uring",
-            needs: Needs::Nothing,
-            work: Work::Skip(failure.to_string()),
-        }),
+        Answer::Refused(failure) => Some(Work::Skip(failure.to_string())),
+        Answer::Unasked(failure) => Some(Work::Check(Box::new(|| Err(failure)))),
     };
     let tests = Step {
         name: "unit and integration tests",
         needs: Needs::Build,
         work: Work::Command(cargo),
     };
-    std::iter::once(tests).chain(unasked).collect()
+    let left_out = left_out.map(|work| Step {
+        name: "tests over io_uring",
+        needs: Needs::Nothing,
+        work,
+    });
+    std::iter::once(tests).chain(left_out).collect()
 }
 
 /// Each planted bug must be found by the same checks that pass without it.
@@ -290,8 +293,15 @@ mod tests {
 
     use super::*;
 
-    fn steps_where(granted: Result<(), Failure>) -> Vec<Step<'static>> {
-        tests(&Workspace::find().unwrap(), granted)
+    fn steps_where(answer: Answer) -> Vec<Step<'static>> {
+        tests(&Workspace::find().unwrap(), answer)
+    }
+
+    fn missing(what: &str) -> Failure {
+        Failure::Missing {
+            what: what.to_owned(),
+            remedy: "none".to_owned(),
+        }
     }
 
     fn requires_io_uring(step: &Step<'_>) -> bool {
@@ -304,23 +314,29 @@ mod tests {
 
     #[test]
     fn no_test_may_skip_itself_where_io_uring_is_granted() {
-        let steps = steps_where(Ok(()));
+        let steps = steps_where(Answer::Granted);
         assert_eq!(steps.len(), 1);
         assert!(requires_io_uring(&steps[0]));
     }
 
     #[test]
     fn run_says_which_tests_io_uring_was_refused_to() {
-        let refused = Failure::Missing {
-            what: "io_uring is refused".to_owned(),
-            remedy: "none".to_owned(),
-        };
-        let steps = steps_where(Err(refused));
+        let steps = steps_where(Answer::Refused(missing("io_uring is refused")));
         assert_eq!(steps.len(), 2);
         assert!(!requires_io_uring(&steps[0]));
         let Work::Skip(reason) = &steps[1].work else {
             panic!("what was not run is not told")
         };
         assert!(reason.starts_with("io_uring is refused"), "{reason}");
+    }
+
+    #[test]
+    fn run_fails_where_nobody_could_ask() {
+        let mut steps = steps_where(Answer::Unasked(missing("a compiler")));
+        assert!(!requires_io_uring(&steps[0]));
+        let Some(Work::Check(check)) = steps.pop().map(|step| step.work) else {
+            panic!("what was not asked is not told")
+        };
+        assert!(check().unwrap_err().to_string().starts_with("a compiler"));
     }
 }
