@@ -96,11 +96,13 @@ enum State {
 }
 
 /// Attributes that stand before a key.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Ahead {
     expire_at_ms: Option<i64>,
     idle_s: Option<u64>,
     freq: Option<u8>,
+    // Whether there was any: metadata leaves nothing else here, nor does an expiry that is none.
+    any: bool,
 }
 
 /// What the next event is. All it says is in the reader: moving it from function to function cost

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Ahead, Reader, State, Step};
+use super::{Reader, State, Step};
 use crate::error::DecodeError;
 use crate::event::{Dialect, Event};
 use crate::options::{ReadOptions, Values};
@@ -47,7 +47,7 @@ impl<S: Source> Reader<S> {
     /// between two of its keys. [`next_event`](Self::next_event) then gives `None` without an
     /// [`Event::End`]; and where there is one, its checksum is not verified.
     ///
-    /// An end anywhere else, such as between a key and its expiry, is an error as ever.
+    /// An end anywhere else, such as between a key and its expiry or metadata, is an error as ever.
     #[must_use]
     pub fn ending_early(mut self) -> Self {
         self.ends_early = true;
@@ -59,7 +59,7 @@ impl<S: Source> Reader<S> {
     #[cold]
     pub(super) fn end_early(&mut self, error: DecodeError) -> Result<Step, DecodeError> {
         let ends_here = matches!(error, DecodeError::Truncated { .. });
-        if !(self.ends_early && ends_here && self.ahead == Ahead::default()) {
+        if !(self.ends_early && ends_here && !self.ahead.any) {
             return Err(error);
         }
         self.state = State::Done;
@@ -126,7 +126,16 @@ mod tests {
     use crate::source::Source;
     use crate::target::{Compression, Target};
 
-    /// A stream with an attribute before a key, and where its records end.
+    /// What may stand before a key and leaves no expiry: one that says never, how long it was idle,
+    /// how often it was used, and metadata of a module.
+    const ATTRIBUTES: [&[u8]; 4] = [
+        b"\xfc\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\xf8\x05",
+        b"\xf9\x05",
+        b"\xf3\x01META\x02\x05\0",
+    ];
+
+    /// A stream with attributes before keys, and where its records end.
     fn stream() -> (Vec<u8>, Vec<u64>) {
         let encoder = Encoder::new(Target::Redis5, Compression::None);
         let mut encoder = encoder.with_encodings(Encodings::PLAIN);
@@ -143,10 +152,14 @@ mod tests {
         ] {
             encoder.entry(&mut out, key, expire_at_ms, value).unwrap();
         }
+        for attribute in ATTRIBUTES {
+            out.extend_from_slice(attribute);
+            encoder.entry(&mut out, b"d", None, &text).unwrap();
+        }
         let mut reader = Reader::from_slice(&out).ending_early();
         let mut ends = Vec::new();
         while let Some(event) = reader.next_event().unwrap() {
-            let inside = matches!(event, Event::Key(_) | Event::Element(_));
+            let inside = matches!(event, Event::KeyMeta(_) | Event::Key(_) | Event::Element(_));
             if !inside {
                 ends.push(reader.position());
             }
@@ -168,7 +181,7 @@ mod tests {
     #[test]
     fn input_may_end_between_records_and_nowhere_else() {
         let (stream, ends) = stream();
-        assert_eq!(ends.len(), 6, "{ends:?}");
+        assert_eq!(ends.len(), 6 + ATTRIBUTES.len(), "{ends:?}");
         for end in 0..=stream.len() {
             let reader = Reader::new(&stream[..end])
                 .with_options(ReadOptions::default())
@@ -192,7 +205,7 @@ mod tests {
             let (version, dialect) = (reader.version(), reader.dialect());
             let rest = Reader::from_middle(rest, end, version, dialect);
             all.extend(keys(rest).unwrap());
-            assert_eq!(all, [b"a", b"b", b"c"]);
+            assert_eq!(all.concat(), b"abcdddd");
         }
     }
 

@@ -63,15 +63,23 @@ impl<S: Source> Reader<S> {
             }
             match byte {
                 opcode::EXPIRE_MS => {
+                    self.ahead.any = true;
                     let at_ms = i64::from_le_bytes(self.input.array()?);
                     self.ahead.expire_at_ms = Some(at_ms).filter(|at| *at != EXPIRE_NEVER_MS);
                 }
                 opcode::EXPIRE_S => {
+                    self.ahead.any = true;
                     let at_s = i64::from(i32::from_le_bytes(self.input.array()?));
                     self.ahead.expire_at_ms = Some(at_s.saturating_mul(1000));
                 }
-                opcode::IDLE => self.ahead.idle_s = Some(self.input.length()?),
-                opcode::FREQ => self.ahead.freq = Some(self.input.byte()?),
+                opcode::IDLE => {
+                    self.ahead.any = true;
+                    self.ahead.idle_s = Some(self.input.length()?);
+                }
+                opcode::FREQ => {
+                    self.ahead.any = true;
+                    self.ahead.freq = Some(self.input.byte()?);
+                }
                 opcode::ENTERPRISE_RAM_LRU | opcode::ENTERPRISE_SLOT => {
                     self.input.length()?;
                     self.found(Dialect::Enterprise);
@@ -116,6 +124,7 @@ impl<S: Source> Reader<S> {
 
     /// Metadata of the next key.
     pub(super) fn key_meta(&mut self) -> Result<Step, DecodeError> {
+        self.ahead.any = true;
         let (offset, start) = (self.input.position(), self.input.mark());
         for _ in 0..self.input.length()? {
             self.input.bytes(4)?;

@@ -34,6 +34,7 @@ impl<S: Source> Reader<S> {
             expire_at_ms,
             idle_s,
             freq,
+            any: _,
         } = std::mem::take(&mut self.ahead);
         let elements = match self.state {
             State::Value | State::Array => self.walk.elements(),
