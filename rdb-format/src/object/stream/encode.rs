@@ -192,9 +192,11 @@ fn encode_nodes(encoder: &mut Encoder, out: &mut Vec<u8>, records: &[StreamRecor
     out.extend_from_slice(&packed);
 }
 
-/// Appends a node of these entries, however many they are; nothing if there are none.
+/// Appends a node of these entries, however many they are. Panics if there are none.
 pub(super) fn encode_node(encoder: &mut Encoder, out: &mut Vec<u8>, records: &[StreamRecord]) {
-    let Some(head) = records.first() else { return };
+    let [head, ..] = records else {
+        panic!("a node of a stream has at least one entry")
+    };
     let form = encoder.target().back_lengths();
     let (mut body, mut node) = (ListpackWriter::new(form), ListpackWriter::new(form));
     for record in records {

@@ -29,6 +29,11 @@ impl Encoder {
     /// encoder.stream_end(&mut out, ValueType::Stream2, &stream, 1, id)?;
     /// # Ok::<(), rdb_format::EncodeError>(())
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// When there is no entry: a node that is counted and not there would make the stream
+    /// unreadable.
     pub fn stream_node(&mut self, out: &mut Vec<u8>, entries: &[StreamRecord]) {
         encode_node(self, out, entries);
     }
@@ -39,9 +44,9 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] when no server could load the stream, when `value_type` is none of the
-    /// target's types of streams, or when it cannot hold everything and losses are not allowed;
-    /// `out` is then left as it was.
+    /// [`EncodeError`], with an empty key, when no server could load the stream as far as it is in
+    /// `stream`, when `value_type` is none of the target's types of streams, or when it cannot hold
+    /// everything and losses are not allowed; `out` is then left as it was.
     pub fn stream_end(
         &mut self,
         out: &mut Vec<u8>,
@@ -50,18 +55,19 @@ impl Encoder {
         live: u64,
         first_id: StreamId,
     ) -> Result<(), EncodeError> {
-        let key = Vec::new;
         let form = Form::of(value_type).filter(|_| self.target().holds(value_type));
         let Some(form) = form else {
             return Err(EncodeError::Type {
-                key: key(),
+                key: Vec::new(),
                 value_type,
                 target: self.target(),
             });
         };
-        let checked = stream.check();
-        checked.map_err(|source| EncodeError::Stream { key: key(), source })?;
-        self.lose(&key(), &losses_with(stream, live, form))?;
+        stream.check().map_err(|source| EncodeError::Stream {
+            key: Vec::new(),
+            source,
+        })?;
+        self.lose(b"", &losses_with(stream, live, form))?;
         encode_end(self, out, stream, (live, first_id), form);
         Ok(())
     }
@@ -111,6 +117,13 @@ mod tests {
             assert_eq!(ended, Ok(()));
             assert_eq!(out, expected, "{target:?}");
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "a node of a stream has at least one entry")]
+    fn node_without_entries_is_no_node() {
+        let mut encoder = Encoder::new(Target::Redis70, Compression::None);
+        encoder.stream_node(&mut Vec::new(), &[]);
     }
 
     #[test]
