@@ -137,7 +137,7 @@ fn may_be_misread(entry: &RawEntry) -> bool {
     let mut input = Input::new(SliceSource::new(&entry.body));
     input.ignore_checksum();
     frame
-        .longest_string(&mut input)
+        .longest_container(&mut input)
         .map_or(true, |longest| longest >= BackLengths::CONTAINER_BYTES_MIN)
 }
 
@@ -153,7 +153,7 @@ mod tests {
     use super::Encoder;
     use crate::error::{DecodeError, EncodeError};
     use crate::event::Dialect;
-    use crate::object::{Array, Stream, StreamId, StreamRecord, Value};
+    use crate::object::{Array, ConsumerGroup, Stream, StreamId, StreamRecord, Value};
     use crate::raw_entry::{RawEntry, decode_body};
     use crate::reader::Reader;
     use crate::target::{Compression, Target};
@@ -223,6 +223,56 @@ mod tests {
             }
             assert!(bodies[0] == bodies[1], "{value_type}");
         }
+    }
+
+    #[test]
+    fn a_raw_value_passes_whose_long_strings_are_no_listpacks() {
+        let (old, new) = (Target::Redis72, Target::Redis88);
+        let long = vec![b'v'; 20_000];
+        let admitted = |value_type, write: &dyn Fn(&mut Encoder, &mut Vec<u8>)| {
+            let mut encoder = Encoder::new(old, Compression::None);
+            let mut file = Vec::new();
+            encoder.header(&mut file);
+            encoder.key(&mut file, b"k", value_type, None);
+            write(&mut encoder, &mut file);
+            encoder.end(&mut file, None);
+            let entry = Reader::from_slice(&file).next_raw_entry().unwrap().unwrap();
+            assert!(entry.decode().is_ok(), "{value_type}");
+            let mut encoder = Encoder::new(new, Compression::None);
+            encoder.raw_entry(&mut Vec::new(), &entry).is_ok()
+        };
+        let plain = |encoder: &mut Encoder, out: &mut Vec<u8>| {
+            encoder.length(out, 1);
+            encoder.string(out, &long);
+        };
+        let packed = |encoder: &mut Encoder, out: &mut Vec<u8>| {
+            encoder.length(out, 2);
+            encoder.pack(out, |listpack| listpack.push(&long));
+        };
+        let list = ValueType::ListQuicklist2;
+        let alone = admitted(list, &|encoder, out| {
+            encoder.length(out, 1);
+            plain(encoder, out);
+        });
+        let [in_a_listpack, behind_a_plain] = [1, 2].map(|nodes| {
+            admitted(list, &|encoder, out| {
+                encoder.length(out, nodes);
+                (1..nodes).for_each(|_| plain(encoder, out));
+                packed(encoder, out);
+            })
+        });
+        assert_eq!((alone, in_a_listpack, behind_a_plain), (true, false, false));
+        let group = ConsumerGroup {
+            name: long.clone(),
+            ..ConsumerGroup::default()
+        };
+        let stream = Stream {
+            groups: vec![group],
+            ..Stream::default()
+        };
+        assert!(admitted(ValueType::Stream3, &|encoder, out| {
+            Value::Stream(Box::new(stream.clone())).encode(encoder, out, ValueType::Stream3);
+        }));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::error::DecodeError;
 use crate::event::Dialect;
 use crate::input::{Input, Slot, Text};
 use crate::object::stream::Form;
+use crate::object::walk::NODE_PLAIN;
 use crate::source::Source;
 use crate::value_type::ValueType;
 
@@ -22,6 +23,10 @@ enum Op {
     Bytes(u64),
     /// A string.
     String,
+    /// A string that is a listpack or another container.
+    Container,
+    /// A node of a list: its kind, then an element as a string, or a container.
+    Node,
     /// A score as text.
     TextScore,
     /// A length, then so many times the rest.
@@ -34,10 +39,12 @@ enum Op {
     ModuleItems,
 }
 
-use Op::{Array, ArrayPayload, Bytes, Length, ModuleItems, Repeat, String, TextScore};
+use Op::{
+    Array, ArrayPayload, Bytes, Container, Length, ModuleItems, Node, Repeat, String, TextScore,
+};
 
 const IDS: Op = Repeat(&[Bytes(16)]);
-const NODES: Op = Repeat(&[String, String]);
+const NODES: Op = Repeat(&[String, Container]);
 const PENDING: Op = Repeat(&[Bytes(24), Length]);
 const SEEN: Op = Repeat(&[String, Bytes(8), IDS]);
 const SEEN_ACTIVE: Op = Repeat(&[String, Bytes(16), IDS]);
@@ -111,15 +118,15 @@ fn ops(value_type: ValueType, dialect: Dialect) -> Option<&'static [Op]> {
         ValueType::SortedSetText => &[Repeat(&[String, TextScore])],
         ValueType::Hash => &[Repeat(&[String, String])],
         ValueType::SortedSet => &[Repeat(&[String, Bytes(8)])],
-        ValueType::ListQuicklist2 => &[Repeat(&[Length, String])],
+        ValueType::ListQuicklist2 => &[Repeat(&[Node])],
         ValueType::HashExpiryPreview if dialect == Dialect::Valkey => {
             &[Repeat(&[String, String, Bytes(8)])]
         }
         ValueType::HashExpiryPreview => &[Repeat(&[Length, String, String])],
         ValueType::HashExpiry => &[Bytes(8), Repeat(&[Length, String, String])],
-        ValueType::HashListpackExpiry => &[Bytes(8), String],
-        ValueType::String
-        | ValueType::HashZipmap
+        ValueType::HashListpackExpiry => &[Bytes(8), Container],
+        ValueType::String => &[String],
+        ValueType::HashZipmap
         | ValueType::ListZiplist
         | ValueType::SetIntset
         | ValueType::SortedSetZiplist
@@ -127,7 +134,7 @@ fn ops(value_type: ValueType, dialect: Dialect) -> Option<&'static [Op]> {
         | ValueType::HashListpack
         | ValueType::SortedSetListpack
         | ValueType::SetListpack
-        | ValueType::HashListpackExpiryPreview => &[String],
+        | ValueType::HashListpackExpiryPreview => &[Container],
         ValueType::Stream
         | ValueType::Stream2
         | ValueType::Stream3
@@ -147,6 +154,14 @@ fn ops(value_type: ValueType, dialect: Dialect) -> Option<&'static [Op]> {
         | ValueType::HashTemplate
         | ValueType::HashTemplateRef => return None,
     })
+}
+
+/// What a value consists of, with strings expanded.
+enum Piece<'a> {
+    String(&'a [u8]),
+    Container(&'a [u8]),
+    /// Anything else, as it is stored.
+    Rest(&'a [u8]),
 }
 
 /// What is left to pass of a list of operations: so many more times after this one.
@@ -224,39 +239,52 @@ impl Frame {
         encoder: &mut Encoder,
         out: &mut Vec<u8>,
     ) -> Result<(), DecodeError> {
-        while let Some(op) = self.next_op() {
-            if matches!(op, String) {
-                let text = input.string(Slot::First)?;
-                encoder.string(out, input.text(text));
-            } else {
-                self.pass(op, input)?;
-                let bytes = std::mem::take(&mut self.bytes);
-                input.bytes(usize::try_from(bytes).unwrap_or(usize::MAX))?;
-                out.extend_from_slice(input.text(input.parsed()));
-            }
-            input.commit();
-        }
-        Ok(())
+        self.pass_all(input, |piece| match piece {
+            Piece::String(text) | Piece::Container(text) => encoder.string(out, text),
+            Piece::Rest(bytes) => out.extend_from_slice(bytes),
+        })
     }
 
-    /// The longest string of a value, as expanded, in bytes.
-    pub(crate) fn longest_string<S: Source>(
+    /// The longest container in a value, as expanded, in bytes; 0 if it has none.
+    pub(crate) fn longest_container<S: Source>(
         &mut self,
         input: &mut Input<S>,
     ) -> Result<usize, DecodeError> {
         let mut longest = 0;
+        self.pass_all(input, |piece| {
+            if let Piece::Container(bytes) = piece {
+                longest = longest.max(bytes.len());
+            }
+        })?;
+        Ok(longest)
+    }
+
+    /// Passes a whole value and shows each of its pieces.
+    fn pass_all<S: Source>(
+        &mut self,
+        input: &mut Input<S>,
+        mut see: impl FnMut(Piece<'_>),
+    ) -> Result<(), DecodeError> {
         while let Some(op) = self.next_op() {
-            if matches!(op, String) {
-                let text = input.string(Slot::First)?;
-                longest = longest.max(input.text(text).len());
-            } else {
-                self.pass(op, input)?;
-                let bytes = std::mem::take(&mut self.bytes);
-                input.bytes(usize::try_from(bytes).unwrap_or(usize::MAX))?;
+            match op {
+                String => {
+                    let text = input.string(Slot::First)?;
+                    see(Piece::String(input.text(text)));
+                }
+                Container => {
+                    let text = input.string(Slot::First)?;
+                    see(Piece::Container(input.text(text)));
+                }
+                _ => {
+                    self.pass(op, input)?;
+                    let bytes = std::mem::take(&mut self.bytes);
+                    input.bytes(usize::try_from(bytes).unwrap_or(usize::MAX))?;
+                    see(Piece::Rest(input.text(input.parsed())));
+                }
             }
             input.commit();
         }
-        Ok(longest)
+        Ok(())
     }
 
     /// Passes a thing but for its bytes, which are left to be passed.
@@ -266,7 +294,12 @@ impl Frame {
                 input.length()?;
             }
             Bytes(count) => self.bytes = count,
-            String => self.bytes = input.string_frame()?,
+            String | Container => self.bytes = input.string_frame()?,
+            Node => match input.length()? {
+                NODE_PLAIN => self.enter(&[String], 1),
+                // Whether there is such a kind is for others to say.
+                _ => self.enter(&[Container], 1),
+            },
             TextScore => {
                 let length = input.byte()?;
                 if !SCORE_WORDS.contains(&length) {

@@ -13,7 +13,7 @@ use crate::options::Values;
 use crate::source::Source;
 
 /// Kind of a quicklist node that is one element.
-const NODE_PLAIN: u64 = 1;
+pub(super) const NODE_PLAIN: u64 = 1;
 /// Kind of a quicklist node that is a listpack.
 const NODE_PACKED: u64 = 2;
 /// Lengths of a score as text that stand for no length.
