@@ -31,6 +31,8 @@ pub(crate) struct Database {
     options: Options,
     is_poisoned: AtomicBool,
     cause: Mutex<Option<String>>,
+    /// Held from reading a watermark to writing a higher one, so that none is overtaken.
+    pub(crate) raising: Mutex<()>,
 }
 
 impl Database {
@@ -74,6 +76,7 @@ impl Database {
             options: options.clone(),
             is_poisoned: AtomicBool::new(false),
             cause: Mutex::new(None),
+            raising: Mutex::new(()),
         })
     }
 

@@ -15,7 +15,7 @@ pub struct Statistics {
     pub commits: u64,
     /// Of them, those that waited for the disk.
     pub commits_synced: u64,
-    /// Transactions rolled back, by their owner or on drop.
+    /// Transactions rolled back by their owner's word; those that are only dropped do not count.
     pub rollbacks: u64,
     /// Locks that could not be had in time, or without a deadlock.
     pub lock_failures: u64,

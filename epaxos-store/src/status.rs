@@ -9,7 +9,8 @@ use crate::options::Durability;
 use crate::snapshot::Snapshot;
 use crate::sync::Arc;
 
-/// Raises watermarks together. None goes back: what is stored may come from a later moment.
+/// Raises watermarks together. None goes back: what is stored may come from a later moment, or
+/// from another thread at the same moment.
 pub(crate) fn raise_status(
     database: &Arc<Database>,
     space: Namespace,
@@ -17,6 +18,7 @@ pub(crate) fn raise_status(
     durability: Durability,
 ) -> Result<(), StoreError> {
     let family = database.family(&space.family(Kind::Status))?;
+    let _one_at_a_time = database.raising.lock();
     let stored = Snapshot::take(Arc::clone(database), space, [0; 16], ReplicaId(0));
     let mut batch = Batch::default();
     for &(replica, field, number) in entries {

@@ -1,9 +1,10 @@
 //! Instances from their execution to their deletion, and the ids that they leave.
 
+use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
-use epaxos_store::{Collector, CollectorOptions, Options, Store, StoreError};
+use epaxos_store::{Collector, CollectorOptions, Options, ReplicaId, Store, StoreError};
 
 use crate::{ME, OTHER, at, executed, fresh, id, options, quick};
 
@@ -173,4 +174,31 @@ fn the_collector_deletes_in_small_steps_and_lets_go_of_the_store() {
     drop(iter);
     drop((engine, store));
     Store::open(folder.path(), &options()).unwrap();
+}
+
+#[test]
+fn announcements_of_several_threads_at_once_leave_the_highest() {
+    const REPLICAS: i64 = 2000;
+    let (folder, store) = fresh();
+    let barrier = Barrier::new(4);
+    thread::scope(|scope| {
+        for upto in 0..4 {
+            let (store, barrier) = (&store, &barrier);
+            let announce = move || {
+                for replica in 10..10 + REPLICAS {
+                    barrier.wait();
+                    store.note_purged(ReplicaId(replica), upto).unwrap();
+                }
+            };
+            thread::Builder::new()
+                .spawn_scoped(scope, announce)
+                .unwrap();
+        }
+    });
+    drop(store);
+    let store = Store::open(folder.path(), &options()).unwrap();
+    for replica in 10..10 + REPLICAS {
+        let stored = store.watermarks(ReplicaId(replica)).purged_upto;
+        assert_eq!(stored, Some(3), "{replica}");
+    }
 }
