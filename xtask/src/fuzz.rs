@@ -7,10 +7,11 @@ use std::process::Command;
 
 use crate::failure::Failure;
 use crate::program;
+use crate::rocksdb;
 use crate::step::{self, Needs, Step, Work};
 use crate::workspace::Workspace;
 
-/// Run fuzz targets of `rdb-format`; a crash fails, and the input that caused it is kept.
+/// Run fuzz targets; a crash fails, and the input that caused it is kept.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Seconds for each target.
@@ -21,8 +22,11 @@ pub(crate) struct Options {
     targets: Vec<String>,
 }
 
-/// The fuzz crate, from the root.
-const CRATE: &str = "rdb-format/fuzz";
+/// The fuzz crates, from the root. No two of their targets have one name.
+const CRATES: &[&str] = &["rdb-format/fuzz", EPAXOS];
+
+/// The fuzz crate that links RocksDB.
+const EPAXOS: &str = "epaxos-store/fuzz";
 
 /// An input that takes longer than this, in seconds, is a hang.
 const INPUT_SECONDS_MAX: u64 = 10;
@@ -34,22 +38,42 @@ const INPUT_SECONDS_MAX: u64 = 10;
 /// [`Failure::Missing`] without the nightly toolchain, cargo-fuzz or a named target,
 /// [`Failure::Counted`] when a target crashes.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failure> {
-    let folder = workspace.root().join(CRATE);
-    let manifest = folder.join("Cargo.toml");
-    let text = fs::read_to_string(&manifest).map_err(Failure::file(&manifest))?;
-    let targets = chosen(targets(&text), &options.targets)?;
+    let targets = chosen(all(workspace)?, &options.targets)?;
     tools()?;
+    if targets.iter().any(|target| target.krate == EPAXOS) {
+        rocksdb::compile(workspace)?;
+    }
     let fuzz = Fuzz {
+        workspace,
         target: workspace.target().join("fuzz"),
-        folder,
         seconds: options.seconds,
     };
     let steps = targets.iter().map(|target| Step {
-        name: target,
+        name: &target.name,
         needs: Needs::Nothing,
         work: Work::Check(Box::new(|| fuzz.run(target))),
     });
     step::run_all(steps.collect())
+}
+
+/// One program that a fuzzer drives.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Target {
+    name: String,
+    /// Its crate, from the root.
+    krate: &'static str,
+}
+
+/// Every target of every crate.
+fn all(workspace: &Workspace) -> Result<Vec<Target>, Failure> {
+    let mut all = Vec::new();
+    for &krate in CRATES {
+        let manifest = workspace.root().join(krate).join("Cargo.toml");
+        let text = fs::read_to_string(&manifest).map_err(Failure::file(&manifest))?;
+        let names = targets(&text).into_iter();
+        all.extend(names.map(|name| Target { name, krate }));
+    }
+    Ok(all)
 }
 
 /// The names of the programs in a manifest.
@@ -70,18 +94,17 @@ fn targets(manifest: &str) -> Vec<String> {
 }
 
 /// Those of `all` that are `wanted`; all when nothing is.
-fn chosen(all: Vec<String>, wanted: &[String]) -> Result<Vec<String>, Failure> {
-    if let Some(name) = wanted.iter().find(|name| !all.contains(name)) {
+fn chosen(all: Vec<Target>, wanted: &[String]) -> Result<Vec<Target>, Failure> {
+    let is_known = |name: &&String| all.iter().any(|target| target.name == **name);
+    if let Some(name) = wanted.iter().find(|name| !is_known(name)) {
+        let names = all.iter().map(|target| target.name.as_str());
         return Err(Failure::Missing {
             what: format!("there is no fuzz target {name}"),
-            remedy: format!("name one of {}", all.join(", ")),
+            remedy: format!("name one of {}", names.collect::<Vec<_>>().join(", ")),
         });
     }
-    Ok(if wanted.is_empty() {
-        all
-    } else {
-        wanted.to_vec()
-    })
+    let is_wanted = |target: &Target| wanted.is_empty() || wanted.contains(&target.name);
+    Ok(all.into_iter().filter(is_wanted).collect())
 }
 
 /// Finds the nightly toolchain and cargo-fuzz, without which nothing runs.
@@ -105,23 +128,23 @@ pub(crate) fn nightly() -> Command {
 }
 
 /// Where and for how long targets run.
-struct Fuzz {
-    /// The fuzz crate.
-    folder: PathBuf,
+struct Fuzz<'a> {
+    workspace: &'a Workspace,
     /// What is built and found goes here.
     target: PathBuf,
     seconds: u64,
 }
 
-impl Fuzz {
-    fn run(&self, target: &str) -> Result<(), Failure> {
-        let artifacts = self.folder.join("artifacts").join(target);
+impl Fuzz<'_> {
+    fn run(&self, target: &Target) -> Result<(), Failure> {
+        let folder = self.workspace.root().join(target.krate);
+        let artifacts = folder.join("artifacts").join(&target.name);
         let before = files(&artifacts);
-        let result = program::show(&mut self.command(target)?);
+        let result = program::show(&mut self.command(target, &folder)?);
         let mut new = files(&artifacts).into_iter();
         match (result, new.find(|file| !before.contains(file))) {
             (_, Some(artifact)) => Err(Failure::Crash {
-                target: target.to_owned(),
+                target: target.name.clone(),
                 artifact,
             }),
             (result, None) => result,
@@ -129,16 +152,17 @@ impl Fuzz {
     }
 
     /// Inputs that reach new code go to the target folder; those in the repository are read only.
-    fn command(&self, target: &str) -> Result<Command, Failure> {
-        let found = self.target.join("corpus").join(target);
+    fn command(&self, target: &Target, folder: &Path) -> Result<Command, Failure> {
+        let found = self.target.join("corpus").join(&target.name);
         fs::create_dir_all(&found).map_err(Failure::file(&found))?;
         let mut command = nightly();
-        command
-            .args(["fuzz", "run", "--fuzz-dir"])
-            .arg(&self.folder);
+        if target.krate == EPAXOS {
+            rocksdb::link(self.workspace, &mut command)?;
+        }
+        command.args(["fuzz", "run", "--fuzz-dir"]).arg(folder);
         command.arg("--target-dir").arg(&self.target);
-        command.arg(target).arg(found);
-        let kept = self.folder.join("corpus").join(target);
+        command.arg(&target.name).arg(found);
+        let kept = folder.join("corpus").join(&target.name);
         if kept.is_dir() {
             command.arg(kept);
         }
@@ -172,24 +196,34 @@ mod tests {
         assert_eq!(targets(MANIFEST), ["events", "lzf"]);
     }
 
+    fn parsed() -> Vec<Target> {
+        let krate = CRATES[0];
+        let names = targets(MANIFEST).into_iter();
+        names.map(|name| Target { name, krate }).collect()
+    }
+
     #[test]
     fn this_workspace_has_targets_for_its_decoders() {
-        let workspace = Workspace::find().unwrap();
-        let manifest = workspace.root().join(CRATE).join("Cargo.toml");
-        let targets = targets(&fs::read_to_string(manifest).unwrap());
-        assert!(targets.iter().any(|target| target == "lzf"), "{targets:?}");
+        let all = all(&Workspace::find().unwrap()).unwrap();
+        let names: BTreeSet<_> = all.iter().map(|target| &target.name).collect();
+        assert_eq!(names.len(), all.len(), "two targets share a name");
+        for (name, krate) in [("lzf", CRATES[0]), ("frames", EPAXOS)] {
+            let name = name.to_owned();
+            assert!(all.contains(&Target { name, krate }), "{all:?}");
+        }
     }
 
     #[test]
     fn all_targets_run_unless_some_are_named() {
-        let all = targets(MANIFEST);
+        let all = parsed();
         assert_eq!(chosen(all.clone(), &[]).unwrap(), all);
-        assert_eq!(chosen(all, &["lzf".to_owned()]).unwrap(), ["lzf"]);
+        let one = chosen(all.clone(), &["lzf".to_owned()]).unwrap();
+        assert_eq!(one, all[1..]);
     }
 
     #[test]
     fn an_unknown_target_is_answered_with_those_that_are() {
-        let refused = chosen(targets(MANIFEST), &["lz4".to_owned()]).unwrap_err();
+        let refused = chosen(parsed(), &["lz4".to_owned()]).unwrap_err();
         assert_eq!(
             refused.to_string(),
             "there is no fuzz target lz4; to get it: name one of events, lzf"
@@ -199,13 +233,16 @@ mod tests {
     #[test]
     fn what_is_found_stays_out_of_the_repository() {
         let folder = tempfile::tempdir().unwrap();
+        let workspace = Workspace::find().unwrap();
         let fuzz = Fuzz {
-            folder: folder.path().join("fuzz"),
+            workspace: &workspace,
             target: folder.path().join("target"),
             seconds: 7,
         };
-        fs::create_dir_all(fuzz.folder.join("corpus/lzf")).unwrap();
-        let line = program::line(&fuzz.command("lzf").unwrap());
+        let crates = folder.path().join("fuzz");
+        fs::create_dir_all(crates.join("corpus/lzf")).unwrap();
+        let target = &parsed()[1];
+        let line = program::line(&fuzz.command(target, &crates).unwrap());
         let (found, kept) = ("target/corpus/lzf", "fuzz/corpus/lzf");
         // New inputs go to the first folder that is named.
         assert!(

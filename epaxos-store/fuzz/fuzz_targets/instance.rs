@@ -3,6 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 
+#[path = "../../tests/fuzzed/checksum.rs"]
+mod checksum;
 #[path = "../../tests/fuzzed/instance.rs"]
 mod instance;
 
