@@ -161,7 +161,8 @@ pub(crate) fn open_number(key: &[u8], value: &[u8]) -> Result<u64, StoreError> {
 /// # Ok::<(), epaxos_store::StoreError>(())
 /// ```
 pub fn encode_instance(instance: &Instance) -> Vec<u8> {
-    let mut value = vec![0; HEADER_BYTES];
+    let mut value = Vec::with_capacity(instance_bytes_max(instance));
+    value.extend_from_slice(&[0; HEADER_BYTES]);
     value.extend_from_slice(&instance.ballot.to_bytes());
     let vote = instance.vote_ballot.map_or([0; 12], Ballot::to_bytes);
     value.extend_from_slice(&vote);
@@ -183,6 +184,32 @@ pub fn encode_instance(instance: &Instance) -> Vec<u8> {
         | flag(instance.committed, IS_COMMITTED)
         | flag(instance.executed, IS_EXECUTED);
     finish(Kind::Instance, flags, &instance_key(instance.id), value)
+}
+
+/// Bytes that the value of `instance` does not exceed.
+fn instance_bytes_max(instance: &Instance) -> usize {
+    const NUMBER_BYTES_MAX: usize = 10;
+    const BALLOTS_BYTES: usize = 24;
+    let dependencies = instance.dependencies.as_ref().map_or(0, Vec::len);
+    // A dependency has three numbers, a command a kind and two lengths; each list has its length.
+    let numbers = instance
+        .commands
+        .len()
+        .saturating_add(dependencies)
+        .saturating_mul(3)
+        .saturating_add(2);
+    let bytes = |command: &Command| {
+        let value = match command {
+            Command::Set { value, .. } => value.len(),
+            _ => 0,
+        };
+        value.saturating_add(command.key().map_or(0, <[u8]>::len))
+    };
+    let commands = instance.commands.iter().map(bytes);
+    numbers
+        .saturating_mul(NUMBER_BYTES_MAX)
+        .saturating_add(HEADER_BYTES + BALLOTS_BYTES)
+        .saturating_add(commands.fold(0, usize::saturating_add))
 }
 
 /// The instance that [`encode_instance`] laid out as the `value` under `key`.

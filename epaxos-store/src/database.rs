@@ -1,5 +1,6 @@
 //! One RocksDB engine: opened with what a replica needs, poisoned by its first failed write.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 
@@ -56,7 +57,7 @@ impl Database {
             Err(error) => return Err(error.into()),
         };
         for kind in Kind::ALL {
-            names.push(Namespace::default().family(kind));
+            names.push(Namespace::default().family(kind).into_owned());
         }
         names.push("default".to_owned());
         names.sort();
@@ -185,11 +186,11 @@ impl fmt::Debug for Database {
 pub(crate) struct Namespace(pub(crate) Option<u64>);
 
 impl Namespace {
-    pub(crate) fn family(self, kind: Kind) -> String {
+    pub(crate) fn family(self, kind: Kind) -> Cow<'static, str> {
         let name = kind.name();
         match self.0 {
-            None => name.to_owned(),
-            Some(number) => format!("{name}.{number}"),
+            None => Cow::Borrowed(name),
+            Some(number) => Cow::Owned(format!("{name}.{number}")),
         }
     }
 }
@@ -225,6 +226,9 @@ pub(crate) fn family_options(options: &Options, cache: &Cache) -> EngineOptions 
     // Otherwise transactions keep as much of the past in memory again.
     family.set_max_write_buffer_size_to_maintain(1);
     family.set_compression_type(DBCompressionType::Lz4);
+    // Each instance is looked for before it is written, and new ones are not there.
+    family.set_memtable_prefix_bloom_ratio(0.02);
+    family.set_memtable_whole_key_filtering(true);
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(cache);
     blocks.set_bloom_filter(10.0, false);

@@ -1,5 +1,7 @@
 //! What may replace what: the rules that keep a replica's votes and decisions.
 
+use std::borrow::Cow;
+
 use crate::error::StoreError;
 use crate::instance::Instance;
 
@@ -16,13 +18,14 @@ use crate::instance::Instance;
 ///
 /// What [`Instance::check`] refuses, [`StoreError::StaleBallot`], [`StoreError::StaleVote`],
 /// [`StoreError::VoteChanged`], [`StoreError::CommitChanged`].
-pub(crate) fn admit(
+pub(crate) fn admit<'a>(
     old: Option<&Instance>,
-    new: &Instance,
-) -> Result<Option<Instance>, StoreError> {
+    new: &'a Instance,
+) -> Result<Option<Cow<'a, Instance>>, StoreError> {
     new.check()?;
+    let mut kept = Cow::Borrowed(new);
     let Some(old) = old else {
-        return Ok(Some(new.clone()));
+        return Ok(Some(kept));
     };
     let is_same = old.commands == new.commands && old.dependencies == new.dependencies;
     if old.committed && !(new.committed && is_same) {
@@ -31,15 +34,22 @@ pub(crate) fn admit(
             got: Box::new(new.clone()),
         });
     }
-    let mut kept = new.clone();
     if new.committed {
-        kept.ballot = old.ballot.max(new.ballot);
-        kept.vote_ballot = old.vote_ballot.max(new.vote_ballot);
-        kept.executed |= old.executed;
+        let ballot = old.ballot.max(new.ballot);
+        let vote_ballot = old.vote_ballot.max(new.vote_ballot);
+        let executed = old.executed || new.executed;
+        if (ballot, vote_ballot, executed) != (new.ballot, new.vote_ballot, new.executed) {
+            kept = Cow::Owned(Instance {
+                ballot,
+                vote_ballot,
+                executed,
+                ..new.clone()
+            });
+        }
     } else {
         check_ballots(old, new, is_same)?;
     }
-    Ok((kept != *old).then_some(kept))
+    Ok((*kept != *old).then_some(kept))
 }
 
 fn check_ballots(old: &Instance, new: &Instance, is_same: bool) -> Result<(), StoreError> {
@@ -140,7 +150,7 @@ mod tests {
             Err(StoreError::VoteChanged { .. })
         ));
         let higher = instance(5, Some(5), 1, false);
-        assert_eq!(admit(Some(&old), &higher), Ok(Some(higher)));
+        assert_eq!(admit(Some(&old), &higher), Ok(Some(Cow::Borrowed(&higher))));
     }
 
     #[test]
@@ -200,7 +210,7 @@ mod tests {
                         continue;
                     }
                 };
-                let kept = kept.or_else(|| old.clone()).unwrap();
+                let kept = kept.map(Cow::into_owned).or_else(|| old.clone()).unwrap();
                 prop_assert_eq!(kept.check(), Ok(()));
                 if let Some(old) = &old {
                     prop_assert!(kept.ballot >= old.ballot);
