@@ -55,6 +55,13 @@ pub enum SnapshotError {
         /// Number of the database at the cut.
         database: u32,
     },
+    /// Records of a replica's store could not be read.
+    #[cfg(feature = "epaxos")]
+    #[error("records could not be read")]
+    Records {
+        /// What the store said.
+        source: epaxos_store::StoreError,
+    },
     /// A sink's thread, or the one that watches over them, could not be started, or panicked.
     #[error("a thread of the snapshot failed")]
     Sink {

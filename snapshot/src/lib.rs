@@ -12,6 +12,7 @@
 //! | [`Value`] | have your own type saved; [`FromRdb`] to have it loaded |
 //! | [`Owned`] | store what the codec reads, of any type |
 //! | [`Load`] | read a file, or a set of files, into the shards: all of it or nothing |
+//! | `Records`, with the feature `epaxos` | save the key-values of an `epaxos-store` |
 //! | [`NamePattern`] | name a file after its time; [`Retention`] to remove the old ones |
 //!
 //! # How it works
@@ -48,6 +49,9 @@ mod planted;
 mod producer;
 mod rider;
 mod traversal;
+
+#[cfg(feature = "epaxos")]
+mod records;
 
 mod events;
 mod name;
@@ -87,6 +91,8 @@ pub use crate::owned::Owned;
 pub use crate::planted::Bug;
 pub use crate::producer::WhenSpent;
 pub use crate::progress::{Phase, Progress};
+#[cfg(feature = "epaxos")]
+pub use crate::records::Records;
 pub use crate::report::{Part, Report, TypeCounts};
 pub use crate::retention::{Retention, RetentionError};
 pub use crate::rider::RIDER_BYTES;

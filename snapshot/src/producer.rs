@@ -133,7 +133,13 @@ impl Producer {
         }
     }
 
-    fn append<V: Value>(&mut self, database: u32, key: &Key, value: &V) -> Result<(), EncodeError> {
+    /// Encodes or freezes one entry, without looking at how full the blob is.
+    pub(crate) fn append<V: Value>(
+        &mut self,
+        database: u32,
+        key: &Key,
+        value: &V,
+    ) -> Result<(), EncodeError> {
         let value_type = value.value_type_for(self.encoder.target());
         self.blob.tally.types.add(value_type.family(), 1);
         let weight_bytes = value.weight_bytes();

@@ -1,5 +1,7 @@
 //! The public face: describe a snapshot, start it, wait for it.
 
+#[cfg(feature = "epaxos")]
+mod records;
 mod start;
 
 use std::num::NonZeroU64;

@@ -2,14 +2,14 @@
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aligned_io::{FileSetWriter, WriterOptions};
 use rdb_format::Encoder;
 use shard_runtime::{ChannelConfig, Receiver, ShardSet, channel, spawn_named};
 
 use super::Snapshot;
-use crate::blob::{BUFFER_BYTES, BlobPool};
+use crate::blob::{BUFFER_BYTES, Blob, BlobPool};
 use crate::copies::Ledger;
 use crate::cut::{self, CutSizes, OpenedShard};
 use crate::error::SnapshotError;
@@ -30,6 +30,18 @@ use crate::watch::Watch;
 /// What the memory of a file's buffers is rounded up to.
 const HUGE_PAGE_BYTES: usize = 2 << 20;
 
+/// What there is to save, and how it was found out.
+pub(super) struct Opened {
+    pub(super) started: Instant,
+    /// Until the cut was taken everywhere.
+    pub(super) wait: Duration,
+    /// The longest that a shard stood still.
+    pub(super) pause: Option<Duration>,
+    pub(super) producers: usize,
+    /// Of each producer, in their order: it feeds the sink of its number, modulo how many.
+    pub(super) sizes: Vec<CutSizes>,
+}
+
 impl Snapshot {
     /// Takes the cut and starts one sink for each outlet: one for all shards, or one for each.
     pub(super) fn start<S: Store>(
@@ -38,7 +50,27 @@ impl Snapshot {
         outlets: Vec<Outlet>,
         set: Option<FileSetWriter>,
     ) -> Result<Handle, SnapshotError> {
-        let sinks = outlets.len();
+        let (parts, receivers) = self.channels(outlets.len(), shards.len());
+        let (shared, pool) = (Arc::clone(&parts.shared), parts.pool.clone());
+        let started = now();
+        let opened = self.cut(shards, parts)?;
+        let cut = Opened {
+            started,
+            wait: now().saturating_duration_since(started),
+            pause: opened.iter().map(|shard| shard.pause).max(),
+            producers: shards.len(),
+            sizes: opened.into_iter().map(|shard| shard.sizes).collect(),
+        };
+        let outlets = outlets.into_iter().zip(receivers).collect();
+        self.sinks(cut, outlets, set, &shared, &pool)
+    }
+
+    /// A channel to each of so many sinks, and what so many producers are made from.
+    pub(super) fn channels(
+        &self,
+        sinks: usize,
+        producers: usize,
+    ) -> (ProducerParts, Vec<Receiver<Blob>>) {
         let budget = self.budget_of_each(sinks);
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..sinks).map(|_| channel(budget)).unzip();
         let shared = Arc::new(Shared::new(
@@ -46,35 +78,42 @@ impl Snapshot {
             Ledger::new(self.budget_bytes, self.when_spent),
             self.plant,
         ));
-        // Enough for the shards' own blobs and the ones between writes.
-        let pool = BlobPool::new(2 * shards.len() + 4);
-        let started = now();
-        let opened = self.cut(
-            shards,
-            ProducerParts {
-                target: self.target,
-                compression: self.compression,
-                senders,
-                pool: pool.clone(),
-                when_spent: self.when_spent,
-                shared: Arc::clone(&shared),
-            },
-        )?;
-        let cut_wait = now().saturating_duration_since(started);
-        let cut_pause = opened.iter().map(|shard| shard.pause).max();
-        let sizes = opened.into_iter().map(|shard| shard.sizes).collect();
+        let parts = ProducerParts {
+            target: self.target,
+            compression: self.compression,
+            senders,
+            // Enough for the producers' own blobs and the ones between writes.
+            pool: BlobPool::new(2 * producers + 4),
+            when_spent: self.when_spent,
+            shared,
+        };
+        (parts, receivers)
+    }
+
+    /// Starts a sink for each outlet, and the watch over them.
+    pub(super) fn sinks(
+        self,
+        opened: Opened,
+        outlets: Vec<(Outlet, Receiver<Blob>)>,
+        set: Option<FileSetWriter>,
+        shared: &Arc<Shared>,
+        pool: &BlobPool,
+    ) -> Result<Handle, SnapshotError> {
+        let sinks = outlets.len();
+        let budget = self.budget_of_each(sinks);
+        let started = opened.started;
         let closing = Arc::new(Closing::new(Origin {
             sinks,
             set,
             started,
-            cut_wait,
-            cut_pause: cut_pause.unwrap_or_default(),
-            fixed_bytes: self.fixed_bytes(shards.len(), sinks, &pool),
+            cut_wait: opened.wait,
+            cut_pause: opened.pause.unwrap_or_default(),
+            fixed_bytes: self.fixed_bytes(opened.producers, sinks, pool),
         }));
-        let heads = self.heads(sizes, sinks);
+        let heads = self.heads(opened.sizes, sinks);
         shared.set_keys_total(heads.iter().map(|head| head.sizes.total()).sum());
         let watch = Watch {
-            shared: Arc::clone(&shared),
+            shared: Arc::clone(shared),
             limits: self.limits,
         };
         let watching = spawn_named("snapshot-watch", move || watch.run());
@@ -83,7 +122,7 @@ impl Snapshot {
             let ended = watching.join();
             ended.map_err(|source| SnapshotError::Sink { source })?;
         }
-        let parts = outlets.into_iter().zip(receivers).zip(heads).enumerate();
+        let parts = outlets.into_iter().zip(heads).enumerate();
         let spawn = |(index, ((outlet, receiver), head))| {
             let sink = Sink {
                 index,
@@ -93,14 +132,14 @@ impl Snapshot {
                 pool: pool.clone(),
                 pace: self.pace_of_each(sinks, started),
                 sweep_bytes: budget.capacity_bytes - budget.reserved_bytes,
-                shared: Arc::clone(&shared),
+                shared: Arc::clone(shared),
                 closing: Arc::clone(&closing),
             };
-            let share = Share::new(&shared);
+            let share = Share::new(shared);
             spawn_named("snapshot-sink", move || sink.run(outlet, share))
         };
         let workers = parts.map(spawn).collect();
-        Ok(Handle::new(workers, shared))
+        Ok(Handle::new(workers, Arc::clone(shared)))
     }
 
     fn cut<S: Store>(
