@@ -8,6 +8,7 @@
 mod engine;
 mod life_cycle;
 mod locks;
+mod page;
 mod walks;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
