@@ -70,6 +70,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
         for (name, arguments) in [
             ("clippy, epaxos-store", CLIPPY_EPAXOS),
             ("epaxos-store", EPAXOS),
+            ("clippy, snapshot of records", CLIPPY_RECORDS),
+            ("snapshot of records", RECORDS),
             ("clippy, forkless store", CLIPPY_STORE),
             ("forkless store", STORE),
         ] {
@@ -139,6 +141,28 @@ const EPAXOS: &[&str] = &[
     "--features",
     "failpoints",
     "--no-fail-fast",
+];
+const CLIPPY_RECORDS: &[&str] = &[
+    "clippy",
+    "--package",
+    "snapshot",
+    "--lib",
+    "--test",
+    "records",
+    "--features",
+    "epaxos",
+    "--",
+    "-D",
+    "warnings",
+];
+const RECORDS: &[&str] = &[
+    "test",
+    "--package",
+    "snapshot",
+    "--features",
+    "epaxos",
+    "--test",
+    "records",
 ];
 const CLIPPY_STORE: &[&str] = &[
     "clippy",
