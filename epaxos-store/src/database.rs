@@ -216,6 +216,10 @@ pub(crate) fn engine_options(options: &Options) -> EngineOptions {
     engine.set_max_background_jobs(4);
     engine.set_keep_log_file_num(4);
     engine.set_bytes_per_sync(1 << 20);
+    // Writers that share a sync wait for it asleep, and the one that syncs applies what all of
+    // them wrote: transactions are small, and waking each of them for its share costs more.
+    engine.set_enable_write_thread_adaptive_yield(false);
+    engine.set_allow_concurrent_memtable_write(false);
     engine
 }
 
