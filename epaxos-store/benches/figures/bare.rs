@@ -1,5 +1,6 @@
 //! The bare `rocksdb` crate: the same keys and bytes in the same batches, through an engine with
-//! the options of the store's, and no locks, no reading before writing, no checks, no encoding.
+//! the options of the store's (its threads' as told), and no locks, no reading before writing, no
+//! checks, no encoding.
 
 use std::path::Path;
 
@@ -14,6 +15,15 @@ use crate::work::{VALUE_BYTES, Work, id, instance, key};
 /// Bytes that the store puts before a record's value.
 const HEADER_BYTES: usize = 8;
 
+/// How threads of the engine wait for each other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Threads {
+    /// As RocksDB has it.
+    Default,
+    /// As the store has it.
+    Alike,
+}
+
 /// The engine, and what it writes.
 pub(crate) struct Bare {
     pub(crate) db: DB,
@@ -22,7 +32,7 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    pub(crate) fn open(path: &Path) -> Self {
+    pub(crate) fn open(path: &Path, threads: Threads) -> Self {
         let mut engine = Options::default();
         engine.create_if_missing(true);
         engine.create_missing_column_families(true);
@@ -32,6 +42,10 @@ impl Bare {
         engine.set_max_background_jobs(4);
         engine.set_keep_log_file_num(4);
         engine.set_bytes_per_sync(1 << 20);
+        if threads == Threads::Alike {
+            engine.set_enable_write_thread_adaptive_yield(false);
+            engine.set_allow_concurrent_memtable_write(false);
+        }
         let cache = Cache::new_lru_cache(128 << 20);
         let families = ["record", "instance", "status", "meta"]
             .map(|name| ColumnFamilyDescriptor::new(name, family(&cache)));

@@ -11,7 +11,7 @@ use epaxos_store::{
 use rocksdb::{WriteBatch, WriteOptions};
 use serde_json::{Value, json};
 
-use crate::bare::Bare;
+use crate::bare::{Bare, Threads};
 use crate::work::{ME, Work, id, instance, options};
 use crate::{Choice, Scale, folder, print};
 
@@ -50,7 +50,7 @@ fn filled(path: &Path, instances: u64) -> Store {
 
 /// The bare engine with the same instances.
 fn filled_bare(path: &Path, instances: u64) -> Bare {
-    let bare = Bare::open(path);
+    let bare = Bare::open(path, Threads::Alike);
     let handle = bare.db.cf_handle("instance").unwrap();
     for first in (0..instances).step_by(1000) {
         let mut batch = WriteBatch::default();

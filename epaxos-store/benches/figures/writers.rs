@@ -7,13 +7,13 @@ use std::time::Instant;
 use epaxos_store::Store;
 use serde_json::{Value, json};
 
-use crate::bare::Bare;
+use crate::bare::{Bare, Threads};
 use crate::tree::Tree;
 use crate::work::{Work, options, transact};
 use crate::{Choice, Scale, folder, print};
 
 /// The tree syncs each of its commits alone: it gets so many times less to do.
-const TREE_SHARE: u64 = 10;
+const TREE_SHARE: u64 = 20;
 
 /// Figures of all rounds: each a list, in the unit of its row.
 #[derive(Default)]
@@ -28,11 +28,16 @@ struct Figures {
 #[derive(Clone, Copy)]
 enum Writer {
     Ours,
-    Bare,
+    Bare(Threads),
     Tree,
 }
 
-const WRITERS: [Writer; 3] = [Writer::Ours, Writer::Bare, Writer::Tree];
+const WRITERS: [Writer; 4] = [
+    Writer::Ours,
+    Writer::Bare(Threads::Default),
+    Writer::Bare(Threads::Alike),
+    Writer::Tree,
+];
 
 pub(crate) fn measure(scale: &Scale, writers: u64, choice: &Choice) {
     let threads = if writers == 1 { "writer" } else { "writers" };
@@ -49,22 +54,25 @@ pub(crate) fn measure(scale: &Scale, writers: u64, choice: &Choice) {
             write(WRITERS[which], writers, count, &mut figures[which]);
         }
     }
-    let [ours, bare, tree] = figures;
-    for (((work, ours), bare), tree) in Work::ALL.into_iter().zip(ours).zip(bare).zip(tree) {
-        let goal = if writers == 64 {
-            json!({"times_the_best_peer": 0.9})
-        } else {
-            Value::Null
-        };
+    let goal = if writers == 64 {
+        json!({"times_the_best_peer": 0.9})
+    } else {
+        Value::Null
+    };
+    for (at, work) in Work::ALL.into_iter().enumerate() {
+        let [ours, bare, alike, tree] = figures.each_ref().map(|figures| &figures[at]);
         let row = |what, unit, of: fn(&Figures) -> &[f64], goal: &Value| {
-            let peers = [("bare rocksdb", of(&bare)), ("redb", of(&tree))];
-            print(&name(work, what), unit, of(&ours), &peers, goal);
+            let peers = [("bare rocksdb", of(bare)), ("redb", of(tree))];
+            print(&name(work, what), unit, of(ours), &peers, goal);
         };
         row("", "us each", |figures| &figures.mean_us, &goal);
         row(", p50", "us", |figures| &figures.p50_us, &Value::Null);
         row(", p99", "us", |figures| &figures.p99_us, &Value::Null);
         let written: fn(&Figures) -> &[f64] = |figures| &figures.written_ratio;
         row(", bytes written", "per byte logged", written, &Value::Null);
+        let peers = [("bare rocksdb", alike.mean_us.as_slice())];
+        let name = name(work, ", write threads alike");
+        print(&name, "us each", &ours.mean_us, &peers, &Value::Null);
     }
 }
 
@@ -81,8 +89,8 @@ fn write(writer: Writer, threads: u64, count: u64, figures: &mut [Figures; 3]) {
                 timed(threads, count, work, write, figures);
             }
         }
-        Writer::Bare => {
-            let bare = Bare::open(path);
+        Writer::Bare(threads_alike) => {
+            let bare = Bare::open(path, threads_alike);
             for (work, figures) in all {
                 let write = |index| bare.write(index, work);
                 timed(threads, count, work, write, figures);
