@@ -2,7 +2,7 @@
 
 #[path = "../tests/cuts.rs"]
 mod cuts;
-#[path = "../tests/map.rs"]
+#[path = "../tests/map/main.rs"]
 mod map;
 #[path = "../tests/model.rs"]
 mod model;
