@@ -201,6 +201,23 @@ impl Encoder {
         Ok(())
     }
 
+    /// Makes what was appended to `out` from `start` on, a value's type and its body, what
+    /// `RESTORE` of the target takes: for who encodes values of a type of their own.
+    ///
+    /// ```
+    /// use rdb_format::{Compression, Dump, Encoder, Target, Value, ValueType};
+    ///
+    /// let mut encoder = Encoder::new(Target::default(), Compression::None);
+    /// let mut payload = vec![ValueType::String.number()];
+    /// encoder.string(&mut payload, b"text");
+    /// encoder.close_dump(&mut payload, 0);
+    /// assert_eq!(Dump::parse(&payload)?.value()?, Value::String(b"text".to_vec()));
+    /// # Ok::<(), rdb_format::DecodeError>(())
+    /// ```
+    pub fn close_dump(&mut self, out: &mut Vec<u8>, start: usize) {
+        self.append_footer(out, start);
+    }
+
     /// Appends what `FUNCTION RESTORE` of the target takes for these libraries.
     ///
     /// # Errors
