@@ -173,6 +173,15 @@ impl<V: Value> Keyspace<V> {
         }
     }
 
+    /// Takes the table of database `number` out, if it was ever used. O(1).
+    ///
+    /// A snapshot that still needs it fails with [`TableGone`](crate::SnapshotError::TableGone):
+    /// while there are [open cuts](Table::open_cuts), [`swap`](Self::swap) it away and take it
+    /// later.
+    pub fn take(&mut self, number: u32) -> Option<Table<V>> {
+        self.databases.remove(&number)
+    }
+
     /// Opens a cut in every table and has `producer` receive what the tables deliver to it.
     pub(crate) fn open(&mut self, producer: &Rc<RefCell<Producer>>) -> Vec<(u32, Cut)> {
         let open = |(&number, table): (&u32, &mut Table<V>)| {
