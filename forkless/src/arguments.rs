@@ -1,5 +1,7 @@
 //! The command line: what can be asked, with names and defaults that are a contract.
 
+mod serve;
+
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
@@ -8,6 +10,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use rdb_format::{Compression, Family, Losses, Target};
 
+pub(crate) use crate::arguments::serve::Serve;
 use crate::series::Series;
 
 /// Point-in-time snapshots of a live sharded store, without fork.
@@ -53,6 +56,8 @@ pub(crate) enum Command {
     Split(Split),
     /// Merge a directory of shard files into one RDB file.
     Merge(Merge),
+    /// Serve RESP clients, from and to a snapshot.
+    Serve(Serve),
     /// Inspect, verify, send or rebuild the store of an EPaxos replica.
     #[cfg(feature = "epaxos")]
     #[command(subcommand)]

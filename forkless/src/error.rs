@@ -81,6 +81,11 @@ pub(crate) enum CommandError {
     Retention(#[from] RetentionError),
     #[error("the shards failed")]
     Shards(#[from] ShardError),
+    /// The server's own errors name what they are about.
+    #[error(transparent)]
+    Server(#[from] forkless::ServerError),
+    #[error("signals cannot be awaited")]
+    Signals { source: io::Error },
     #[cfg(feature = "epaxos")]
     #[error("{}", path.display())]
     Store {

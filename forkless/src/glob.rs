@@ -21,7 +21,7 @@
 /// random patterns. In one case this differs: there only the pattern `*` lists an empty key, here
 /// any number of stars does.
 #[derive(Debug)]
-pub(crate) struct Glob(Vec<Token>);
+pub struct Glob(Vec<Token>);
 
 #[derive(Debug)]
 enum Token {
@@ -35,7 +35,7 @@ enum Token {
 
 impl Glob {
     /// Reads a pattern. Every pattern means something.
-    pub(crate) fn new(pattern: &[u8]) -> Self {
+    pub fn new(pattern: &[u8]) -> Self {
         let mut tokens: Vec<Token> = Vec::new();
         let mut rest = pattern;
         while let [first, after @ ..] = rest {
@@ -63,7 +63,7 @@ impl Glob {
     ///
     /// Only the last `*` met is ever extended: an earlier one took the fewest bytes that let
     /// the tokens after it match, and more bytes for it could only leave fewer to the rest.
-    pub(crate) fn matches(&self, text: &[u8]) -> bool {
+    pub fn matches(&self, text: &[u8]) -> bool {
         let mut token = 0;
         let mut at = 0;
         // Token after the last `*`, and where the bytes after those it took begin.

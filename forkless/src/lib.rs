@@ -1,6 +1,7 @@
-//! The data types of `forkless`: collections that can be frozen in O(1) and written to meanwhile.
+//! The data types of `forkless`, collections that can be frozen in O(1) and written to meanwhile,
+//! and its server.
 //!
-//! The program `forkless` stands on them; who builds a store of their own can use them as the
+//! The program `forkless` stands on them; who builds a store of their own can use the types as the
 //! values of a [`snapshot::Keyspace`].
 //!
 //! | start here | to |
@@ -10,6 +11,9 @@
 //! | [`Hash`](struct@Hash), [`Stream`] | hold fields, or entries with ids, in the same way |
 //! | [`Opaque`] | keep what is neither, such as a module's value, as a file has it |
 //! | [`Text`] | hold bytes |
+//! | [`Server`] | serve keys over sockets, and take snapshots of them meanwhile |
+//! | [`RequestParser`] | read what clients of such a server send |
+//! | [`Glob`] | match keys with patterns |
 //!
 //! # Example
 //!
@@ -34,8 +38,16 @@
 //! chunk when it has been encoded.
 #![forbid(unsafe_code)]
 
+mod glob;
 mod object;
+mod resident;
+mod server;
 
+pub use crate::glob::Glob;
 pub use crate::object::{
     AppendError, Expiring, Hash, List, Object, Opaque, Set, SortedSet, Stream, Text,
+};
+pub use crate::server::{
+    Parsed, RequestError, RequestLimits, RequestParser, SaveFirst, Sender, Server, ServerError,
+    ServerOptions, SnapshotFiles, Stopper, Words,
 };

@@ -8,6 +8,7 @@ mod input;
 mod inspect;
 mod run;
 mod save;
+mod serve;
 #[cfg(feature = "epaxos")]
 mod store;
 

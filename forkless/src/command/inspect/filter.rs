@@ -1,8 +1,7 @@
 //! Which keys are meant.
 
+use forkless::Glob;
 use rdb_format::{Family, KeyHead};
-
-use crate::command::inspect::glob::Glob;
 
 /// What a key must be to be shown. A criterion that was not given lets every key pass.
 pub(crate) struct Filter {

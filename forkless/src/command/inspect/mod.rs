@@ -1,6 +1,5 @@
 //! `inspect`: what an RDB file holds, as a summary or key by key.
 
-mod glob;
 mod json_bytes;
 
 mod filter;

@@ -1,0 +1,124 @@
+//! `serve`: a server until somebody stops it.
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use forkless::{RequestLimits, SaveFirst, Server, ServerOptions, SnapshotFiles, Stopper};
+use indicatif::HumanCount;
+use shard_runtime::spawn_named;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::arguments::{self, Files, Serve};
+use crate::command::input::say;
+use crate::error::CommandError;
+use crate::output::{Output, one_line};
+
+pub(crate) fn run(arguments: &Serve, output: &mut Output) -> Result<(), CommandError> {
+    let options = options(arguments)?;
+    let is_open = options
+        .addresses
+        .iter()
+        .any(|address| !address.ip().is_loopback());
+    if is_open && options.password.is_none() {
+        say("warning: other machines may connect, and no password is asked: --requirepass-file");
+    }
+    // Awaited from here on, so that a signal while loading does not cut the process off.
+    let signals = Signals::new([SIGINT, SIGTERM]);
+    let mut signals = signals.map_err(|source| CommandError::Signals { source })?;
+    let handle = signals.handle();
+    let server = Server::start(options)?;
+    if let Some(loaded) = server.loaded() {
+        output.line(format!("{} keys loaded", HumanCount(loaded.keys)))?;
+    }
+    for address in server.addresses() {
+        output.line(format!("listening at {address}"))?;
+    }
+    if let Some(path) = &arguments.unixsocket {
+        output.line(format!("listening at {}", path.display()))?;
+    }
+    output.finish()?;
+    let stopper = server.stopper();
+    let waiting = spawn_named("signals", move || stop_at_signal(&mut signals, &stopper));
+    server.join()?;
+    handle.close();
+    waiting.join()?;
+    Ok(())
+}
+
+/// Stops the server at the first signal that lets it; at the second in a row without saving.
+fn stop_at_signal(signals: &mut Signals, stopper: &Stopper) {
+    let mut save = SaveFirst::AsConfigured;
+    for _ in signals.forever() {
+        match stopper.stop(save) {
+            Ok(()) => return,
+            Err(error) => {
+                let error = one_line(&error);
+                // When stderr is gone too, nobody is left to tell.
+                drop(writeln!(
+                    io::stderr(),
+                    "not stopped: {error}; once more to lose what is not saved"
+                ));
+                save = SaveFirst::Never;
+            }
+        }
+    }
+}
+
+fn options(arguments: &Serve) -> Result<ServerOptions, CommandError> {
+    let addresses = match arguments.port {
+        0 => Vec::new(),
+        port => arguments
+            .bind
+            .iter()
+            .map(|ip| SocketAddr::new(*ip, port))
+            .collect(),
+    };
+    let password = arguments
+        .requirepass_file
+        .as_deref()
+        .map(password)
+        .transpose()?;
+    let limits = RequestLimits::default();
+    Ok(ServerOptions {
+        addresses,
+        unix_socket: arguments.unixsocket.clone(),
+        shards: arguments::shards(arguments.shards),
+        connection_threads: arguments.connection_threads.get(),
+        clients_max: arguments.maxclients,
+        password,
+        limits: RequestLimits {
+            word_bytes_max: limits.word_bytes_max.min(arguments.query_max),
+            request_bytes_max: arguments.query_max,
+            ..limits
+        },
+        folder: arguments.dir.clone(),
+        file_name: arguments.dbfilename.clone(),
+        files: match arguments.files {
+            Files::Single => SnapshotFiles::Single,
+            Files::PerShard => SnapshotFiles::PerShard,
+        },
+        target: arguments.rdb_version,
+        compression: arguments.compress.into(),
+        snapshot_budget_bytes: arguments.snapshot_budget,
+        save_on_shutdown: arguments.save_on_shutdown,
+    })
+}
+
+/// The first line of a file, which must not be empty.
+fn password(path: &Path) -> Result<Vec<u8>, CommandError> {
+    let failed = |source| CommandError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let text = fs::read(path).map_err(failed)?;
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.is_empty() {
+        let empty = io::Error::new(io::ErrorKind::InvalidData, "no password on the first line");
+        return Err(failed(empty));
+    }
+    Ok(line.to_vec())
+}

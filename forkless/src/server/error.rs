@@ -1,0 +1,93 @@
+//! Why a server does not start, or does not stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use shard_runtime::ShardError;
+use snapshot::{LoadError, SnapshotError};
+
+/// Why a server does not start, or could not save before it stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// There is nowhere to listen.
+    #[error("neither an address nor a Unix socket to listen at")]
+    Nowhere,
+    /// The name of the snapshot is that of another folder.
+    #[error("{name:?} is a path; the snapshot's name is one of a file in its folder")]
+    FileName {
+        /// The name.
+        name: String,
+    },
+    /// An address cannot be listened at.
+    #[error("cannot listen at {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A Unix socket cannot be listened at.
+    #[error("{}: cannot listen", path.display())]
+    ListenUnix {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another server listens at the Unix socket.
+    #[error("{}: another server listens here", path.display())]
+    Taken {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// The system refused what waits for connections.
+    #[error("cannot wait for connections")]
+    Poll {
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There are two snapshots, and nobody can tell which one counts.
+    #[error(
+        "both {} and {} are there: remove the one that is out of date",
+        file.display(),
+        manifest.display()
+    )]
+    TwoSnapshots {
+        /// The single file.
+        file: PathBuf,
+        /// The manifest of a set of files.
+        manifest: PathBuf,
+    },
+    /// The snapshot cannot be opened.
+    #[error("{}", path.display())]
+    Open {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The snapshot cannot be loaded.
+    #[error("{}", path.display())]
+    Load {
+        /// Its path.
+        path: PathBuf,
+        /// Why not.
+        source: LoadError,
+    },
+    /// A snapshot is being taken already.
+    #[error("a snapshot is being taken already")]
+    Saving,
+    /// The snapshot could not be taken.
+    #[error("{}", path.display())]
+    Save {
+        /// Its path.
+        path: PathBuf,
+        /// Why not.
+        source: SnapshotError,
+    },
+    /// The shards failed.
+    #[error("the shards failed")]
+    Shards(#[from] ShardError),
+}

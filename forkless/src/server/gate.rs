@@ -1,0 +1,89 @@
+//! The gate that all commands pass, and that can be closed for a while.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
+
+use crate::server::inbox::{Arrival, Inbox};
+use crate::server::sync::{AtomicBool, Mutex, Ordering, RwLock};
+
+/// Lets commands through, or holds them back where they wait: unread in their connections.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    closed: AtomicBool,
+    /// Those of the connection threads.
+    inboxes: Mutex<Vec<Arc<Inbox>>>,
+    /// Held to read by commands that run on no single shard.
+    passing: RwLock<()>,
+}
+
+/// The gate is closed until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Closed<'a> {
+    gate: &'a Gate,
+    /// Whether it stays so for ever.
+    for_good: bool,
+    _passing: RwLockWriteGuard<'a, ()>,
+}
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Tells the gate of a connection thread.
+    pub(crate) fn add(&self, inbox: Arc<Inbox>) {
+        self.inboxes.lock().push(inbox);
+    }
+
+    /// Whether commands must wait. For connection threads, which ask before each.
+    #[inline]
+    pub(crate) fn is_closed(&self) -> bool {
+        // Relaxed: whoever closes it waits until each thread has said that it knows.
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the gate is open, and keeps it so meanwhile.
+    pub(crate) fn pass(&self) -> RwLockReadGuard<'_, ()> {
+        self.passing.read()
+    }
+
+    /// Closes the gate. What has passed it has reached its shards when this returns.
+    pub(crate) fn close(&self) -> Closed<'_> {
+        let passing = self.passing.write();
+        self.closed.store(true, Ordering::Relaxed);
+        let inboxes = self.inboxes.lock();
+        let (knows, answers) = mpsc::sync_channel(inboxes.len());
+        for inbox in inboxes.iter() {
+            inbox.push(Arrival::Closed(knows.clone()));
+        }
+        drop(knows);
+        // Ends when all have answered, or are gone.
+        for () in answers {}
+        Closed {
+            gate: self,
+            for_good: false,
+            _passing: passing,
+        }
+    }
+}
+
+impl Closed<'_> {
+    /// Leaves the gate closed for ever.
+    pub(crate) fn for_good(mut self) {
+        self.for_good = true;
+    }
+}
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        if self.for_good {
+            return;
+        }
+        self.gate.closed.store(false, Ordering::Relaxed);
+        for inbox in self.gate.inboxes.lock().iter() {
+            inbox.push(Arrival::Opened);
+        }
+    }
+}

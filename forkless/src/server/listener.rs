@@ -1,0 +1,176 @@
+//! The listener: lets clients in, and hands them to the connection threads in turn.
+
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::net::{TcpListener, UnixListener};
+use mio::{Events, Interest, Poll, Token, Waker};
+
+use crate::server::error::ServerError;
+use crate::server::inbox::{Arrival, Inbox};
+use crate::server::shared::Shared;
+use crate::server::stream::Stream;
+
+/// The token of the waker; sockets have their places in the list.
+const WAKER: Token = Token(usize::MAX);
+
+/// When to try again after the system has refused a connection, as when files have run out.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// A socket that clients connect to.
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener, PathBuf),
+}
+
+/// Listens at addresses and a Unix socket.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    poll: Poll,
+    sockets: Vec<Socket>,
+    addresses: Vec<SocketAddr>,
+    waker: Arc<Waker>,
+}
+
+impl Listener {
+    pub(crate) fn open(
+        addresses: &[SocketAddr],
+        unix_socket: Option<&Path>,
+    ) -> Result<Self, ServerError> {
+        let failed = |source| ServerError::Poll { source };
+        let poll = Poll::new().map_err(failed)?;
+        let waker = Waker::new(poll.registry(), WAKER).map_err(failed)?;
+        let mut listener = Self {
+            poll,
+            sockets: Vec::new(),
+            addresses: Vec::new(),
+            waker: Arc::new(waker),
+        };
+        for &address in addresses {
+            let failed = |source| ServerError::Listen { address, source };
+            let mut socket = TcpListener::bind(address).map_err(failed)?;
+            listener
+                .addresses
+                .push(socket.local_addr().map_err(failed)?);
+            let token = Token(listener.sockets.len());
+            let registry = listener.poll.registry();
+            registry
+                .register(&mut socket, token, Interest::READABLE)
+                .map_err(failed)?;
+            listener.sockets.push(Socket::Tcp(socket));
+        }
+        if let Some(path) = unix_socket {
+            listener.open_unix(path)?;
+        }
+        if listener.sockets.is_empty() {
+            return Err(ServerError::Nowhere);
+        }
+        Ok(listener)
+    }
+
+    fn open_unix(&mut self, path: &Path) -> Result<(), ServerError> {
+        let failed = |source| ServerError::ListenUnix {
+            path: path.to_owned(),
+            source,
+        };
+        if StdUnixStream::connect(path).is_ok() {
+            let path = path.to_owned();
+            return Err(ServerError::Taken { path });
+        }
+        // What a server that was killed has left.
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let mut socket = UnixListener::bind(path).map_err(failed)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+        let token = Token(self.sockets.len());
+        let registry = self.poll.registry();
+        registry
+            .register(&mut socket, token, Interest::READABLE)
+            .map_err(failed)?;
+        self.sockets.push(Socket::Unix(socket, path.to_owned()));
+        Ok(())
+    }
+
+    /// Where it listens, with the ports that the system has chosen.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What wakes it, to look whether the server stops.
+    pub(crate) fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
+    }
+
+    /// Lets clients in until the server stops.
+    pub(crate) fn run(mut self, shared: &Shared, threads: &[Arc<Inbox>]) {
+        let mut events = Events::with_capacity(64);
+        let mut threads = threads.iter().cycle();
+        let mut retry = None;
+        while !shared.is_stopping() {
+            drop(self.poll.poll(&mut events, retry));
+            retry = None;
+            for socket in &self.sockets {
+                while let Some(accepted) = socket.accept() {
+                    match accepted {
+                        Ok((stream, address)) => {
+                            if let Some(thread) = threads.next() {
+                                admit(stream, address, shared, thread);
+                            }
+                        }
+                        Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+                        Err(_) => {
+                            retry = Some(RETRY);
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        for socket in &self.sockets {
+            if let Socket::Unix(_, path) = socket {
+                // Whoever starts next removes what is left.
+                drop(fs::remove_file(path));
+            }
+        }
+    }
+}
+
+fn admit(mut stream: Stream, address: String, shared: &Shared, thread: &Inbox) {
+    match shared.clients.enter(address, shared.options.clients_max) {
+        Some(client) => thread.push(Arrival::Connection { stream, client }),
+        None => {
+            // Who does not read it finds the connection closed.
+            drop(stream.write(b"-ERR max number of clients reached\r\n"));
+        }
+    }
+}
+
+impl Socket {
+    /// The next connection that waits, and where it comes from; `None` when none does.
+    fn accept(&self) -> Option<io::Result<(Stream, String)>> {
+        let accepted = match self {
+            Self::Tcp(socket) => socket.accept().map(|(stream, address)| {
+                // Replies are written whole: to wait for more of them is in vain.
+                drop(stream.set_nodelay(true));
+                (Stream::Tcp(stream), address.to_string())
+            }),
+            Self::Unix(socket, path) => {
+                let accepted = socket.accept();
+                accepted.map(|(stream, _)| (Stream::Unix(stream), path.display().to_string()))
+            }
+        };
+        match accepted {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            accepted => Some(accepted),
+        }
+    }
+}

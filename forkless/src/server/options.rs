@@ -1,0 +1,78 @@
+//! What a server is started with.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use rdb_format::{Compression, Target};
+
+use crate::server::request::RequestLimits;
+
+/// How many files a snapshot of the server has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotFiles {
+    /// One.
+    Single,
+    /// One for each shard, and a manifest.
+    PerShard,
+}
+
+/// How to start a [`Server`](crate::Server).
+///
+/// ```
+/// use forkless::ServerOptions;
+///
+/// let options = ServerOptions { shards: 4, ..ServerOptions::default() };
+/// assert!(options.addresses.is_empty() && options.unix_socket.is_none());
+/// ```
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// Addresses to listen at; none at first. With port 0 the system chooses one.
+    pub addresses: Vec<SocketAddr>,
+    /// Path of a Unix socket to listen at, which only this user may connect to.
+    pub unix_socket: Option<PathBuf>,
+    /// Shards, each a thread of its own; 1 at first.
+    pub shards: usize,
+    /// Threads that read requests and write replies; 1 at first.
+    pub connection_threads: usize,
+    /// Clients at the same time, at most; 10,000 at first.
+    pub clients_max: usize,
+    /// What clients must say before anything else.
+    pub password: Option<Vec<u8>>,
+    /// How much a request may hold.
+    pub limits: RequestLimits,
+    /// Folder of the snapshot.
+    pub folder: PathBuf,
+    /// Name of the snapshot's file, or of its set of files.
+    pub file_name: String,
+    /// Whether it is one.
+    pub files: SnapshotFiles,
+    /// Who is to read it: Redis 7.0 and later at first.
+    pub target: Target,
+    /// Whether strings are compressed in it.
+    pub compression: Compression,
+    /// Bytes that may be on their way from the shards to the disk; 64 MiB at first.
+    pub snapshot_budget_bytes: usize,
+    /// Whether a snapshot is taken when the server is stopped.
+    pub save_on_shutdown: bool,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            addresses: Vec::new(),
+            unix_socket: None,
+            shards: 1,
+            connection_threads: 1,
+            clients_max: 10_000,
+            password: None,
+            limits: RequestLimits::default(),
+            folder: PathBuf::from("."),
+            file_name: "dump.rdb".to_owned(),
+            files: SnapshotFiles::Single,
+            target: Target::Redis70,
+            compression: Compression::None,
+            snapshot_budget_bytes: 64 << 20,
+            save_on_shutdown: false,
+        }
+    }
+}

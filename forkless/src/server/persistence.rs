@@ -1,0 +1,227 @@
+//! Snapshots of the server: taken, cancelled, found again at the start.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use shard_runtime::ShardSet;
+use snapshot::{Expired, Handle, Load, LoadReport, Progress, Report, Snapshot, SnapshotError};
+
+use crate::server::error::ServerError;
+use crate::server::options::{ServerOptions, SnapshotFiles};
+use crate::server::shard_state::{DATABASES, ShardState, now_ms};
+use crate::server::sync::Mutex;
+
+/// How often whoever waits for a snapshot looks up.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The snapshots of one server, of which one at most is being taken.
+#[derive(Debug)]
+pub(crate) struct Persistence {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    running: Option<Arc<Handle>>,
+    /// Source texts of the functions that were loaded, to be saved again.
+    functions: Vec<Vec<u8>>,
+    last: LastSave,
+}
+
+/// How the last snapshot went.
+#[derive(Debug, Clone)]
+pub(crate) struct LastSave {
+    /// When the last one that was saved was, or the start; in seconds since 1970.
+    pub(crate) at_s: i64,
+    /// Why the last one failed, if it did.
+    pub(crate) failure: Option<String>,
+    pub(crate) took: Option<Duration>,
+    pub(crate) figures: SaveFigures,
+}
+
+/// What snapshots have come to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SaveFigures {
+    pub(crate) saved: u64,
+    pub(crate) failed: u64,
+    pub(crate) last_keys: u64,
+    pub(crate) last_bytes: u64,
+    pub(crate) last_buckets_by_writes: u64,
+    pub(crate) last_budget_bytes: usize,
+    pub(crate) last_cut_pause: Duration,
+}
+
+impl Persistence {
+    pub(crate) fn new(options: &ServerOptions) -> Self {
+        Self {
+            path: options.folder.join(&options.file_name),
+            state: Mutex::new(State {
+                running: None,
+                functions: Vec::new(),
+                last: LastSave {
+                    at_s: now_ms() / 1000,
+                    failure: None,
+                    took: None,
+                    figures: SaveFigures::default(),
+                },
+            }),
+        }
+    }
+
+    /// Where snapshots go.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How far the snapshot is that is being taken.
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        let state = self.state.lock();
+        state.running.as_deref().map(Handle::progress)
+    }
+
+    pub(crate) fn last(&self) -> LastSave {
+        self.state.lock().last.clone()
+    }
+
+    /// Takes the cut of a snapshot; [`finish`](Self::finish) waits for the rest.
+    pub(crate) fn begin(
+        &self,
+        options: &ServerOptions,
+        shards: &ShardSet<ShardState>,
+    ) -> Result<Arc<Handle>, ServerError> {
+        let mut state = self.state.lock();
+        if state.running.is_some() {
+            return Err(ServerError::Saving);
+        }
+        let snapshot = Snapshot::new()
+            .target(options.target)
+            .compression(options.compression)
+            .budget_bytes(options.snapshot_budget_bytes)
+            .functions(state.functions.clone());
+        let begun = match options.files {
+            SnapshotFiles::Single => snapshot.to_file(shards, &self.path),
+            SnapshotFiles::PerShard => snapshot.to_files(shards, &self.path),
+        };
+        match begun {
+            Ok(handle) => {
+                let handle = Arc::new(handle);
+                state.running = Some(Arc::clone(&handle));
+                Ok(handle)
+            }
+            Err(source) => {
+                state.last.count_failure(&source);
+                Err(self.failure(source))
+            }
+        }
+    }
+
+    /// Waits until a snapshot is over that [`begin`](Self::begin) has begun.
+    pub(crate) fn finish(
+        &self,
+        handle: Arc<Handle>,
+        shards: &ShardSet<ShardState>,
+    ) -> Result<(), ServerError> {
+        while !handle.wait_timeout(LOOK) {}
+        let mut state = self.state.lock();
+        state.running = None;
+        // Everybody else borrows it under the lock.
+        let outcome = match Arc::into_inner(handle) {
+            Some(handle) => handle.wait(),
+            None => Err(SnapshotError::Taken),
+        };
+        match outcome {
+            Ok(report) => {
+                state.last.count_success(&report);
+                drop(state);
+                let saved = shards.broadcast(|shard| {
+                    let tally = &mut shard.state().tally;
+                    tally.changes -= tally.changes_at_cut;
+                    tally.changes_at_cut = 0;
+                });
+                // A shard that has failed counts nothing any more.
+                drop(saved);
+                Ok(())
+            }
+            Err(source) => {
+                state.last.count_failure(&source);
+                Err(self.failure(source))
+            }
+        }
+    }
+
+    /// Gives up the snapshot that is being taken; whether there is one.
+    pub(crate) fn cancel(&self) -> bool {
+        let state = self.state.lock();
+        if let Some(handle) = &state.running {
+            handle.cancel();
+        }
+        state.running.is_some()
+    }
+
+    /// Loads what was saved, if anything was. The shards must have no keys.
+    pub(crate) fn load(
+        &self,
+        shards: &ShardSet<ShardState>,
+    ) -> Result<Option<LoadReport>, ServerError> {
+        let path = &self.path;
+        let mut manifest = path.clone().into_os_string();
+        manifest.push(".manifest");
+        let manifest = PathBuf::from(manifest);
+        let load = Load::new()
+            .databases_max(DATABASES)
+            .expired(Expired::DropAt(now_ms()));
+        let loaded = match (path.is_file(), manifest.is_file()) {
+            (true, true) => {
+                let file = path.clone();
+                return Err(ServerError::TwoSnapshots { file, manifest });
+            }
+            (true, false) => {
+                let opened = File::open(path).map_err(|source| ServerError::Open {
+                    path: path.clone(),
+                    source,
+                });
+                load.from_file(&opened?, shards)
+            }
+            (false, true) => load.from_files(path, shards),
+            (false, false) => return Ok(None),
+        };
+        let report = loaded.map_err(|source| ServerError::Load {
+            path: path.clone(),
+            source,
+        })?;
+        let counted = shards.broadcast(|shard| shard.state().recount());
+        counted.into_iter().collect::<Result<(), _>>()?;
+        self.state.lock().functions.clone_from(&report.functions);
+        Ok(Some(report))
+    }
+
+    fn failure(&self, source: SnapshotError) -> ServerError {
+        let path = self.path.clone();
+        ServerError::Save { path, source }
+    }
+}
+
+impl LastSave {
+    fn count_success(&mut self, report: &Report) {
+        self.at_s = now_ms() / 1000;
+        self.failure = None;
+        self.took = Some(report.duration);
+        self.figures = SaveFigures {
+            saved: self.figures.saved + 1,
+            failed: self.figures.failed,
+            last_keys: report.keys,
+            last_bytes: report.bytes,
+            last_buckets_by_writes: report.buckets_by_writes,
+            last_budget_bytes: report.budget_bytes_used,
+            last_cut_pause: report.cut_pause,
+        };
+    }
+
+    fn count_failure(&mut self, error: &SnapshotError) {
+        self.failure = Some(error.to_string());
+        self.figures.failed += 1;
+    }
+}
