@@ -23,7 +23,7 @@ pub(crate) struct Options {
 }
 
 /// The fuzz crates, from the root. No two of their targets have one name.
-const CRATES: &[&str] = &["rdb-format/fuzz", EPAXOS];
+const CRATES: &[&str] = &["rdb-format/fuzz", EPAXOS, "forkless/fuzz"];
 
 /// The fuzz crate that links RocksDB.
 const EPAXOS: &str = "epaxos-store/fuzz";
@@ -207,7 +207,11 @@ mod tests {
         let all = all(&Workspace::find().unwrap()).unwrap();
         let names: BTreeSet<_> = all.iter().map(|target| &target.name).collect();
         assert_eq!(names.len(), all.len(), "two targets share a name");
-        for (name, krate) in [("lzf", CRATES[0]), ("frames", EPAXOS)] {
+        for (name, krate) in [
+            ("lzf", CRATES[0]),
+            ("frames", EPAXOS),
+            ("requests", CRATES[2]),
+        ] {
             let name = name.to_owned();
             assert!(all.contains(&Target { name, krate }), "{all:?}");
         }
