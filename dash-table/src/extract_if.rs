@@ -69,7 +69,7 @@ where
             let (segment, place) = self.walk.step(self.directory)?;
             self.left -= 1;
             self.hook
-                .before_change_unless(Bug::SkipDeliveryOnRetain, segment, place.bucket);
+                .before_write(Bug::SkipDeliveryOnRetain, segment, place);
             let (key, value) = segment.get_mut(place);
             if (self.is_wanted)(key, value) {
                 return Some(segment.remove(place, &mut self.hook));

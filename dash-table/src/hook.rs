@@ -7,7 +7,7 @@ use crate::bucket::Bucket;
 use crate::cut::{Cut, Cuts};
 use crate::observer::Observer;
 use crate::planted::{Bug, Plant};
-use crate::segment::Segment;
+use crate::segment::{Place, Segment};
 
 /// What a table counts.
 #[derive(Clone, Copy, Default, Debug)]
@@ -32,7 +32,8 @@ pub(crate) struct Hook<'a, O> {
 }
 
 impl<O> Hook<'_, O> {
-    /// Must be called before the entries of a bucket change in any way.
+    /// Must be called before entries move into a bucket or out of it, but for those that
+    /// [`before_write`](Self::before_write) and [`before_insert`](Self::before_insert) tell of.
     #[inline]
     pub(crate) fn before_change<K, V>(&mut self, segment: &mut Segment<K, V>, bucket: usize)
     where
@@ -55,6 +56,101 @@ impl<O> Hook<'_, O> {
     {
         if !self.plant.has(bug) {
             self.before_change(segment, bucket);
+        }
+    }
+
+    /// Whether a write to the bucket need not tell anybody.
+    #[inline]
+    pub(crate) fn is_settled<K, V>(&self, segment: &Segment<K, V>, bucket: usize) -> bool
+    where
+        O: Observer<K, V>,
+    {
+        cfg!(uncut) || !O::ENABLED || segment.version(bucket) == self.cuts.settled()
+    }
+
+    /// Must be called before the entry at `place` changes, is lent to be changed, or leaves.
+    /// Unless this bug is planted.
+    #[inline]
+    pub(crate) fn before_write<K, V>(&mut self, bug: Bug, segment: &mut Segment<K, V>, place: Place)
+    where
+        O: Observer<K, V>,
+    {
+        if !self.is_settled(segment, place.bucket) && !self.plant.has(bug) {
+            self.write_entry(segment, place);
+        }
+    }
+
+    /// As [`before_write`](Self::before_write), for all entries of a bucket.
+    #[inline]
+    pub(crate) fn before_writes<K, V>(
+        &mut self,
+        bug: Bug,
+        segment: &mut Segment<K, V>,
+        bucket: usize,
+    ) where
+        O: Observer<K, V>,
+    {
+        if !self.is_settled(segment, bucket) && !self.plant.has(bug) {
+            for slot in segment.entries(bucket).slots() {
+                self.write_entry(segment, Place { bucket, slot });
+            }
+        }
+    }
+
+    /// Must be called before an entry with this key comes into a bucket that is not settled.
+    pub(crate) fn before_insert<K, V>(
+        &mut self,
+        segment: &mut Segment<K, V>,
+        bucket: usize,
+        key: &K,
+    ) where
+        O: Observer<K, V>,
+    {
+        if !self.plant.has(Bug::SkipDeliveryOnInsert) {
+            self.open_to_writes(segment, bucket);
+            self.tell(segment.version(bucket), key, None);
+        }
+    }
+
+    #[cold]
+    fn write_entry<K, V>(&mut self, segment: &mut Segment<K, V>, place: Place)
+    where
+        O: Observer<K, V>,
+    {
+        self.open_to_writes(segment, place.bucket);
+        let (key, value) = segment.get(place);
+        self.tell(segment.version(place.bucket), key, Some(value));
+    }
+
+    /// Delivers a bucket that is about to be written to, unless only relaxed cuts still need it:
+    /// their traversals will meet what is written.
+    fn open_to_writes<K, V>(&mut self, segment: &mut Segment<K, V>, bucket: usize)
+    where
+        O: Observer<K, V>,
+    {
+        let (version, clock) = (segment.version(bucket), self.cuts.clock());
+        let relaxed = self.cuts.relaxed();
+        let waiting = |cuts: &[Cut]| cuts.iter().filter(|cut| cut.needs(version)).count();
+        let (all, moving) = (waiting(self.cuts.opened()), waiting(relaxed));
+        if version == clock || (all > 0 && all == moving) {
+            if all > 0 && self.plant.has(Bug::StampHidesFromRelaxedCut) {
+                segment.stamp(bucket, clock);
+            }
+            return;
+        }
+        self.deliver_and_stamp(segment, bucket, clock, |_| true);
+    }
+
+    /// Tells the observer of a write for each relaxed cut that does not need the bucket.
+    fn tell<K, V>(&mut self, version: u64, key: &K, value: Option<&V>)
+    where
+        O: Observer<K, V>,
+    {
+        for &cut in self.cuts.relaxed().iter().filter(|cut| !cut.needs(version)) {
+            if value.is_none() && self.plant.has(Bug::InsertIsNotTold) {
+                continue;
+            }
+            self.observer.before_write(cut, key, value);
         }
     }
 

@@ -89,7 +89,7 @@ impl<'a, K, V, O: Observer<K, V>> IterMut<'a, K, V, O> {
         let segment = self.segments.next()?;
         for bucket in 0..segment.bucket_count() {
             self.hook
-                .before_change_unless(Bug::SkipDeliveryOnIterMut, segment, bucket);
+                .before_writes(Bug::SkipDeliveryOnIterMut, segment, bucket);
         }
         let (block, header) = segment.block.parts_mut();
         self.block = Some(block);

@@ -46,6 +46,18 @@ pub trait Observer<K, V> {
     /// valid and the bucket still pending, so it may then come again.
     fn deliver(&mut self, cut: Cut, bucket: Bucket<'_, K, V>);
 
+    /// Hears that the entry of `key` is about to change, in a bucket that the
+    /// [relaxed](crate::DashTable::cut_relaxed) `cut` has had already, or in one that was made
+    /// after it. `value` is what the entry holds until now: `None` when the key is about to come.
+    ///
+    /// Called before each change, and before each loan of `&mut V`, whatever then becomes of it.
+    /// What the change comes to is to be seen by [`get`](crate::DashTable::get) afterwards. A
+    /// panic here leaves the table valid and the entry as it was.
+    #[inline]
+    fn before_write(&mut self, cut: Cut, key: &K, value: Option<&V>) {
+        let _ = (cut, key, value);
+    }
+
     /// Looks at `bucket`, which a traversal will come to after a few others: the moment to ask
     /// for what its entries keep elsewhere, as with [`prefetch`](crate::prefetch).
     ///

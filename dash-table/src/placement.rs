@@ -101,7 +101,34 @@ impl<K, V> Segment<K, V> {
     ) where
         O: Observer<K, V>,
     {
-        hook.before_change_unless(Bug::SkipDeliveryOnInsert, self, place.bucket);
+        if hook.is_settled(self, place.bucket) {
+            self.put(home, place, tag, entry);
+        } else {
+            self.put_unsettled(home, place, tag, entry, hook);
+        }
+    }
+
+    /// As [`put_new`](Self::put_new), for a bucket of which somebody must be told first. Out of
+    /// the way, so that the entry need not have an address anywhere else.
+    #[cold]
+    #[inline(never)]
+    fn put_unsettled<O>(
+        &mut self,
+        home: usize,
+        place: Place,
+        tag: Tag,
+        entry: (K, V),
+        hook: &mut Hook<'_, O>,
+    ) where
+        O: Observer<K, V>,
+    {
+        hook.before_insert(self, place.bucket, &entry.0);
+        self.put(home, place, tag, entry);
+    }
+
+    /// Fills a vacant slot anywhere. The caller has passed the hook.
+    #[inline]
+    fn put(&mut self, home: usize, place: Place, tag: Tag, entry: (K, V)) {
         if place.bucket < REGULAR {
             self.put_regular(home, place, tag, entry);
         } else {

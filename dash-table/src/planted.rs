@@ -44,6 +44,10 @@ pub enum Bug {
     TraversalHidesFromOlderCut,
     /// The traversal of a cut stamps with the clock, and hides the bucket from newer cuts.
     TraversalHidesFromNewerCut,
+    /// A write to a bucket that only relaxed cuts need stamps it, and their traversals pass it by.
+    StampHidesFromRelaxedCut,
+    /// A relaxed cut is not told of keys that come.
+    InsertIsNotTold,
     /// A scan does not look for entries that stand in the bucket after their home.
     ScanMissesGuests,
     /// A scan does not look into the stash.

@@ -44,7 +44,7 @@ impl<K, V, S, O: Observer<K, V>> DashTable<K, V, S, O> {
     pub(crate) fn value_at_mut(&mut self, position: Position) -> &mut V {
         let (directory, mut hook, _) = self.parts();
         let segment = directory.segment_mut(position.number);
-        hook.before_change_unless(Bug::SkipDeliveryOnGetMut, segment, position.place.bucket);
+        hook.before_write(Bug::SkipDeliveryOnGetMut, segment, position.place);
         segment.value_mut(position.place)
     }
 

@@ -211,7 +211,7 @@ impl<K, V> Segment<K, V> {
     where
         O: Observer<K, V>,
     {
-        hook.before_change_unless(Bug::SkipDeliveryOnRemove, self, place.bucket);
+        hook.before_write(Bug::SkipDeliveryOnRemove, self, place);
         hook.tally.entries -= 1;
         let entry = self.take(place);
         if place.bucket >= REGULAR {
@@ -240,8 +240,8 @@ impl<K, V> Segment<K, V> {
     {
         for bucket in 0..self.bucket_count() {
             for slot in self.entries(bucket).slots() {
-                hook.before_change_unless(Bug::SkipDeliveryOnRetain, self, bucket);
                 let place = Place { bucket, slot };
+                hook.before_write(Bug::SkipDeliveryOnRetain, self, place);
                 let (key, value) = self.get_mut(place);
                 if !keep(key, value) {
                     hook.tally.entries -= 1;
@@ -258,7 +258,7 @@ impl<K, V> Segment<K, V> {
         O: Observer<K, V>,
     {
         for bucket in 0..self.bucket_count() {
-            hook.before_change_unless(Bug::SkipDeliveryOnClear, self, bucket);
+            hook.before_writes(Bug::SkipDeliveryOnClear, self, bucket);
             let tally = &mut *hook.tally;
             let dropped = || tally.entries -= 1;
             match self.link_mut(bucket) {

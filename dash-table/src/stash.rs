@@ -126,14 +126,20 @@ impl<K, V> Segment<K, V> {
         &mut self,
         hash: KeyHash,
         entry: (K, V),
-        hook: &Hook<'_, O>,
-    ) -> Place {
+        hook: &mut Hook<'_, O>,
+    ) -> Place
+    where
+        O: Observer<K, V>,
+    {
         let link = Link::new(hook.cuts.clock(), [0; SLOTS]);
         let place = Place {
             bucket: self.bucket_count(),
             slot: 0,
         };
         self.chain_mut().push(link);
+        if !hook.is_settled(self, place.bucket) {
+            hook.before_insert(self, place.bucket, &entry.0);
+        }
         self.put_overflow(hash.home(), place, hash.tag(), entry);
         place
     }

@@ -5,8 +5,7 @@ use core::fmt;
 use core::hash::{BuildHasher, Hash};
 use core::mem;
 
-use crate::cursor::{Cursor, Traversal};
-use crate::cut::{Cut, Cuts};
+use crate::cut::Cuts;
 use crate::directory::Directory;
 use crate::geometry::ENTRIES_MAX;
 use crate::hash::{DefaultHashBuilder, KeyHash};
@@ -116,25 +115,6 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
         self.len() == 0
     }
 
-    /// Opens a cut: from now on the state of this moment is kept available to it, bucket by
-    /// bucket, until [`close`](Self::close).
-    ///
-    /// O(1): no bucket is touched; every one is now pending for the cut.
-    pub fn cut(&mut self) -> Cut {
-        self.cuts.open()
-    }
-
-    /// Closes a cut, finished or given up: nothing is delivered to it any more. A cut that is
-    /// not open is ignored.
-    pub fn close(&mut self, cut: Cut) {
-        self.cuts.close(cut);
-    }
-
-    /// The open cuts, oldest first.
-    pub fn open_cuts(&self) -> &[Cut] {
-        self.cuts.opened()
-    }
-
     pub(crate) fn directory(&self) -> &Directory<K, V> {
         &self.directory
     }
@@ -146,6 +126,10 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
 
     pub(crate) fn cuts(&self) -> &Cuts {
         &self.cuts
+    }
+
+    pub(crate) fn cuts_mut(&mut self) -> &mut Cuts {
+        &mut self.cuts
     }
 
     pub(crate) fn tally(&self) -> Tally {
@@ -233,7 +217,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         let (directory, mut hook, _) = self.parts();
         let segment = directory.segment_of_mut(hash)?;
         let place = segment.place_of(hash, move |other| other.borrow() == key)?;
-        hook.before_change_unless(Bug::SkipDeliveryOnGetMut, segment, place.bucket);
+        hook.before_write(Bug::SkipDeliveryOnGetMut, segment, place);
         Some(segment.value_mut(place))
     }
 
@@ -245,7 +229,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         let mut entry = (key, value);
         if let Some(segment) = directory.segment_of_mut(hash) {
             if let Some(place) = segment.place_of(hash, |other| *other == entry.0) {
-                hook.before_change_unless(Bug::SkipDeliveryOnOverwrite, segment, place.bucket);
+                hook.before_write(Bug::SkipDeliveryOnOverwrite, segment, place);
                 return Some(mem::replace(segment.value_mut(place), entry.1));
             }
             match segment.add(hash, entry, &mut hook) {
@@ -327,21 +311,6 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         directory.make_room(entries, |key| KeyHash::of(hasher, key), &mut hook);
     }
 
-    /// Takes the traversal of `cut` at most `max_buckets` physical buckets further, and `cursor`
-    /// with it.
-    ///
-    /// Delivers each pending bucket that it meets to `cut`, and to every older open cut that
-    /// still needs it, oldest first. When it says [`Traversal::Done`], everything that was in the
-    /// table at the cut has been delivered to it, by this or by writes.
-    ///
-    /// # Example
-    ///
-    /// See [`Observer`].
-    pub fn traverse(&mut self, cut: Cut, cursor: &mut Cursor, max_buckets: usize) -> Traversal {
-        let (directory, mut hook, _) = self.parts();
-        cursor.advance(cut, max_buckets, directory, &mut hook)
-    }
-
     #[inline]
     pub(crate) fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> KeyHash {
         KeyHash::of(&self.hasher, key)
@@ -372,7 +341,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
                     .is_err()
             {
                 let segment = directory.segment_mut(number);
-                let place = segment.add_to_chain(hash, entry, &hook);
+                let place = segment.add_to_chain(hash, entry, &mut hook);
                 hook.tally.entries += 1;
                 return Position { number, place };
             }

@@ -1,9 +1,10 @@
 //! Random schedules of writes, cuts and traversals: each cut gets the state of its moment,
-//! every entry exactly once.
+//! every entry exactly once; and who follows a relaxed cut has the table's state whenever it has
+//! caught up.
 //!
 //! With `--cfg planted`, the same schedules must find every bug that can be planted.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, Hasher};
 
 use dash_table::{Bucket, Cursor, Cut, DashTable, Observer, Traversal};
@@ -64,18 +65,59 @@ impl Hasher for MaskedHasher {
 #[derive(Default)]
 struct Ledger {
     entries: HashMap<Cut, Vec<(u32, u32)>>,
+    replicas: HashMap<Cut, Replica>,
     buckets: usize,
     empty_buckets: usize,
+}
+
+/// What somebody has who follows a relaxed cut.
+#[derive(Default)]
+struct Replica {
+    state: HashMap<u32, u32>,
+    /// Keys that were told of, and not looked up since.
+    told: BTreeSet<u32>,
+    fault: Option<&'static str>,
+}
+
+impl Replica {
+    /// Looks up what the changes came to.
+    fn catch_up(&mut self, model: &HashMap<u32, u32>) {
+        for key in std::mem::take(&mut self.told) {
+            match model.get(&key) {
+                Some(value) => drop(self.state.insert(key, *value)),
+                None => drop(self.state.remove(&key)),
+            }
+        }
+    }
 }
 
 impl Observer<u32, u32> for Ledger {
     fn deliver(&mut self, cut: Cut, bucket: Bucket<'_, u32, u32>) {
         self.buckets += 1;
         self.empty_buckets += usize::from(bucket.is_empty());
+        if let Some(replica) = self.replicas.get_mut(&cut) {
+            for (key, value) in bucket.iter() {
+                // A key that left, which was told, and came back to a bucket that is still needed.
+                replica.told.remove(key);
+                replica.state.insert(*key, *value);
+            }
+            return;
+        }
         self.entries
             .entry(cut)
             .or_default()
             .extend(bucket.iter().map(|(key, value)| (*key, *value)));
+    }
+
+    fn before_write(&mut self, cut: Cut, key: &u32, value: Option<&u32>) {
+        let Some(replica) = self.replicas.get_mut(&cut) else {
+            unreachable!("{cut:?} is not relaxed");
+        };
+        let untold = !replica.told.contains(key);
+        if untold && replica.state.get(key) != value {
+            replica.fault = Some("told of a change to what it did not have");
+        }
+        replica.told.insert(*key);
     }
 }
 
@@ -91,6 +133,8 @@ struct Schedule {
     table: DashTable<u32, u32, Masked, Ledger>,
     model: HashMap<u32, u32>,
     cuts: Vec<Expected>,
+    /// Relaxed cuts, and how far their traversals have come.
+    followers: Vec<(Cut, Cursor)>,
     choices: Choices,
     keys: u32,
     next_value: u32,
@@ -100,11 +144,13 @@ struct Schedule {
     under_cuts: Reshaped,
 }
 
-/// How often the table was reshaped while more than one cut was open.
+/// How often the table was reshaped while more than one cut was open, and how often replicas were
+/// compared.
 #[derive(Default, Debug)]
 struct Reshaped {
     splits: u64,
     merges: u64,
+    replicas: u64,
 }
 
 impl Schedule {
@@ -125,6 +171,7 @@ impl Schedule {
             table,
             model: HashMap::new(),
             cuts: Vec::new(),
+            followers: Vec::new(),
             choices,
             keys,
             next_value: 0,
@@ -183,10 +230,58 @@ impl Schedule {
             state: self.model.clone(),
             cursor: Cursor::start(),
         });
-        assert_eq!(
-            self.table.open_cuts(),
-            self.cuts.iter().map(|open| open.cut).collect::<Vec<_>>()
-        );
+        let exact = self.cuts.iter().map(|open| open.cut);
+        let mut open: Vec<Cut> = exact
+            .chain(self.followers.iter().map(|(cut, _)| *cut))
+            .collect();
+        open.sort_unstable();
+        assert_eq!(self.table.open_cuts(), open);
+    }
+
+    fn open_relaxed(&mut self) {
+        let cut = self.table.cut_relaxed();
+        let replicas = &mut self.table.observer_mut().replicas;
+        replicas.insert(cut, Replica::default());
+        self.followers.push((cut, Cursor::start()));
+    }
+
+    /// Takes a relaxed cut further, or has its replica catch up.
+    fn follow(&mut self, index: usize) -> Result<(), &'static str> {
+        let (cut, cursor) = &mut self.followers[index];
+        let cut = *cut;
+        let end = if self.choices.below(3) == 0 {
+            Traversal::More
+        } else {
+            let budget = self.choices.below(40);
+            self.table.traverse(cut, cursor, budget)
+        };
+        let observer = self.table.observer_mut();
+        let Some(replica) = observer.replicas.get_mut(&cut) else {
+            unreachable!("{cut:?} is not followed");
+        };
+        if self.choices.below(2) == 0 {
+            replica.catch_up(&self.model);
+        }
+        if let Some(fault) = replica.fault {
+            return Err(fault);
+        }
+        if end == Traversal::Done {
+            replica.catch_up(&self.model);
+            self.under_cuts.replicas += 1;
+            if replica.state != self.model {
+                return Err("the replica differs");
+            }
+            if self.choices.below(8) == 0 {
+                self.unfollow(index);
+            }
+        }
+        Ok(())
+    }
+
+    fn unfollow(&mut self, index: usize) {
+        let (cut, _) = self.followers.swap_remove(index);
+        self.table.close(cut);
+        self.table.observer_mut().replicas.remove(&cut);
     }
 
     fn traverse(&mut self, index: usize) -> Result<(), &'static str> {
@@ -196,7 +291,7 @@ impl Schedule {
         let end = self.table.traverse(open.cut, &mut open.cursor, budget);
         let delivered = self.table.observer().buckets - before;
         assert!(
-            delivered <= budget * self.cuts.len(),
+            delivered <= budget * (self.cuts.len() + self.followers.len()),
             "more buckets than were asked for"
         );
         if end == Traversal::Done {
@@ -261,11 +356,16 @@ impl Schedule {
                     let index = self.choices.below(self.cuts.len());
                     self.give_up(index)?;
                 }
+                42 | 43 if self.followers.len() < 3 => self.open_relaxed(),
+                44..60 if !self.followers.is_empty() => {
+                    let index = self.choices.below(self.followers.len());
+                    self.follow(index)?;
+                }
                 41 => self.removals = [10, 25, 60, 95][self.choices.below(4)],
                 _ => {
                     let before = self.table.stats();
                     self.write();
-                    if self.cuts.len() > 1 {
+                    if self.cuts.len() + self.followers.len() > 1 {
                         let after = self.table.stats();
                         self.under_cuts.splits += after.splits - before.splits;
                         self.under_cuts.merges += after.merges - before.merges;
@@ -276,6 +376,10 @@ impl Schedule {
         while !self.cuts.is_empty() {
             let index = self.choices.below(self.cuts.len());
             self.traverse(index)?;
+        }
+        while !self.followers.is_empty() {
+            let index = self.choices.below(self.followers.len());
+            self.follow(index)?;
         }
         let ledger = self.table.observer();
         if !ledger.entries.is_empty() {
@@ -315,9 +419,11 @@ fn each_cut_gets_its_state_exactly_once() {
         }
         under_cuts.splits += schedule.under_cuts.splits;
         under_cuts.merges += schedule.under_cuts.merges;
+        under_cuts.replicas += schedule.under_cuts.replicas;
     }
     assert!(
-        under_cuts.splits.min(under_cuts.merges) > schedules() / 40,
+        under_cuts.splits.min(under_cuts.merges) > schedules() / 40
+            && under_cuts.replicas > schedules(),
         "the schedules have to be about this: {under_cuts:?}"
     );
 }
@@ -345,6 +451,8 @@ fn each_planted_bug_is_found() {
         Bug::HideFromOlderCut,
         Bug::TraversalHidesFromOlderCut,
         Bug::TraversalHidesFromNewerCut,
+        Bug::StampHidesFromRelaxedCut,
+        Bug::InsertIsNotTold,
     ];
     for bug in bugs {
         let found = (0..schedules()).find_map(|seed| {
