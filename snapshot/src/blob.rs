@@ -28,6 +28,8 @@ pub(crate) struct Tally {
     pub(crate) buckets_by_writes: u64,
     pub(crate) riders: u64,
     pub(crate) rider_bytes: u64,
+    /// Changes, where they are told.
+    pub(crate) changes: u64,
 }
 
 impl Tally {
@@ -37,6 +39,7 @@ impl Tally {
         self.buckets_by_writes += other.buckets_by_writes;
         self.riders += other.riders;
         self.rider_bytes += other.rider_bytes;
+        self.changes += other.changes;
     }
 }
 

@@ -62,6 +62,21 @@ pub enum SnapshotError {
         /// What the store said.
         source: epaxos_store::StoreError,
     },
+    /// Two databases were swapped while streams followed them: see
+    /// [`Keyspace::swap`](crate::Keyspace::swap).
+    #[error("databases were swapped")]
+    DatabasesSwapped,
+    /// A record is longer than a frame of a stream can be: the key is too long, or the value told
+    /// less than its weight.
+    #[error("{key:?} of database {database} makes a record of {bytes} bytes")]
+    RecordTooLong {
+        /// Number of the database the key is in.
+        database: u32,
+        /// The key.
+        key: Key,
+        /// What the record takes, in bytes.
+        bytes: usize,
+    },
     /// A sink's thread, or the one that watches over them, could not be started, or panicked.
     #[error("a thread of the snapshot failed")]
     Sink {

@@ -1,16 +1,20 @@
 //! The databases of one shard, and the hook that every change to them passes.
 
+mod feeds;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
-use dash_table::{Bucket, Cursor, Cut, DashTable, Observer, Traversal};
+use dash_table::{Cursor, Cut, DashTable, Traversal};
 
+use crate::error::SnapshotError;
+use crate::hook::{Hook, Opened, Taker};
 use crate::key::Key;
-use crate::producer::{self, Caller, Producer};
-use crate::sync::{self, HashBuilder};
+use crate::producer::{Caller, Producer};
+use crate::sync::HashBuilder;
 use crate::value::Value;
 
 /// The table of one database: keys to values, observed by the snapshots under way.
@@ -32,6 +36,7 @@ pub type Table<V> = DashTable<Key, V, HashBuilder, Hook>;
 #[derive(Debug)]
 pub struct Keyspace<V: Value> {
     databases: BTreeMap<u32, Table<V>>,
+    feeds: feeds::Feeds,
     // What is being loaded, until all of it is here.
     staged: Option<Box<Staged<V>>>,
 }
@@ -84,15 +89,17 @@ impl<V: Value> Keyspace<V> {
     pub fn new() -> Self {
         Self {
             databases: BTreeMap::new(),
+            feeds: feeds::Feeds::default(),
             staged: None,
         }
     }
 
     /// The table of database `number`, created empty at its first use.
     pub fn database(&mut self, number: u32) -> &mut Table<V> {
+        let feeds = &self.feeds;
         self.databases
             .entry(number)
-            .or_insert_with(|| Table::with_hasher_and_observer(sync::hash_builder(), Hook::new()))
+            .or_insert_with(|| feeds.new_table(number))
     }
 
     /// The databases that were ever used, in the order of their numbers.
@@ -150,7 +157,8 @@ impl<V: Value> Keyspace<V> {
         };
         let loaded = staged.keyspace.databases;
         let mut tables = self.databases.values();
-        if tables.all(|table| table.is_empty() && table.open_cuts().is_empty()) {
+        let is_free = |table: &Table<V>| table.is_empty() && table.open_cuts().is_empty();
+        if self.feeds.is_empty() && tables.all(is_free) {
             self.databases = loaded;
             return;
         }
@@ -163,8 +171,12 @@ impl<V: Value> Keyspace<V> {
     }
 
     /// Swaps what two databases hold, in O(1). Snapshots under way show both as they were at
-    /// their cuts.
+    /// their cuts. Streams end with [`DatabasesSwapped`](SnapshotError::DatabasesSwapped): to tell
+    /// what has changed they would have to tell all keys of both.
     pub fn swap(&mut self, one: u32, other: u32) {
+        if one != other {
+            self.feeds.fail(|| SnapshotError::DatabasesSwapped);
+        }
         let tables = [one, other].map(|number| self.databases.remove(&number));
         for (number, table) in [other, one].into_iter().zip(tables) {
             if let Some(table) = table {
@@ -189,27 +201,25 @@ impl<V: Value> Keyspace<V> {
             table.observer_mut().opened.push(Opened {
                 cut,
                 database: number,
-                producer: Rc::clone(producer),
+                taker: Taker::Producer(Rc::clone(producer)),
             });
             (number, cut)
         };
         self.databases.iter_mut().map(open).collect()
     }
 
-    /// The table in which a cut was opened for `producer` when it was that of database `number`.
+    /// The table in which a cut was opened for somebody when it was that of database `number`.
     ///
     /// Users are lent whole tables, and may have put it elsewhere since; `None` if it is gone.
     fn opened(
         &mut self,
-        producer: &Rc<RefCell<Producer>>,
+        is_taker: impl Fn(&Taker) -> bool,
         (number, cut): (u32, Cut),
     ) -> Option<&mut Table<V>> {
         let is_it = |table: &Table<V>| {
             let mut opened = table.observer().opened.iter();
             opened.any(|opened| {
-                opened.cut == cut
-                    && opened.database == number
-                    && Rc::ptr_eq(&opened.producer, producer)
+                opened.cut == cut && opened.database == number && is_taker(&opened.taker)
             })
         };
         let at = match self.databases.get(&number).filter(|table| is_it(table)) {
@@ -221,7 +231,7 @@ impl<V: Value> Keyspace<V> {
 
     /// Closes a cut that [`open`](Self::open) opened: done, or given up.
     pub(crate) fn close(&mut self, producer: &Rc<RefCell<Producer>>, cut: (u32, Cut)) {
-        if let Some(table) = self.opened(producer, cut) {
+        if let Some(table) = self.opened(|taker| taker.is_producer(producer), cut) {
             let (_, cut) = cut;
             table.close(cut);
             table
@@ -240,12 +250,8 @@ impl<V: Value> Keyspace<V> {
         cut: (u32, Cut),
         waker: &Waker,
     ) -> bool {
-        let Some(table) = self.opened(producer, cut) else {
-            return true;
-        };
-        let opened = table.observer().opened.iter();
-        let mut older = opened.filter(|opened| opened.cut <= cut.1);
-        older.all(|opened| opened.producer.borrow_mut().make_room(waker))
+        let table = self.opened(|taker| taker.is_producer(producer), cut);
+        make_room(table, cut.1, waker)
     }
 
     /// Delivers the next bucket of the table in which `cut` was opened, if it is pending; `None`
@@ -256,7 +262,7 @@ impl<V: Value> Keyspace<V> {
         cut: (u32, Cut),
         cursor: &mut Cursor,
     ) -> Option<Traversal> {
-        let table = self.opened(producer, cut)?;
+        let table = self.opened(|taker| taker.is_producer(producer), cut)?;
         table.observer_mut().caller = Caller::Traversal;
         let traversal = table.traverse(cut.1, cursor, 1);
         table.observer_mut().caller = Caller::Write;
@@ -276,42 +282,12 @@ impl<V: Value> Default for Keyspace<V> {
     }
 }
 
-/// The observer of a database's table: hands buckets to the producers of open snapshots.
-#[derive(Debug)]
-pub struct Hook {
-    caller: Caller,
-    // Oldest cut first, one entry for each cut open in this table; seldom more than one.
-    opened: Vec<Opened>,
-}
-
-/// A cut that is open in a table.
-#[derive(Debug)]
-struct Opened {
-    cut: Cut,
-    /// Whose table it was at the cut, wherever it is now.
-    database: u32,
-    producer: Rc<RefCell<Producer>>,
-}
-
-impl Hook {
-    fn new() -> Self {
-        Self {
-            caller: Caller::Write,
-            opened: Vec::new(),
-        }
-    }
-}
-
-impl<V: Value> Observer<Key, V> for Hook {
-    fn deliver(&mut self, cut: Cut, bucket: Bucket<'_, Key, V>) {
-        // A cut without a producer is no snapshot's: somebody opened it on the table itself.
-        if let Some(opened) = self.opened.iter().find(|opened| opened.cut == cut) {
-            let mut producer = opened.producer.borrow_mut();
-            producer.deliver(self.caller, opened.database, bucket);
-        }
-    }
-
-    fn approach(&mut self, bucket: Bucket<'_, Key, V>) {
-        producer::ask_for_values(bucket);
-    }
+/// Makes room for a bucket of `table` with everybody whom the traversal of `cut` could give it to.
+fn make_room<V: Value>(table: Option<&mut Table<V>>, cut: Cut, waker: &Waker) -> bool {
+    let Some(table) = table else {
+        return true;
+    };
+    let opened = table.observer().opened.iter();
+    let mut older = opened.filter(|opened| opened.cut <= cut);
+    older.all(|opened| opened.taker.make_room(waker))
 }

@@ -45,6 +45,7 @@ mod snapshot;
 mod blob;
 mod copies;
 mod cut;
+mod hook;
 mod planted;
 mod producer;
 mod rider;
@@ -52,6 +53,7 @@ mod traversal;
 
 #[cfg(feature = "epaxos")]
 mod records;
+mod stream;
 
 mod events;
 mod name;
@@ -81,8 +83,9 @@ mod staging;
 pub use crate::copies::Copies;
 pub use crate::error::{LoadError, SnapshotError};
 pub use crate::handle::Handle;
+pub use crate::hook::Hook;
 pub use crate::key::{Key, shard_hash, shard_of};
-pub use crate::keyspace::{Hook, Keyspace, Store, Table};
+pub use crate::keyspace::{Keyspace, Store, Table};
 pub use crate::load::{Expired, Load, LoadReport};
 pub use crate::load_progress::{LoadProgress, Loading};
 pub use crate::name::{NameError, NamePattern};
@@ -97,6 +100,10 @@ pub use crate::report::{Part, Report, TypeCounts};
 pub use crate::retention::{Retention, RetentionError};
 pub use crate::rider::RIDER_BYTES;
 pub use crate::snapshot::Snapshot;
+pub use crate::stream::{
+    Frame, FrameError, FrameKind, Record, Relaxed, StreamDecoder, StreamError, StreamSource,
+    Streams, StreamsProgress,
+};
 pub use crate::value::{FromRdb, Frozen, Piece, Value};
 
 /// The example of the README, compiled as a test.

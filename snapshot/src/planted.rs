@@ -36,6 +36,22 @@ pub enum Bug {
     WriteAfterCancel,
     /// A traversal that gives up leaves its cuts open.
     LeaveCutsOpen,
+    /// Streams are not told of keys that are gone.
+    MissDelete,
+    /// A cut is passed in a stream before the changes that came before it.
+    CutBeforeChanges,
+    /// A write does not tell the state that its key had at a cut which is still being passed.
+    ForgetSealedChange,
+    /// A change is told before the frozen value that it changes.
+    ChangeOvertakesRider,
+    /// Databases that are made later are not followed.
+    ForgetNewDatabase,
+    /// What a stream is given last is sent first.
+    ChangeBeforeBase,
+    /// What a value tells begins with its last change, and not with its first.
+    MarkLastChange,
+    /// A key that is delivered is told as changed, too, if it was changed before.
+    TellDeliveredChange,
 }
 
 /// The bug that is planted in one snapshot, if any.

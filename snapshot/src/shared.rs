@@ -1,6 +1,8 @@
 //! What shards, sink, watch and handle of one snapshot share: its phase, its first failure, its
 //! outcome, and its counters.
 
+mod course;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
@@ -8,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use shard_runtime::Monitor;
 
+use self::course::Course;
 use crate::blob::{Blob, Tally};
 use crate::copies::Ledger;
 use crate::error::SnapshotError;
@@ -46,6 +49,7 @@ struct State {
     // How many sinks have not left.
     sinks: usize,
     waker: Option<Waker>,
+    course: Course,
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +61,7 @@ struct Counters {
     buckets_by_writes: AtomicU64,
     riders: AtomicU64,
     rider_bytes: AtomicU64,
+    changes: AtomicU64,
 }
 
 /// Why a watch should look.
@@ -85,6 +90,7 @@ impl Shared {
                 output_since: vec![None; sinks],
                 sinks,
                 waker: None,
+                course: Course::default(),
             }),
             changed: Condvar::new(),
             started: now(),
@@ -118,6 +124,8 @@ impl Shared {
                 return;
             }
         }
+        let wakers = self.state.lock().course.take_wakers();
+        wakers.iter().for_each(Waker::wake_by_ref);
     }
 
     /// Bytes on their way from the shards to the sinks: now, and at most.
@@ -146,6 +154,7 @@ impl Shared {
         add(&counters.buckets_by_writes, tally.buckets_by_writes);
         add(&counters.riders, tally.riders);
         add(&counters.rider_bytes, tally.rider_bytes);
+        add(&counters.changes, tally.changes);
     }
 
     pub(crate) fn add_bytes(&self, bytes: u64) {
@@ -313,6 +322,11 @@ impl Shared {
             let next = [time, stalled].into_iter().flatten().min();
             state = self.changed.wait_until(state, next);
         }
+    }
+
+    /// Changes written, of those that streams tell.
+    pub(crate) fn changes(&self) -> u64 {
+        self.counters.changes.load(Ordering::Relaxed)
     }
 
     /// How far it is.

@@ -45,6 +45,26 @@ pub trait Value: Sized + Send + 'static {
     /// When the encoder's target cannot hold the value.
     fn encode(&self, encoder: &mut Encoder, out: &mut Vec<u8>) -> Result<(), EncodeError>;
 
+    /// A name for the state that the value has now, if the value can tell later what has changed
+    /// since; `None` by default.
+    ///
+    /// Asked before a change that a stream has to tell. No two states of any values may have the
+    /// same name in one process, since a value may take another's place: draw names from one
+    /// counter. Must be O(1).
+    fn mark(&self) -> Option<u64> {
+        None
+    }
+
+    /// Appends what has changed since the value's state was named `mark`, in a form that
+    /// [`FromRdb::apply_delta`] understands; `false` if it does not know that state, or its whole
+    /// would be shorter: then it is told as a whole. Appends nothing by default.
+    ///
+    /// For values that are large and change in small steps. Must not be longer than 512 KiB.
+    fn delta_since(&self, mark: u64, out: &mut Vec<u8>) -> bool {
+        let _ = (mark, out);
+        false
+    }
+
     /// An immutable view of the value as it is now, taken in O(1).
     ///
     /// Later changes to the value must not show in the view. A value that changes in place keeps
@@ -96,4 +116,11 @@ pub trait FromRdb: Value {
 
     /// Builds a string value; the short way for the most frequent type.
     fn from_string(bytes: &[u8], expire_at_ms: Option<i64>) -> Self;
+
+    /// Changes the value as another one told by [`Value::delta_since`]; whether it understood. It
+    /// understands nothing by default, as it then tells nothing.
+    fn apply_delta(&mut self, delta: &[u8]) -> bool {
+        let _ = delta;
+        false
+    }
 }

@@ -75,10 +75,10 @@ impl Shape {
 
     fn val(self, sim: SimulationHandle) -> Val {
         Val {
-            number: sim.random(),
             padding_bytes: usize::try_from(sim.below(self.padding_bytes_max)).unwrap(),
             expire_at_ms: (sim.below(4) == 0).then(|| 1 + i64::try_from(sim.below(100)).unwrap()),
             refuses: self.refusing && sim.below(16) == 0,
+            ..Val::number(sim.random())
         }
     }
 

@@ -11,6 +11,7 @@
 #![expect(clippy::print_stdout, reason = "tells its seeds, and what they led to")]
 
 mod clients;
+mod follower;
 mod output;
 #[cfg(planted)]
 mod planted;
@@ -74,6 +75,9 @@ mod sound {
                 "merges",
                 "buckets by writes",
                 "buckets by traversal",
+                "cuts followed",
+                "streams ended",
+                "deltas",
             ];
             for end in wanted {
                 assert!(

@@ -2,7 +2,7 @@
 
 use dash_table::Bug as TableBug;
 use shard_runtime::spawn_named;
-use snapshot::{Bug, Snapshot, Store};
+use snapshot::{Bug, Relaxed, Snapshot, Store};
 
 use crate::program::{Prepare, run};
 use crate::store::{DATABASES, SimStore};
@@ -31,6 +31,8 @@ const IN_TABLES: &[TableBug] = &[
     TableBug::HideFromOlderCut,
     TableBug::TraversalHidesFromOlderCut,
     TableBug::TraversalHidesFromNewerCut,
+    TableBug::StampHidesFromRelaxedCut,
+    TableBug::InsertIsNotTold,
 ];
 
 const IN_SNAPSHOTS: &[Bug] = &[
@@ -47,6 +49,21 @@ const IN_SNAPSHOTS: &[Bug] = &[
     Bug::OverlookHungSink,
     Bug::WriteAfterCancel,
     Bug::LeaveCutsOpen,
+];
+
+const IN_STREAMS: &[Bug] = &[
+    Bug::CutShardByShard,
+    Bug::DropRiders,
+    Bug::LoseWaker,
+    Bug::LeaveCutsOpen,
+    Bug::ChangeBeforeBase,
+    Bug::MissDelete,
+    Bug::CutBeforeChanges,
+    Bug::ForgetSealedChange,
+    Bug::ChangeOvertakesRider,
+    Bug::ForgetNewDatabase,
+    Bug::MarkLastChange,
+    Bug::TellDeliveredChange,
 ];
 
 /// How many seeds it takes to find what is wrong, from each first seed.
@@ -103,6 +120,19 @@ fn bugs_of_snapshots_are_found() {
         let name = format!("{bug:?}");
         let prepare = Prepare {
             snapshot: Snapshot::new().plant(bug),
+            ..Prepare::nothing()
+        };
+        report(&name, &seeds_to_find(&name, &prepare));
+    }
+}
+
+#[test]
+fn bugs_of_streams_are_found() {
+    std::panic::set_hook(Box::new(|_| {}));
+    for &bug in IN_STREAMS {
+        let name = format!("{bug:?} of streams");
+        let prepare = Prepare {
+            relaxed: Relaxed::new().plant(bug),
             ..Prepare::nothing()
         };
         report(&name, &seeds_to_find(&name, &prepare));

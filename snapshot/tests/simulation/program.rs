@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use shard_runtime::{ShardSet, ShardSetConfig, Simulation, SimulationFailure, SimulationHandle};
 use shard_runtime::{Worker, spawn_named};
-use snapshot::{Expired, Load, Snapshot};
+use snapshot::{Expired, Load, Relaxed, Snapshot};
 use tempfile::TempDir;
 
 use crate::clients::{self, PATIENCE, Shape, Shards, below, pick};
+use crate::follower::{self, Following};
 use crate::proof::{Proof, difference};
 use crate::store::{Ledger, Model, SimStore, forget_frozen, frozen_bytes};
 use crate::taker::{self, Plan};
@@ -21,6 +22,7 @@ const FILES_ONE_IN: u64 = 32;
 #[derive(Debug, Clone)]
 pub(crate) struct Prepare {
     pub(crate) snapshot: Snapshot,
+    pub(crate) relaxed: Relaxed,
     pub(crate) store: fn(&mut SimStore, u64),
     /// Which bug the store is to have.
     pub(crate) bug: u64,
@@ -30,6 +32,7 @@ impl Prepare {
     pub(crate) fn nothing() -> Self {
         Self {
             snapshot: Snapshot::new(),
+            relaxed: Relaxed::new(),
             store: |_, _| {},
             bug: 0,
         }
@@ -85,6 +88,7 @@ fn program(sim: SimulationHandle, prepare: &Prepare) -> Proof {
     shape.fill(sim, &shards);
     let clients = clients::start(sim, &shards, shape);
     let takers = start_takers(sim, &shards, &ledger, (shape, prepare, path.as_ref()));
+    let followers = start_followers(sim, &shards, &ledger, (shape, prepare));
     let mut proof = Proof::default();
     for client in clients {
         client.join().unwrap();
@@ -97,9 +101,13 @@ fn program(sim: SimulationHandle, prepare: &Prepare) -> Proof {
         plans.push(plan);
         proof.add(taken);
     }
+    let followed = !followers.is_empty();
+    for follower in followers {
+        proof.add(follower.join().unwrap());
+    }
     let (_, frozen_most) = frozen_bytes();
     assert!(
-        frozen_most <= frozen_bytes_max,
+        followed || frozen_most <= frozen_bytes_max,
         "{frozen_most} bytes were kept alive, not {frozen_bytes_max}: {plans:?}"
     );
     end(sim, &shards, &plans);
@@ -154,6 +162,25 @@ fn start_takers(
         })
     };
     (0..pick(sim, &[1, 1, 2, 3])).map(start).collect()
+}
+
+/// Starts those who follow the streams, in half of the runs.
+fn start_followers(
+    sim: SimulationHandle,
+    shards: &Shards,
+    ledger: &Arc<Ledger>,
+    (shape, prepare): (Shape, &Prepare),
+) -> Vec<Worker<Proof>> {
+    let start = |_| {
+        let (shards, ledger) = (Arc::clone(shards), Arc::clone(ledger));
+        let base = prepare.relaxed.clone();
+        spawn_named("follower", move || {
+            sim.sleep(Duration::from_micros(sim.below(200)));
+            let following = Following::of_seed(sim);
+            follower::follow(sim, &shards, (following, base), (&ledger, shape))
+        })
+    };
+    (0..pick(sim, &[0, 0, 1, 2])).map(start).collect()
 }
 
 /// Waits until what hung has come back, and all memory is free.

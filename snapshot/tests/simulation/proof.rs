@@ -99,6 +99,28 @@ pub(crate) fn of_streams(
     proof
 }
 
+/// Proves what the readers of all shards' streams had when these had passed a cut.
+///
+/// # Panics
+///
+/// When it is not what the shards had.
+pub(crate) fn of_replicas(found: &[Model], ledger: &Ledger) {
+    let shards = found.len();
+    let cut = |shard: usize| {
+        let number = found[shard].get(&(0, cut_key(shard)));
+        number.map(|val| val.number)
+    };
+    let first = cut(0).expect("the replica does not say which cut it shows");
+    let mut state = Model::new();
+    for (shard, found) in found.iter().enumerate() {
+        assert_eq!(cut(shard), Some(first), "shard {shard} shows another cut");
+        let expected = ledger.at_cut(shard, first).expect("there was such a cut");
+        assert_eq!(difference(found, &expected), None, "at cut {first}");
+        state.extend(expected);
+    }
+    is_one_moment(&state, shards);
+}
+
 /// Amounts add up, and turns were taken in order: across shards, too.
 fn is_one_moment(state: &Model, shards: usize) {
     let numbers = |key: fn(usize) -> Vec<u8>| {

@@ -21,12 +21,24 @@ thread_local! {
     static FROZEN: Cell<usize> = const { Cell::new(0) };
     /// The most that they have kept alive.
     static FROZEN_MAX: Cell<usize> = const { Cell::new(0) };
+    /// The name of the state that was named last.
+    static NAME: Cell<u64> = const { Cell::new(0) };
 }
+
+/// A name for the state of a value that none had before.
+fn new_name() -> u64 {
+    NAME.set(NAME.get() + 1);
+    NAME.get()
+}
+
+/// How many of its last changes a value can tell.
+const STEPS_MAX: usize = 3;
 
 /// Forgets what earlier runs on this thread have frozen.
 pub(crate) fn forget_frozen() {
     FROZEN.set(0);
     FROZEN_MAX.set(0);
+    NAME.set(0);
 }
 
 /// What frozen values keep alive, and the most that they ever did, in bytes.
@@ -35,14 +47,28 @@ pub(crate) fn frozen_bytes() -> (usize, usize) {
 }
 
 /// A number with padding: as heavy as the run wants it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Val {
     pub(crate) number: u64,
     pub(crate) padding_bytes: usize,
     pub(crate) expire_at_ms: Option<i64>,
     /// Whether no encoder takes it.
     pub(crate) refuses: bool,
+    /// The name of its state.
+    pub(crate) name: u64,
+    /// The names of its last states, and what was added to each.
+    pub(crate) steps: Vec<(u64, u64)>,
 }
+
+// What a value holds, not how it came to it.
+impl PartialEq for Val {
+    fn eq(&self, other: &Self) -> bool {
+        (self.number, self.padding_bytes) == (other.number, other.padding_bytes)
+            && (self.expire_at_ms, self.refuses) == (other.expire_at_ms, other.refuses)
+    }
+}
+
+impl Eq for Val {}
 
 impl Val {
     pub(crate) fn number(number: u64) -> Self {
@@ -51,7 +77,20 @@ impl Val {
             padding_bytes: 0,
             expire_at_ms: None,
             refuses: false,
+            name: new_name(),
+            steps: Vec::new(),
         }
+    }
+
+    /// Changes the number in place.
+    fn become_number(&mut self, number: u64) {
+        if self.steps.len() == STEPS_MAX {
+            self.steps.remove(0);
+        }
+        let added = number.wrapping_sub(self.number);
+        self.steps.push((self.name, added));
+        self.name = new_name();
+        self.number = number;
     }
 
     fn body(&self) -> Vec<u8> {
@@ -85,6 +124,21 @@ impl Value for Val {
         self.check()?;
         encoder.string(out, &self.body());
         Ok(())
+    }
+
+    fn mark(&self) -> Option<u64> {
+        Some(self.name)
+    }
+
+    fn delta_since(&self, mark: u64, out: &mut Vec<u8>) -> bool {
+        let since = self.steps.iter().position(|(name, _)| *name == mark);
+        let Some(since) = since else {
+            return false;
+        };
+        let steps = self.steps[since..].iter();
+        let added = steps.fold(0_u64, |sum, (_, added)| sum.wrapping_add(*added));
+        out.extend_from_slice(&added.to_le_bytes());
+        true
     }
 
     fn freeze(&self, _copies: &Copies) -> Box<dyn Frozen> {
@@ -147,11 +201,19 @@ impl FromRdb for Val {
             .first_chunk()
             .map(|number| u64::from_le_bytes(*number));
         Self {
-            number: number.unwrap_or_default(),
             padding_bytes: bytes.len().saturating_sub(8),
             expire_at_ms,
             refuses: number.is_none(),
+            ..Self::number(number.unwrap_or_default())
         }
+    }
+
+    fn apply_delta(&mut self, delta: &[u8]) -> bool {
+        let Ok(added) = delta.try_into().map(u64::from_le_bytes) else {
+            return false;
+        };
+        self.number = self.number.wrapping_add(added);
+        true
     }
 }
 
@@ -238,7 +300,7 @@ impl SimStore {
         change: impl FnOnce(u64) -> u64,
     ) -> Option<u64> {
         let val = self.keyspace.database(database).get_mut(key)?;
-        val.number = change(val.number);
+        val.become_number(change(val.number));
         let changed = val.clone();
         let number = changed.number;
         self.model.insert((database, key.to_vec()), changed);
@@ -255,11 +317,11 @@ impl SimStore {
     pub(crate) fn add_one_to_all(&mut self, database: u32) {
         assert!(database > 0, "the accounts are in database 0");
         for val in self.keyspace.database(database).values_mut() {
-            val.number += 1;
+            val.become_number(val.number.wrapping_add(1));
         }
         for ((of, _), val) in &mut self.model {
             if *of == database {
-                val.number += 1;
+                val.number = val.number.wrapping_add(1);
             }
         }
     }

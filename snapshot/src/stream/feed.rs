@@ -1,0 +1,469 @@
+//! A feed: what one shard gives to one stream, keys as they are found and then as they change.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::task::Waker;
+
+use dash_table::Bucket;
+use rdb_format::{Compression, Encoder, Target};
+use shard_runtime::{Sender, TrySendError};
+
+use super::changes::{Changes, Mark};
+use super::frame::{self, FrameKind};
+use crate::blob::{BLOB_BYTES, Blob, BlobPool};
+use crate::copies::Account;
+use crate::error::SnapshotError;
+use crate::key::Key;
+use crate::planted::Bug;
+use crate::producer::ask_for_values;
+use crate::rider::{RIDER_BYTES, Rider};
+use crate::shared::Shared;
+use crate::sync::SHRINK;
+use crate::value::Value;
+
+/// A frame is closed when it holds this many bytes.
+const FRAME_BYTES: usize = (64 << 10) / SHRINK;
+
+/// A longer change is told as the whole value.
+const DELTA_BYTES_MAX: usize = 512 << 10;
+
+/// What a feed is made from, of one set of streams.
+#[derive(Debug, Clone)]
+pub(crate) struct FeedParts {
+    pub(crate) target: Target,
+    pub(crate) compression: Compression,
+    /// One for each shard.
+    pub(crate) senders: Vec<Sender<Blob>>,
+    pub(crate) pool: BlobPool,
+    /// What a feed may keep beside its channel, in bytes.
+    pub(crate) held_bytes_max: usize,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What one shard feeds to one stream.
+///
+/// Nothing here ever waits. What the channel has no room for is kept, within a budget; changes are
+/// kept as the keys that have changed, and encoded when their turn has come. When the budget is
+/// spent the streams end, and the shard goes on.
+pub(crate) struct Feed {
+    encoder: Encoder,
+    // None once the streams have ended.
+    sender: Option<Sender<Blob>>,
+    pool: BlobPool,
+    // Whole blobs for which there was no room.
+    waiting: VecDeque<Blob>,
+    waiting_bytes: usize,
+    blob: Blob,
+    open: Option<Open>,
+    changes: Changes,
+    sealed: Option<Sealed>,
+    held_bytes_max: usize,
+    // Wakes the task that tells changes, if it waits for some.
+    waker: Option<Waker>,
+    work_bytes: u64,
+    scratch: Vec<u8>,
+    shared: Arc<Shared>,
+}
+
+/// A frame that is being filled.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    kind: FrameKind,
+    // Where it begins in the blob.
+    start: usize,
+    // The database that a record appended to it would fall into.
+    selected: Option<u32>,
+}
+
+/// The changes before a cut that have not been told yet.
+///
+/// Each is told with the state of the cut: by the task, if nothing has happened to the key since,
+/// or else by the write that is about to change it again.
+#[derive(Debug)]
+struct Sealed {
+    changes: Changes,
+    cut: u64,
+}
+
+/// What is to be told next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// What a key holds now, and what its value was marked with.
+    Key(u32, Key, Mark),
+    /// Everything up to the cut that is under way has been told.
+    Cut,
+    /// Nothing.
+    Nothing,
+}
+
+impl Feed {
+    /// The feed of shard number `shard`.
+    pub(crate) fn new(parts: &FeedParts, shard: usize) -> Self {
+        Self {
+            encoder: Encoder::new(parts.target, parts.compression),
+            sender: Some(parts.senders[shard].clone()),
+            blob: parts.pool.blob(),
+            pool: parts.pool.clone(),
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            open: None,
+            changes: Changes::default(),
+            sealed: None,
+            held_bytes_max: parts.held_bytes_max,
+            waker: None,
+            work_bytes: 0,
+            scratch: Vec::new(),
+            shared: Arc::clone(&parts.shared),
+        }
+    }
+
+    /// Whether this bug is planted in the streams.
+    pub(crate) fn has(&self, bug: Bug) -> bool {
+        self.shared.has(bug)
+    }
+
+    /// What the streams of all shards share.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Whether the streams have ended.
+    pub(crate) fn is_over(&self) -> bool {
+        self.sender.as_ref().is_none_or(Sender::is_cancelled)
+    }
+
+    /// What the values encoded so far weigh, in bytes: how much work they were.
+    pub(crate) fn work_bytes(&self) -> u64 {
+        self.work_bytes
+    }
+
+    /// Appends the entries of `bucket`, as they are now.
+    pub(crate) fn deliver<V: Value>(&mut self, database: u32, bucket: Bucket<'_, Key, V>) {
+        if self.is_over() {
+            return;
+        }
+        ask_for_values(bucket);
+        for (key, value) in bucket.iter() {
+            // It had left, and has come back to a bucket that is delivered only now.
+            if !self.has(Bug::TellDeliveredChange) {
+                self.changes.forget(database, key);
+            }
+            self.blob.tally.types.add(value.value_type().family(), 1);
+            self.upsert(FrameKind::Base, database, key, value);
+        }
+        self.hold();
+    }
+
+    /// The key is about to change, from `value`, in a bucket that has been delivered.
+    pub(crate) fn note<V: Value>(&mut self, database: u32, key: &Key, value: Option<&V>) {
+        if self.sender.is_none() {
+            return;
+        }
+        if let Some(sealed) = &mut self.sealed
+            && let Some(mark) = sealed.changes.forget(database, key)
+            && !self.shared.has(Bug::ForgetSealedChange)
+        {
+            self.tell(database, key, value, mark);
+        }
+        if self.has(Bug::MarkLastChange) {
+            self.changes.forget(database, key);
+        }
+        self.changes
+            .note(database, key, || Mark(value.and_then(V::mark)));
+        self.hold();
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// What is to be told next.
+    pub(crate) fn next(&mut self) -> Next {
+        if let Some(sealed) = &mut self.sealed {
+            return match sealed.changes.next() {
+                Some((database, key, mark)) => Next::Key(database, key, mark),
+                None => Next::Cut,
+            };
+        }
+        match self.changes.next() {
+            Some((database, key, mark)) => Next::Key(database, key, mark),
+            None => Next::Nothing,
+        }
+    }
+
+    /// Appends what a key has changed to: what came after `mark`, if the value can tell that, or
+    /// all of it; or that it is gone.
+    pub(crate) fn tell<V: Value>(
+        &mut self,
+        database: u32,
+        key: &Key,
+        value: Option<&V>,
+        mark: Mark,
+    ) {
+        self.blob.tally.changes += 1;
+        let Some(value) = value else {
+            if !self.has(Bug::MissDelete) {
+                self.append(FrameKind::Delete, database, key, &[]);
+            }
+            return;
+        };
+        if let Mark(Some(mark)) = mark {
+            let mut delta = std::mem::take(&mut self.scratch);
+            delta.clear();
+            let told = value.delta_since(mark, &mut delta) && delta.len() <= DELTA_BYTES_MAX;
+            if told {
+                self.work_bytes += delta.len() as u64;
+                self.append(FrameKind::Delta, database, key, &delta);
+            }
+            self.scratch = delta;
+            if told {
+                return;
+            }
+        }
+        self.upsert(FrameKind::Set, database, key, value);
+    }
+
+    /// A cut is taken at this moment: what has changed until now is told before what comes.
+    pub(crate) fn cut(&mut self, cut: u64) {
+        assert!(self.sealed.is_none(), "one cut comes after the other");
+        let changes = if self.has(Bug::CutBeforeChanges) {
+            Changes::default()
+        } else {
+            std::mem::take(&mut self.changes)
+        };
+        self.sealed = Some(Sealed { changes, cut });
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Appends that everything up to the cut has been told.
+    pub(crate) fn pass_cut(&mut self) {
+        if let Some(sealed) = self.sealed.take() {
+            self.close_frame();
+            self.make_place();
+            let start = frame::begin(&mut self.blob.bytes, FrameKind::Cut);
+            self.blob.bytes.extend_from_slice(&sealed.cut.to_le_bytes());
+            frame::end(&mut self.blob.bytes, start);
+        }
+    }
+
+    fn upsert<V: Value>(&mut self, kind: FrameKind, database: u32, key: &Key, value: &V) {
+        let key_bytes = key.as_bytes().len();
+        let weight_bytes = value.weight_bytes();
+        let value_type = value.value_type_for(self.encoder.target());
+        let expire_at_ms = value.expire_at_ms();
+        if weight_bytes + key_bytes > RIDER_BYTES {
+            let account = Account::open(&self.shared);
+            let rider = Rider {
+                database,
+                key: key.clone(),
+                value_type,
+                expire_at_ms,
+                weight_bytes,
+                frozen: value.freeze(account.copies()),
+                account,
+            };
+            // It comes after all bytes of its blob, which are added to no more.
+            self.close_frame();
+            self.blob.add_rider(rider);
+            if !self.has(Bug::ChangeOvertakesRider) {
+                self.put_by();
+            }
+            return;
+        }
+        self.work_bytes += weight_bytes as u64;
+        let open = self.frame(kind);
+        let out = &mut self.blob.bytes;
+        if open.selected != Some(database) {
+            self.encoder.select_db(out, database);
+            self.open = Some(Open {
+                selected: Some(database),
+                ..open
+            });
+        }
+        self.encoder
+            .key(out, key.as_bytes(), value_type, expire_at_ms);
+        if let Err(source) = value.encode(&mut self.encoder, out) {
+            self.fail(SnapshotError::encode(database, key, source));
+            return;
+        }
+        self.bound(open.start, database, key);
+    }
+
+    /// Appends a record that is no RDB record: database, key, and `rest` if the kind has one.
+    fn append(&mut self, kind: FrameKind, database: u32, key: &Key, rest: &[u8]) {
+        let record_bytes = 12 + key.as_bytes().len() + rest.len();
+        if record_bytes > frame::PAYLOAD_BYTES_MAX - FRAME_BYTES {
+            self.fail(SnapshotError::RecordTooLong {
+                database,
+                key: key.clone(),
+                bytes: record_bytes,
+            });
+            return;
+        }
+        let open = self.frame(kind);
+        let out = &mut self.blob.bytes;
+        out.extend_from_slice(&database.to_le_bytes());
+        frame::put_bytes(out, key.as_bytes());
+        if kind == FrameKind::Delta {
+            frame::put_bytes(out, rest);
+        }
+        self.bound(open.start, database, key);
+    }
+
+    /// The frame of this kind that is open, or a new one.
+    fn frame(&mut self, kind: FrameKind) -> Open {
+        match self.open {
+            Some(open) if open.kind == kind && self.blob.bytes.len() - open.start < FRAME_BYTES => {
+                open
+            }
+            _ => {
+                self.close_frame();
+                self.make_place();
+                let open = Open {
+                    kind,
+                    start: frame::begin(&mut self.blob.bytes, kind),
+                    selected: None,
+                };
+                self.open = Some(open);
+                open
+            }
+        }
+    }
+
+    /// Ends the streams if a value was heavier than it had said, and no frame can hold it.
+    fn bound(&mut self, start: usize, database: u32, key: &Key) {
+        let bytes = self.blob.bytes.len() - start;
+        if bytes - frame::HEADER_BYTES > frame::PAYLOAD_BYTES_MAX {
+            self.fail(SnapshotError::RecordTooLong {
+                database,
+                key: key.clone(),
+                bytes,
+            });
+        }
+    }
+
+    fn close_frame(&mut self) {
+        if let Some(open) = self.open.take() {
+            frame::end(&mut self.blob.bytes, open.start);
+        }
+    }
+
+    /// Makes sure that bytes may be appended to the blob.
+    fn make_place(&mut self) {
+        if self.blob.bytes.len() >= BLOB_BYTES {
+            self.put_by();
+        }
+    }
+
+    /// Puts the blob by, to be sent, and begins another. No frame is open.
+    fn put_by(&mut self) {
+        let blob = std::mem::replace(&mut self.blob, self.pool.blob());
+        if !blob.is_empty() {
+            self.waiting_bytes += blob.load_bytes();
+            self.waiting.push_back(blob);
+        }
+    }
+
+    /// Sends what is whole, without waiting. Returns whether all of it is out of the way; if not,
+    /// `waker` is woken when another try is worth it.
+    pub(crate) fn make_room(&mut self, waker: &Waker) -> bool {
+        if self.blob.bytes.len() >= BLOB_BYTES {
+            self.close_frame();
+            self.put_by();
+        }
+        if self.has(Bug::ChangeBeforeBase) {
+            self.waiting.make_contiguous().reverse();
+        }
+        while let Some(blob) = self.waiting.pop_front() {
+            let load_bytes = blob.load_bytes();
+            let Some(sender) = &self.sender else {
+                return true;
+            };
+            let waker = if self.shared.has(Bug::LoseWaker) {
+                Waker::noop()
+            } else {
+                waker
+            };
+            blob.riders.iter().for_each(|rider| rider.account.sent());
+            match sender.try_send(blob, waker) {
+                Ok(()) => self.waiting_bytes -= load_bytes,
+                Err(TrySendError::Full(blob)) => {
+                    blob.riders.iter().for_each(|rider| rider.account.back());
+                    self.waiting.push_front(blob);
+                    return false;
+                }
+                Err(_) => self.stop(),
+            }
+        }
+        true
+    }
+
+    /// As [`make_room`](Self::make_room), with what is not a whole blob yet, too.
+    pub(crate) fn flush(&mut self, waker: &Waker) -> bool {
+        if !self.make_room(waker) {
+            return false;
+        }
+        self.close_frame();
+        self.put_by();
+        self.make_room(waker)
+    }
+
+    /// `waker` is to be woken at the next change.
+    pub(crate) fn wait_for_changes(&mut self, waker: &Waker) {
+        self.waker = Some(waker.clone());
+    }
+
+    /// Ends the streams if more is kept than the budget allows. One rider may be heavier, if it is
+    /// the next to go.
+    fn hold(&mut self) {
+        let sealed = self.sealed.as_ref();
+        let changes = self.changes.bytes() + sealed.map_or(0, |sealed| sealed.changes.bytes());
+        let next = self.waiting.front().filter(|blob| !blob.riders.is_empty());
+        let held = self.waiting_bytes + self.blob.load_bytes() + changes;
+        if held - next.map_or(0, Blob::load_bytes) > self.held_bytes_max {
+            self.fail(SnapshotError::BudgetSpent);
+        }
+    }
+
+    /// Nothing more is wanted of this shard.
+    fn stop(&mut self) {
+        self.sender = None;
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+        self.blob = Blob::hollow();
+        self.open = None;
+        self.changes = Changes::default();
+        self.sealed = None;
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Ends all streams; unless they have ended before, whose cause is told by whoever did it.
+    pub(crate) fn fail(&mut self, error: SnapshotError) {
+        let sender = self.sender.take().filter(|sender| !sender.is_cancelled());
+        self.stop();
+        if let Some(sender) = sender {
+            self.shared.fail(error);
+            sender.cancel("a shard's feed failed");
+        }
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.fail(SnapshotError::ShardLost);
+    }
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed")
+            .field("waiting_bytes", &self.waiting_bytes)
+            .field("changes_bytes", &self.changes.bytes())
+            .field("is_over", &self.is_over())
+            .finish_non_exhaustive()
+    }
+}

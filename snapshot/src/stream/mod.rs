@@ -1,0 +1,17 @@
+//! Relaxed snapshots: one stream for each shard, of its keys and then of their changes.
+
+mod changes;
+mod decoder;
+mod feed;
+mod feeding;
+mod frame;
+mod record;
+mod source;
+mod streams;
+
+pub use decoder::{StreamDecoder, StreamError};
+pub(crate) use feed::Feed;
+pub use frame::{Frame, FrameError, FrameKind};
+pub use record::Record;
+pub use source::StreamSource;
+pub use streams::{Relaxed, Streams, StreamsProgress};
