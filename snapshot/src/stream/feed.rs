@@ -54,6 +54,8 @@ pub(crate) struct Feed {
     // Whole blobs for which there was no room.
     waiting: VecDeque<Blob>,
     waiting_bytes: usize,
+    #[cfg(planted)]
+    withheld: Option<Blob>,
     blob: Blob,
     open: Option<Open>,
     changes: Changes,
@@ -107,6 +109,8 @@ impl Feed {
             pool: parts.pool.clone(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
+            #[cfg(planted)]
+            withheld: None,
             open: None,
             changes: Changes::default(),
             sealed: None,
@@ -144,15 +148,33 @@ impl Feed {
             return;
         }
         ask_for_values(bucket);
+        #[cfg(planted)]
+        if self.has(Bug::ChangeBeforeBase) {
+            self.close_frame();
+            self.put_by();
+        }
         for (key, value) in bucket.iter() {
             // It had left, and has come back to a bucket that is delivered only now.
-            if !self.has(Bug::TellDeliveredChange) {
-                self.changes.forget(database, key);
-            }
+            self.changes.forget(database, key);
             self.blob.tally.types.add(value.value_type().family(), 1);
             self.upsert(FrameKind::Base, database, key, value);
         }
+        #[cfg(planted)]
+        if self.has(Bug::ChangeBeforeBase) {
+            self.withhold();
+        }
         self.hold();
+    }
+
+    /// Keeps what was just delivered until something else is.
+    #[cfg(planted)]
+    fn withhold(&mut self) {
+        self.close_frame();
+        let blob = std::mem::replace(&mut self.blob, self.pool.blob());
+        if let Some(blob) = self.withheld.replace(blob) {
+            self.waiting_bytes += blob.load_bytes();
+            self.waiting.push_back(blob);
+        }
     }
 
     /// The key is about to change, from `value`, in a bucket that has been delivered.
@@ -373,9 +395,6 @@ impl Feed {
             self.close_frame();
             self.put_by();
         }
-        if self.has(Bug::ChangeBeforeBase) {
-            self.waiting.make_contiguous().reverse();
-        }
         while let Some(blob) = self.waiting.pop_front() {
             let load_bytes = blob.load_bytes();
             let Some(sender) = &self.sender else {
@@ -402,6 +421,11 @@ impl Feed {
 
     /// As [`make_room`](Self::make_room), with what is not a whole blob yet, too.
     pub(crate) fn flush(&mut self, waker: &Waker) -> bool {
+        #[cfg(planted)]
+        if let Some(blob) = self.withheld.take() {
+            self.waiting_bytes += blob.load_bytes();
+            self.waiting.push_back(blob);
+        }
         if !self.make_room(waker) {
             return false;
         }

@@ -63,7 +63,6 @@ const IN_STREAMS: &[Bug] = &[
     Bug::ChangeOvertakesRider,
     Bug::ForgetNewDatabase,
     Bug::MarkLastChange,
-    Bug::TellDeliveredChange,
 ];
 
 /// How many seeds it takes to find what is wrong, from each first seed.
