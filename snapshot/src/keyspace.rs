@@ -170,6 +170,42 @@ impl<V: Value> Keyspace<V> {
         }
     }
 
+    /// As [`stage`](Self::stage), of what is to take the place of all there is. Whatever else was
+    /// kept apart is dropped.
+    #[cfg(feature = "replication")]
+    pub(crate) fn stage_replacement(&mut self, owner: &Arc<Owner>) {
+        self.staged = Some(Box::new(Staged {
+            owner: Arc::downgrade(owner),
+            keyspace: Self::new(),
+        }));
+    }
+
+    /// Puts what was kept for `owner` in the place of all there is.
+    ///
+    /// O(databases), unless somebody follows the tables: then O(keys), since each change must be
+    /// told.
+    #[cfg(feature = "replication")]
+    pub(crate) fn commit_replacement(&mut self, owner: &Weak<Owner>) {
+        let Some(staged) = self.staged.take_if(|staged| staged.owner.ptr_eq(owner)) else {
+            return;
+        };
+        let loaded = staged.keyspace.databases;
+        let mut tables = self.databases.values();
+        if self.feeds.is_empty() && tables.all(|table| table.open_cuts().is_empty()) {
+            self.databases = loaded;
+            return;
+        }
+        for table in self.databases.values_mut() {
+            table.clear();
+        }
+        for (number, loaded) in loaded {
+            let table = self.database(number);
+            for (key, value) in loaded {
+                table.insert(key, value);
+            }
+        }
+    }
+
     /// Swaps what two databases hold, in O(1). Snapshots under way show both as they were at
     /// their cuts. Streams end with [`DatabasesSwapped`](SnapshotError::DatabasesSwapped): to tell
     /// what has changed they would have to tell all keys of both.

@@ -55,6 +55,9 @@ mod traversal;
 mod records;
 mod stream;
 
+#[cfg(feature = "replication")]
+mod replication;
+
 mod events;
 mod name;
 mod retention;
@@ -96,6 +99,11 @@ pub use crate::producer::WhenSpent;
 pub use crate::progress::{Phase, Progress};
 #[cfg(feature = "epaxos")]
 pub use crate::records::Records;
+#[cfg(feature = "replication")]
+pub use crate::replication::{
+    Address, Master, MasterOptions, ParseAddressError, Replica, ReplicaOptions, ReplicaState,
+    ReplicaStatistics, ReplicationError, SessionStatistics, StreamStatistics,
+};
 pub use crate::report::{Part, Report, TypeCounts};
 pub use crate::retention::{Retention, RetentionError};
 pub use crate::rider::RIDER_BYTES;

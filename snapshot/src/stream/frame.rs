@@ -243,6 +243,18 @@ impl Header {
         })
     }
 
+    /// Fails if the payload is longer than this.
+    #[cfg(feature = "replication")]
+    pub(crate) fn check_payload(&self, bytes_max: usize) -> Result<(), FrameError> {
+        if self.payload_bytes > bytes_max {
+            return Err(FrameError::TooLong {
+                bytes: self.payload_bytes as u64,
+                max: bytes_max as u64,
+            });
+        }
+        Ok(())
+    }
+
     /// The frame, if this is its payload.
     pub(crate) fn join(self, payload: &[u8]) -> Result<Frame<'_>, FrameError> {
         let computed = crc32c(&self.bytes, payload);

@@ -11,6 +11,8 @@ mod streams;
 
 pub use decoder::{StreamDecoder, StreamError};
 pub(crate) use feed::Feed;
+#[cfg(feature = "replication")]
+pub(crate) use frame::{Fields, HEADER_BYTES, Header, PAYLOAD_BYTES_MAX};
 pub use frame::{Frame, FrameError, FrameKind};
 pub use record::Record;
 pub use source::StreamSource;

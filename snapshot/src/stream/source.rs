@@ -74,6 +74,11 @@ impl StreamSource {
         self.number
     }
 
+    /// Whether the streams have ended, so that [`next`](Self::next) has nothing to give.
+    pub fn is_ended(&self) -> bool {
+        self.receiver.is_cancelled()
+    }
+
     /// Waits for the next frames of the stream: one or several whole [`Frame`](crate::Frame)s,
     /// numbered one by one; none if `deadline` has passed first, or if there are none for now.
     ///

@@ -1,0 +1,295 @@
+//! A lane: one stream of a session on the master's side, over whatever connection it has.
+
+use std::time::{Duration, Instant};
+
+use super::backlog::Backlog;
+use super::connection::Connection;
+use super::error::ReplicationError;
+use super::handshake::Acknowledge;
+use super::statistics::StreamStatistics;
+use crate::stream::{Frame, FrameKind, StreamSource};
+use crate::sync::{Condvar, Mutex};
+
+/// How long the pump waits for frames before it looks whether there is anything else to do.
+const PUMP_PATIENCE: Duration = Duration::from_millis(50);
+
+/// What a lane keeps to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LaneLimits {
+    /// How long a write may take, and how long nothing may come from the replica.
+    pub(super) silence: Duration,
+    /// How much of what was sent is kept, in bytes.
+    pub(super) backlog_bytes: usize,
+}
+
+/// One stream of a session.
+#[derive(Debug)]
+pub(super) struct Lane {
+    stream: u16,
+    limits: LaneLimits,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    backlog: Backlog,
+    // None while it is being written to, too.
+    connection: Option<Connection>,
+    // The same, to end it whoever writes to it.
+    closer: Option<Connection>,
+    // How many connections there have been; the last one counts.
+    epoch: u64,
+    // Whether the last one still lives.
+    attached: bool,
+    detached_since: Instant,
+    // The number of the last frame that the last connection was given.
+    sent: u64,
+    sent_at: Instant,
+    acknowledged: Acknowledge,
+    bytes_sent: u64,
+    connections: u64,
+    // Whether a connection has come since the last handshake.
+    claimed: bool,
+    over: bool,
+}
+
+impl Lane {
+    pub(super) fn new(stream: u16, limits: LaneLimits) -> Self {
+        Self {
+            stream,
+            limits,
+            state: Mutex::new(State {
+                backlog: Backlog::new(limits.backlog_bytes),
+                connection: None,
+                closer: None,
+                epoch: 0,
+                attached: false,
+                detached_since: Instant::now(),
+                sent: 0,
+                sent_at: Instant::now(),
+                acknowledged: Acknowledge { number: 0, cut: 0 },
+                bytes_sent: 0,
+                connections: 0,
+                claimed: false,
+                over: false,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Whether a replica that has everything up to this frame can go on from there.
+    pub(super) fn can_resume(&self, number: u64) -> bool {
+        self.state.lock().backlog.has_after(number)
+    }
+
+    /// A new handshake has begun: a connection of an earlier one is worth nothing, and one new one
+    /// may come.
+    pub(super) fn renew(&self) {
+        let mut state = self.state.lock();
+        state.detach();
+        state.claimed = false;
+    }
+
+    /// Whether the connection that asks is the first of its handshake, and can be served.
+    pub(super) fn claim(&self, number: u64) -> bool {
+        let mut state = self.state.lock();
+        if state.claimed || state.over || !state.backlog.has_after(number) {
+            return false;
+        }
+        state.claimed = true;
+        true
+    }
+
+    /// Gives it a connection, which has everything up to this frame; the connection's number.
+    pub(super) fn attach(&self, connection: Connection, number: u64) -> u64 {
+        let mut state = self.state.lock();
+        state.detach();
+        // Without it, a write may take as long as it may take.
+        state.closer = connection.again().ok();
+        state.connection = Some(connection);
+        state.attached = true;
+        state.sent = number;
+        state.sent_at = Instant::now();
+        state.connections += 1;
+        self.changed.notify_all();
+        state.epoch
+    }
+
+    /// The connection of this number is gone.
+    pub(super) fn detach(&self, epoch: u64) {
+        let mut state = self.state.lock();
+        if state.epoch == epoch {
+            state.detach();
+        }
+    }
+
+    /// The replica says how far it is.
+    pub(super) fn acknowledge(&self, acknowledged: Acknowledge) {
+        let mut state = self.state.lock();
+        state.acknowledged = acknowledged;
+        state.backlog.forget(acknowledged.number);
+    }
+
+    /// For how long it has been without a connection, if it is.
+    pub(super) fn detached_for(&self) -> Option<Duration> {
+        let state = self.state.lock();
+        (!state.attached).then(|| state.detached_since.elapsed())
+    }
+
+    pub(super) fn statistics(&self) -> StreamStatistics {
+        let state = self.state.lock();
+        StreamStatistics {
+            stream: self.stream,
+            attached: state.attached,
+            connections: state.connections,
+            frames: state.backlog.last(),
+            frames_sent: state.sent,
+            frames_acknowledged: state.acknowledged.number,
+            cut_acknowledged: state.acknowledged.cut,
+            bytes: state.bytes_sent,
+            backlog_bytes: state.backlog.bytes(),
+        }
+    }
+
+    /// Passes a stream on until it ends.
+    ///
+    /// Nothing is taken from it while there is no connection: what is not taken is held within the
+    /// budget of the streams, and keys that change again and again are held once.
+    pub(super) fn pump(&self, mut source: StreamSource) {
+        loop {
+            if !self.wait_attached() {
+                // Finds out whether the streams have ended, and takes nothing.
+                if source.is_ended() {
+                    return;
+                }
+                continue;
+            }
+            let Ok(frames) = source.next(Instant::now().checked_add(PUMP_PATIENCE)) else {
+                return;
+            };
+            if !frames.is_empty() {
+                let frames = frames.to_vec();
+                self.state.lock().backlog.push(&frames, source.number());
+            }
+            self.send_all();
+        }
+    }
+
+    /// Waits a little for a connection, if there is none; whether there is one.
+    fn wait_attached(&self) -> bool {
+        let deadline = Instant::now().checked_add(PUMP_PATIENCE);
+        let mut state = self.state.lock();
+        if !state.attached {
+            state = self.changed.wait_until(state, deadline);
+        }
+        state.attached
+    }
+
+    /// Sends what is to be sent, if there is a connection.
+    fn send_all(&self) {
+        let (taken, epoch) = {
+            let mut state = self.state.lock();
+            (state.connection.take(), state.epoch)
+        };
+        let Some(mut connection) = taken else {
+            return;
+        };
+        let sent = self.send_over(&mut connection, epoch);
+        let mut state = self.state.lock();
+        if state.epoch != epoch {
+            connection.close();
+        } else if sent.is_ok() {
+            state.connection = Some(connection);
+        } else {
+            connection.close();
+            state.detach();
+        }
+    }
+
+    fn send_over(&self, connection: &mut Connection, epoch: u64) -> Result<(), ReplicationError> {
+        loop {
+            let (next, sent, is_quiet) = {
+                let state = self.state.lock();
+                if state.epoch != epoch {
+                    return Ok(());
+                }
+                let is_quiet = state.sent_at.elapsed() >= self.limits.silence / 4;
+                (state.backlog.after(state.sent), state.sent, is_quiet)
+            };
+            let (bytes, number) = if let Some((frames, last)) = next {
+                let unsent = skip(&frames, sent);
+                connection.send(unsent, self.limits.silence)?;
+                (unsent.len(), last)
+            } else if is_quiet {
+                let mut frame = Vec::new();
+                Frame::encode(&mut frame, FrameKind::Heartbeat, 0, &sent.to_le_bytes());
+                connection.send(&frame, self.limits.silence)?;
+                (frame.len(), sent)
+            } else {
+                return Ok(());
+            };
+            let mut state = self.state.lock();
+            state.bytes_sent += bytes as u64;
+            if state.epoch == epoch {
+                state.sent = number;
+                state.sent_at = Instant::now();
+            }
+        }
+    }
+
+    /// Says why the stream has ended, to whoever is there.
+    pub(super) fn end(&self, text: &str) {
+        let mut state = self.state.lock();
+        state.over = true;
+        if let Some(mut connection) = state.connection.take() {
+            let text = &text.as_bytes()[..text.len().min(1000)];
+            let mut frame = Vec::new();
+            Frame::encode(&mut frame, FrameKind::End, 0, text);
+            // It may be gone already, and must not keep anybody waiting.
+            drop(connection.send(&frame, Duration::from_millis(100)));
+            connection.close();
+        }
+        state.detach();
+    }
+}
+
+impl State {
+    fn detach(&mut self) {
+        for connection in [self.connection.take(), self.closer.take()] {
+            connection.iter().for_each(Connection::close);
+        }
+        self.epoch += 1;
+        if self.attached {
+            self.attached = false;
+            self.detached_since = Instant::now();
+        }
+    }
+}
+
+/// The part of whole frames that comes after the one with this number.
+fn skip(mut frames: &[u8], number: u64) -> &[u8] {
+    while let Ok(Some((frame, rest))) = Frame::split(frames) {
+        if frame.number > number {
+            break;
+        }
+        frames = rest;
+    }
+    frames
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_that_the_replica_has_are_skipped() {
+        let mut frames = Vec::new();
+        for number in 5..8 {
+            Frame::encode(&mut frames, FrameKind::Delete, number, b"payload");
+        }
+        assert_eq!(skip(&frames, 3).len(), frames.len());
+        assert_eq!(skip(&frames, 5).len(), frames.len() / 3 * 2);
+        assert_eq!(skip(&frames, 7).len(), 0);
+    }
+}

@@ -1,0 +1,21 @@
+//! Replication: the streams of a master's shards over sockets, and the replica that takes them.
+
+mod address;
+mod applier;
+mod backlog;
+mod connection;
+mod error;
+mod handshake;
+mod lane;
+mod master;
+mod rendezvous;
+mod replica;
+mod secret;
+mod session;
+mod statistics;
+
+pub use address::{Address, ParseAddressError};
+pub use error::ReplicationError;
+pub use master::{Master, MasterOptions};
+pub use replica::{Replica, ReplicaOptions};
+pub use statistics::{ReplicaState, ReplicaStatistics, SessionStatistics, StreamStatistics};
