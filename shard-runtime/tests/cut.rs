@@ -205,10 +205,10 @@ fn shard_that_dies_on_the_way_fails_the_cut() {
 }
 
 #[test]
-fn no_shard_waits_for_one_that_is_busy() {
+fn shard_serves_on_while_a_cut_waits_for_another() {
     let shards = start(2, Vec::<&str>::new);
-    // Shard 1 comes to the cut in the middle of its own queue, and is held there afterwards; shard
-    // 0 serves on as if nothing were, before the moment and after it.
+    // Shard 1 is held in the middle of its own queue, before it can be asked to come; shard 0
+    // serves on as if nothing were. That it also does so once it has come is for the simulation.
     let release = hold(&shards, 1);
     let cutter = {
         let shards = Arc::clone(&shards);
