@@ -1,4 +1,4 @@
-//! How long shards stand still for a cut, and how long its caller waits, with clients at work.
+//! How long clients, shards and the caller wait in cuts, with clients at work.
 
 use crate::Extent;
 use crate::row::{Goal, print, quantile};
@@ -34,12 +34,16 @@ fn measure_with(count: usize, extent: Extent) {
         for (clients, rounds) in &mut loads {
             let stop = AtomicBool::new(false);
             thread::scope(|scope| {
-                for first in 0..*clients {
-                    let (shards, stop) = (&shards, &stop);
-                    scope.spawn(move || call_in_turn(shards, first, stop));
-                }
+                let at_work: Vec<_> = (0..*clients)
+                    .map(|first| {
+                        let (shards, stop) = (&shards, &stop);
+                        scope.spawn(move || call_in_turn(shards, first, stop))
+                    })
+                    .collect();
                 rounds.add(&shards, cuts);
                 stop.store(true, Ordering::Relaxed);
+                let longest = at_work.into_iter().map(|client| client.join().unwrap());
+                rounds.client_longest.extend(longest.max().map(micros));
             });
         }
     }
@@ -50,40 +54,43 @@ fn measure_with(count: usize, extent: Extent) {
     };
     for (clients, rounds) in loads {
         let name = |figure| format!("cut of {count} shards, clients: {clients}, {figure}");
-        print(&name("pause, p50"), "us", &rounds.pause_median, None, goal);
-        print(
-            &name("pause, p99"),
-            "us",
-            &rounds.pause_p99,
-            None,
-            Goal::None,
-        );
-        print(
-            &name("whole call, p50"),
-            "us",
-            &rounds.call_median,
-            None,
-            Goal::None,
-        );
+        let rows = [
+            ("pause, p50", &rounds.pause_median, Goal::None),
+            ("pause, p99", &rounds.pause_p99, Goal::None),
+            ("longest call of a client", &rounds.client_longest, goal),
+            ("whole call, p50", &rounds.call_median, Goal::None),
+        ];
+        for (figure, samples, goal) in rows {
+            if !samples.is_empty() {
+                print(&name(figure), "us", samples, None, goal);
+            }
+        }
     }
 }
 
-/// Calls one shard after the other, until it is told to stop.
-fn call_in_turn(shards: &ShardSet<u64>, first: usize, stop: &AtomicBool) {
+/// Calls one shard after the other, until it is told to stop. Returns the longest call.
+fn call_in_turn(shards: &ShardSet<u64>, first: usize, stop: &AtomicBool) -> Duration {
     let mut shard = first;
+    let mut longest = Duration::ZERO;
     while !stop.load(Ordering::Relaxed) {
         shard = (shard + 1) % shards.len();
+        let since = Instant::now();
         shards.call(shard, |shard| *shard.state() += 1).unwrap();
+        longest = longest.max(since.elapsed());
     }
+    longest
 }
 
 /// Microseconds, a sample per round.
 #[derive(Default)]
 struct Rounds {
-    /// The longest that any shard was stopped by a cut.
+    /// The longest that any shard took for its part of a cut.
     pause_median: Vec<f64>,
     pause_p99: Vec<f64>,
-    /// How long the caller waited.
+    /// The longest that a client waited for its answer while there were cuts; nothing without
+    /// clients.
+    client_longest: Vec<f64>,
+    /// How long the caller of a cut waited.
     call_median: Vec<f64>,
 }
 
