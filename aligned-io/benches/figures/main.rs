@@ -13,26 +13,8 @@
 //! Beside `std`, our time runs from creating the writer, without preallocation, to the fsync of the
 //! directory. What creating and publishing alone take is a row of its own.
 //!
-//! 2026-11-21, 2 virtual cores of an AMD EPYC on a shared host, ext4, Linux 6.18; nothing else ran
-//! in the machine. Times a peer's, medians of 7 rounds taken in pairs, 1 GiB each (4 GiB and 3
-//! rounds beside `std`). One row's own rounds differ by up to half, and by more through the page
-//! cache; the disk gave 1.1 to 2.2 GiB/s to fio.
-//!
-//! | | times as fast as fio |
-//! |---|---|
-//! | write, 64 KiB x 4, `io_uring`, `O_DIRECT` | 0.93 |
-//! | write, 64 KiB x 16, `io_uring`, `O_DIRECT` | 1.22 |
-//! | write, 256 KiB x 16, `io_uring`, `O_DIRECT` | 0.89, 0.90 |
-//! | write, 1 MiB x 1, `io_uring`, `O_DIRECT` | 0.99 |
-//! | write, 1 MiB x 4, `io_uring`, `O_DIRECT` | 1.13 |
-//! | write, 1 MiB x 16, `io_uring`, `O_DIRECT` | 0.97 |
-//! | write, 256 KiB x 16, threads, `O_DIRECT`, beside libaio | 0.94 |
-//! | write, 1 MiB, `pwrite`, `O_DIRECT` | 0.88 |
-//! | write, 64 KiB, `pwrite`, page cache | 1.77 |
-//! | write, 1 MiB, `pwrite`, page cache | 1.48 |
-//! | read, 256 KiB x 16, `io_uring`, `O_DIRECT` | 0.94 |
-//! | read, 1 MiB x 4, `io_uring`, `O_DIRECT` | 0.84, 0.89 |
-//! | write 4 GiB as it comes, beside `std` | 2.1 |
+//! What came out, and when and where, stands in `docs/measurements` of the repository. One row's
+//! rounds differ by up to half, and by more through the page cache.
 //!
 //! Before each turn the old file is removed and its removal is synced, as a disk that is told of
 //! freed blocks is busy with that for a while.

@@ -1,6 +1,6 @@
 //! All the rows.
 
-use aligned_io::{BackendChoice, Direct, ReaderOptions, WriterOptions};
+use aligned_io::{BackendChoice, Direct, Pages, ReaderOptions, WriterOptions};
 use serde_json::{Value, json};
 
 use crate::reads::{read, read_std};
@@ -34,6 +34,7 @@ pub(crate) fn rows(is_quick: bool) -> Vec<Row> {
         });
     }
     rows.push(in_place_row(is_quick));
+    rows.push(pages_row(is_quick));
     let scale = Scale::plain(is_quick);
     let (bytes, size) = (scale.file_bytes, size(scale.file_bytes));
     rows.push(Row {
@@ -98,5 +99,33 @@ fn in_place_row(is_quick: bool) -> Row {
         ours: Box::new(move |path| write_in_place(&writer, path, bytes)),
         peers: vec![shape.fio("write", bytes)],
         cpu: Some(format!("CPU to write 1 GiB, {name}")),
+    }
+}
+
+/// The row that shows what huge pages are for.
+fn pages_row(is_quick: bool) -> Row {
+    let scale = Scale::shaped(is_quick);
+    let bytes = scale.file_bytes;
+    let shape = Shape {
+        block_bytes: 1 << 20,
+        depth: 4,
+        backend: BackendChoice::IoUring,
+        direct: Direct::Require,
+    };
+    let with = |pages| ReaderOptions {
+        pages,
+        ..shape.reader()
+    };
+    let (huge, small) = (with(Pages::Huge), with(Pages::Small));
+    Row {
+        name: format!("read {}, {}, huge pages", size(bytes), shape.name()),
+        scale,
+        goal: Value::Null,
+        ours: Box::new(move |path| read(&huge, path, bytes)),
+        peers: vec![Peer {
+            name: "small pages",
+            run: Box::new(move |path| read(&small, path, bytes)),
+        }],
+        cpu: None,
     }
 }
