@@ -11,7 +11,7 @@ pub(crate) struct Span {
 
 /// The words of one request, of which the first names the command.
 ///
-/// A view: the bytes belong to a connection's buffer, or to a [`Stack`].
+/// A view: the bytes belong to a connection's buffer, or wherever they were copied to.
 #[derive(Debug, Clone, Copy)]
 pub struct Words<'a> {
     bytes: &'a [u8],

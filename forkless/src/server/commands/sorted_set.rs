@@ -131,7 +131,8 @@ fn add(
             let old = set.score(member);
             last = options.new_score(old, score)?;
             if let Some(new) = last.filter(|new| old != Some(*new)) {
-                set.insert(Text::from(member), new);
+                // Zero is kept without a sign, as Redis keeps it in small sets.
+                set.insert(Text::from(member), new + 0.0);
                 added += usize::from(old.is_none());
                 updated += usize::from(old.is_some());
             }
@@ -244,6 +245,8 @@ mod tests {
             assert_eq!(run(database, "ZADD a INCR 0.5 x"), "$3\r\n3.5\r\n");
             assert_eq!(run(database, "ZINCRBY a -1 none"), "$2\r\n-1\r\n");
             assert_eq!(run(database, "ZRANK a x"), ":2\r\n");
+            run(database, "ZADD zero -0 x");
+            assert_eq!(run(database, "ZSCORE zero x"), "$1\r\n0\r\n");
             assert_eq!(run(database, "ZREVRANK a x"), ":0\r\n");
             assert_eq!(run(database, "ZREM a x y none nobody"), ":3\r\n");
             assert_eq!(run(database, "EXISTS a"), ":0\r\n");
