@@ -413,7 +413,7 @@ fn bytes_that_are_no_requests_harm_nobody() {
     let client = &mut server.connect();
     let mut state = 1_u64;
     for _ in 0..200 {
-        let noise: Vec<u8> = (0..200)
+        let bytes: Vec<u8> = (0..200)
             .map(|_| {
                 state = state
                     .wrapping_mul(6_364_136_223_846_793_005)
@@ -422,7 +422,7 @@ fn bytes_that_are_no_requests_harm_nobody() {
             })
             .collect();
         let mut noisy = server.connect();
-        noisy.send_in_vain(&noise);
+        noisy.send_in_vain(&bytes);
         drop(noisy);
         assert_eq!(client.ask("PING"), "+PONG\r\n");
     }

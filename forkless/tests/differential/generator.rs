@@ -1,6 +1,6 @@
 //! Random commands: mostly sound, some wrong.
 
-/// A sequence of numbers that is the same for the same seed (SplitMix64).
+/// A sequence of numbers that is the same for the same seed (`SplitMix64`).
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -234,120 +234,127 @@ pub(crate) fn command(random: &mut Random) -> Vec<Vec<u8>> {
     words
 }
 
+/// What words of each kind are taken from.
+const WORDS: &[(&str, &[&str])] = &[
+    (
+        "k",
+        &[
+            "k1",
+            "k2",
+            "k3",
+            "k4",
+            "a",
+            "b",
+            "key:with:parts",
+            "",
+            "\0\u{e9}\r\n",
+        ],
+    ),
+    (
+        "i",
+        &[
+            "1",
+            "-1",
+            "0",
+            "7",
+            "100",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "x",
+            "1.5",
+            "",
+            " 1",
+            "+1",
+            "007",
+        ],
+    ),
+    (
+        "f",
+        &[
+            "1", "-1", "0", "0.25", "2.5", "-3.75", "100", "3e2", "inf", "-inf", "nan", "x",
+            "1e400", "", "-0", "1024.0", "5.",
+        ],
+    ),
+    (
+        "g",
+        &[
+            "1", "-1", "0", "0.25", "2.5", "-3.75", "100", "3e2", "inf", "nan", "x", "", "5.",
+        ],
+    ),
+    (
+        "e",
+        &[
+            "-1",
+            "0",
+            "9223372036854775807",
+            "9223372036854775",
+            "-9223372036854775808",
+            "x",
+            "1.5",
+            "",
+        ],
+    ),
+    (
+        "m",
+        &[
+            "a",
+            "b",
+            "c",
+            "d",
+            "e",
+            "field",
+            "a member of more than twenty-two bytes",
+            "1",
+            "2",
+        ],
+    ),
+    (
+        "n",
+        &[
+            "0", "1", "2", "3", "-1", "-2", "-3", "100", "-100", "x", "1.5",
+        ],
+    ),
+    (
+        "b",
+        &[
+            "-inf", "+inf", "inf", "0", "1", "(1", "2.5", "(2.5", "-3", "(", "x", "(x", "nan",
+        ],
+    ),
+    (
+        "l",
+        &[
+            "-", "+", "[a", "(a", "[c", "(c", "[field", "x", "", "(", "[",
+        ],
+    ),
+    ("r", &["1000000", "2000000000", "-1", "0", "-100"]),
+];
+
 fn word(random: &mut Random, symbol: &str) -> Option<Vec<u8>> {
     let symbol = match symbol.strip_suffix('?') {
-        Some(symbol) if !symbol.is_empty() && random.below(2) == 0 => return None,
-        Some(symbol) if !symbol.is_empty() => symbol,
+        Some(symbol) if !symbol.is_empty() => {
+            if random.below(2) == 0 {
+                return None;
+            }
+            symbol
+        }
         _ => symbol,
     };
     let far_s = 2_000_000_000 + random.next() % 100_000;
     Some(match symbol {
-        "k" => random
-            .of(&[
-                &b"k1"[..],
-                b"k2",
-                b"k3",
-                b"k4",
-                b"a",
-                b"b",
-                b"key:with:parts",
-                b"",
-                b"\0\xff\r\n",
-            ])
-            .to_vec(),
         "v" => value(random),
-        "i" => random
-            .of(&[
-                "1",
-                "-1",
-                "0",
-                "7",
-                "100",
-                "9223372036854775807",
-                "-9223372036854775808",
-                "x",
-                "1.5",
-                "",
-                " 1",
-                "+1",
-                "007",
-            ])
-            .as_bytes()
-            .to_vec(),
-        "f" => random
-            .of(&[
-                "1", "-1", "0", "0.25", "2.5", "-3.75", "100", "3e2", "inf", "-inf", "nan", "x",
-                "1e400", "", "-0", "1024.0", "5.",
-            ])
-            .as_bytes()
-            .to_vec(),
-        "e" => random
-            .of(&[
-                "-1",
-                "0",
-                "9223372036854775807",
-                "9223372036854775",
-                "-9223372036854775808",
-                "x",
-                "1.5",
-                "",
-            ])
-            .as_bytes()
-            .to_vec(),
-        "g" => random
-            .of(&[
-                "1", "-1", "0", "0.25", "2.5", "-3.75", "100", "3e2", "inf", "nan", "x", "",
-                "1024.0", "5.",
-            ])
-            .as_bytes()
-            .to_vec(),
-        "m" => random
-            .of(&[
-                "a",
-                "b",
-                "c",
-                "d",
-                "e",
-                "field",
-                "a longer member of more than sixteen bytes",
-                "1",
-                "2",
-            ])
-            .as_bytes()
-            .to_vec(),
-        "n" => random
-            .of(&[
-                "0", "1", "2", "3", "-1", "-2", "-3", "100", "-100", "x", "1.5",
-            ])
-            .as_bytes()
-            .to_vec(),
-        "b" => random
-            .of(&[
-                "-inf", "+inf", "inf", "0", "1", "(1", "2.5", "(2.5", "-3", "(", "x", "(x", "nan",
-                "100",
-            ])
-            .as_bytes()
-            .to_vec(),
-        "l" => random
-            .of(&[
-                "-", "+", "[a", "(a", "[c", "(c", "[field", "x", "", "(", "[",
-            ])
-            .as_bytes()
-            .to_vec(),
         "t" if random.below(8) == 0 => b"1000".to_vec(),
         "t" | "T" => far_s.to_string().into_bytes(),
         "u" if random.below(8) == 0 => b"5000".to_vec(),
         "u" | "U" => (far_s * 1000 + random.next() % 1000)
             .to_string()
             .into_bytes(),
-        "r" => random
-            .of(&["1000000", "2000000000", "-1", "0", "-100"])
-            .as_bytes()
-            .to_vec(),
-        one_of => random
-            .of(&one_of.split('|').collect::<Vec<_>>())
-            .as_bytes()
-            .to_vec(),
+        other => match WORDS.iter().find(|(kind, _)| *kind == other) {
+            Some((_, words)) => random.of(words).as_bytes().to_vec(),
+            None => random
+                .of(&other.split('|').collect::<Vec<_>>())
+                .as_bytes()
+                .to_vec(),
+        },
     })
 }
 

@@ -199,7 +199,7 @@ fn requests_on_lines_and_what_is_none_are_answered_alike() {
     let folder = tempfile::tempdir().unwrap();
     let redis = Served::redis(folder.path(), &["--dbfilename", "redis.rdb"]);
     let forkless = Served::forkless(folder.path(), &[]);
-    let long = |head: &str| [head.as_bytes(), &[b'1'; 70_000]].concat();
+    let long = |head: &str| [head.as_bytes(), &vec![b'1'; 70_000]].concat();
     let inputs: Vec<Vec<u8>> = vec![
         b"SET a 'b c'\r\nGET a\nset d \"\\x41\\n\"\nget d\nQUIT\r\n".to_vec(),
         b"\r\n\r\nPING\r\n*0\r\n*-1\r\nPING\r\nQUIT\r\n".to_vec(),
