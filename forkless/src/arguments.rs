@@ -1,5 +1,6 @@
 //! The command line: what can be asked, with names and defaults that are a contract.
 
+mod replicate;
 mod serve;
 
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -10,6 +11,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use rdb_format::{Compression, Family, Losses, Target};
 
+pub(crate) use crate::arguments::replicate::Replicate;
 pub(crate) use crate::arguments::serve::Serve;
 use crate::series::Series;
 
@@ -56,6 +58,8 @@ pub(crate) enum Command {
     Split(Split),
     /// Merge a directory of shard files into one RDB file.
     Merge(Merge),
+    /// Follow a master until all its keys are here, and save them.
+    Replicate(Replicate),
     /// Serve RESP clients, from and to a snapshot.
     Serve(Serve),
     /// Inspect, verify, send or rebuild the store of an EPaxos replica.

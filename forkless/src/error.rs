@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use aligned_io::{ReadError, WriteError};
 use rdb_format::{DecodeError, EncodeError};
 use shard_runtime::ShardError;
-use snapshot::{LoadError, RetentionError, SnapshotError};
+use snapshot::{Address, LoadError, RetentionError, SnapshotError};
 
 use crate::command::{Content, Mismatch, PictureError};
 
@@ -79,6 +79,12 @@ pub(crate) enum CommandError {
     /// The snapshot is written; an older one could not be removed.
     #[error("an old snapshot stays")]
     Retention(#[from] RetentionError),
+    #[error("{master}: not in sync after {seconds} s: {reason}")]
+    NotSynced {
+        master: Address,
+        seconds: u64,
+        reason: String,
+    },
     #[error("the shards failed")]
     Shards(#[from] ShardError),
     /// The server's own errors name what they are about.

@@ -6,6 +6,7 @@ mod demo;
 mod dump;
 mod input;
 mod inspect;
+mod replicate;
 mod run;
 mod save;
 mod serve;

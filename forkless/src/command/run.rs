@@ -3,7 +3,7 @@
 use crate::arguments::Command;
 #[cfg(feature = "epaxos")]
 use crate::command::store;
-use crate::command::{check, convert, demo, inspect, save, serve};
+use crate::command::{check, convert, demo, inspect, replicate, save, serve};
 use crate::error::CommandError;
 use crate::output::Output;
 
@@ -16,6 +16,7 @@ pub(crate) fn run(command: &Command, output: &mut Output) -> Result<(), CommandE
         Command::Check(arguments) => check::run(arguments, output),
         Command::Split(arguments) => convert::split(arguments, output),
         Command::Merge(arguments) => convert::merge(arguments, output),
+        Command::Replicate(arguments) => replicate::run(arguments, output),
         Command::Serve(arguments) => serve::run(arguments, output),
         Command::Inspect(arguments) => inspect::run(arguments, output),
         #[cfg(feature = "epaxos")]

@@ -1,0 +1,94 @@
+//! `replicate`: what a master has, into shards of our own, and then into a file.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use forkless::Object;
+use indicatif::{HumanBytes, HumanCount};
+use serde_json::json;
+use shard_runtime::{ShardSet, ShardSetConfig};
+use snapshot::{Keyspace, Replica, ReplicaOptions, Snapshot};
+
+use crate::arguments::{self, Replicate};
+use crate::error::CommandError;
+use crate::output::Output;
+
+/// The file that is written.
+const NAME: &str = "dump.rdb";
+
+pub(crate) fn run(arguments: &Replicate, output: &mut Output) -> Result<(), CommandError> {
+    let folder = &arguments.out;
+    fs::create_dir_all(folder).map_err(|source| CommandError::Write {
+        path: folder.clone(),
+        source,
+    })?;
+    let config = ShardSetConfig {
+        shards: arguments::shards(arguments.shards),
+        // A message is a batch of records: this bounds what waits.
+        mailbox_messages: 64,
+        ..ShardSetConfig::default()
+    };
+    let shards = ShardSet::start(config, |_| Keyspace::<Object>::new())?;
+    let shards = Arc::new(shards);
+    let options = ReplicaOptions::new().secret(&secret(arguments)?);
+    let started = Instant::now();
+    let replica = Replica::start(&shards, &arguments.master, options);
+    if !replica.wait_synced(Duration::from_secs(arguments.patience)) {
+        return Err(CommandError::NotSynced {
+            master: arguments.master.clone(),
+            seconds: arguments.patience,
+            reason: replica.statistics().last_error.unwrap_or_default(),
+        });
+    }
+    let sync_seconds = started.elapsed().as_secs_f64();
+    std::thread::sleep(Duration::from_secs(arguments.follow));
+    let statistics = replica.statistics();
+    // What is there stays, and is no longer changed.
+    replica.stop();
+    let path = folder.join(NAME);
+    let save = |error| CommandError::save(&path, error);
+    let snapshot = Snapshot::new().budget_bytes(arguments.snapshot_budget);
+    let handle = snapshot.to_file(&shards, &path).map_err(save)?;
+    let report = handle.wait().map_err(save)?;
+    output.line(format!(
+        "{}: {} keys of {} in {} streams, {}, cut {}, in sync after {sync_seconds:.2} s",
+        path.display(),
+        HumanCount(report.keys),
+        arguments.master,
+        statistics.streams,
+        HumanBytes(report.bytes),
+        statistics.cut,
+    ))?;
+    if arguments.json {
+        let json = json!({
+            "path": path.display().to_string(),
+            "master": arguments.master.to_string(),
+            "keys": report.keys,
+            "bytes": report.bytes,
+            "streams": statistics.streams,
+            "shards": shards.len(),
+            "cut": statistics.cut,
+            "records": statistics.records,
+            "record_bytes": statistics.bytes,
+            "full_syncs": statistics.full_syncs,
+            "resumptions": statistics.resumptions,
+            "sync_seconds": sync_seconds,
+        });
+        output.line(json.to_string())?;
+    }
+    Ok(())
+}
+
+/// The first line of the secret's file; nothing without one.
+fn secret(arguments: &Replicate) -> Result<Vec<u8>, CommandError> {
+    let Some(path) = &arguments.secret_file else {
+        return Ok(Vec::new());
+    };
+    let bytes = fs::read(path).map_err(|source| CommandError::Read {
+        path: path.clone(),
+        source,
+    })?;
+    let line = bytes.split(|byte| *byte == b'\n').next();
+    Ok(line.unwrap_or_default().to_vec())
+}
