@@ -225,9 +225,12 @@ impl<V: Value> Keyspace<V> {
     ///
     /// A snapshot that still needs it fails with [`TableGone`](crate::SnapshotError::TableGone):
     /// while there are [open cuts](Table::open_cuts), [`swap`](Self::swap) it away and take it
-    /// later.
+    /// later. Streams end with the same error: nobody could tell that its keys are gone.
     pub fn take(&mut self, number: u32) -> Option<Table<V>> {
-        self.databases.remove(&number)
+        let table = self.databases.remove(&number)?;
+        let gone = || SnapshotError::TableGone { database: number };
+        self.feeds.fail(gone);
+        Some(table)
     }
 
     /// Opens a cut in every table and has `producer` receive what the tables deliver to it.

@@ -398,6 +398,26 @@ fn replica_follows_the_master_that_takes_the_place_of_another() {
 }
 
 #[test]
+fn databases_that_are_swapped_or_taken_fill_the_replica_anew() {
+    let store = shards(2);
+    fill(&store, 2000);
+    let master = Master::start(&store, &tcp(), options()).unwrap();
+    let copy = shards(1);
+    let replica = Replica::start(&copy, master.address(), replica_options());
+    assert!(replica.wait_synced(PATIENCE), "{:?}", replica.statistics());
+    store
+        .cut(PATIENCE, |shard| shard.state().swap(0, 1))
+        .unwrap();
+    assert_equal(&store, &copy, &replica);
+    assert_eq!(replica.statistics().full_syncs, 2);
+    let taken = store.cut(PATIENCE, |shard| shard.state().take(0).is_some());
+    assert_eq!(taken.unwrap(), [true, true]);
+    set(&store, 0, b"after", vec![1]);
+    assert_equal(&store, &copy, &replica);
+    assert_eq!(replica.statistics().full_syncs, 3);
+}
+
+#[test]
 fn master_survives_whatever_connects() {
     let store = shards(1);
     set(&store, 0, b"key", vec![1]);
