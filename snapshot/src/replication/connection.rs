@@ -133,6 +133,18 @@ impl FrameReader {
         }
     }
 
+    /// Sends one frame that is not numbered, the other way.
+    pub(super) fn say(
+        &mut self,
+        kind: FrameKind,
+        payload: &[u8],
+        patience: Duration,
+    ) -> Result<(), ReplicationError> {
+        let mut frame = Vec::new();
+        Frame::encode(&mut frame, kind, 0, payload);
+        self.connection().send(&frame, patience)
+    }
+
     pub(super) fn connection(&mut self) -> &mut Connection {
         &mut self.connection
     }

@@ -20,7 +20,7 @@ use super::secret::{Nonce, Secret, random};
 use super::session::{Session, SessionLimits};
 use super::statistics::SessionStatistics;
 use crate::keyspace::Store;
-use crate::stream::{Fields, Frame, FrameKind, Relaxed};
+use crate::stream::{Fields, FrameKind, Relaxed};
 use crate::sync::Mutex;
 
 /// How often the listener looks for a connection.
@@ -244,12 +244,7 @@ impl<S: Store> Inner<S> {
         };
         if let Err(error) = &served {
             let text = error.to_string();
-            drop(say(
-                &mut reader,
-                FrameKind::Refuse,
-                text.as_bytes(),
-                silence,
-            ));
+            drop(reader.say(FrameKind::Refuse, text.as_bytes(), silence));
         }
         reader.connection().close();
         served
@@ -264,7 +259,7 @@ impl<S: Store> Inner<S> {
         let silence = self.options.silence;
         let broken = |source| ReplicationError::Broken { source };
         let nonce: Nonce = random().map_err(broken)?;
-        say(reader, FrameKind::Challenge, &nonce, silence)?;
+        reader.say(FrameKind::Challenge, &nonce, silence)?;
         let answer = reader.expect(FrameKind::Answer, silence)?;
         let mut fields = Fields::of(answer.payload);
         let proof = fields.array()?;
@@ -286,7 +281,7 @@ impl<S: Store> Inner<S> {
             resumed,
             silence_ms,
         };
-        say(reader, FrameKind::Welcome, &welcome.encode(), silence)
+        reader.say(FrameKind::Welcome, &welcome.encode(), silence)
     }
 
     /// The session that the replica goes on with, or a new one; and whether it goes on.
@@ -356,7 +351,7 @@ impl<S: Store> Inner<S> {
         if !lane.claim(attach.number) {
             return Err(refused("the stream is taken, or has gone on"));
         }
-        say(reader, FrameKind::Attached, &[], silence)?;
+        reader.say(FrameKind::Attached, &[], silence)?;
         let again = reader.connection().again();
         let connection = again.map_err(|source| ReplicationError::Broken { source })?;
         let epoch = lane.attach(connection, attach.number);
@@ -383,16 +378,4 @@ fn listen(reader: &mut FrameReader, lane: &Lane, silence: Duration) {
             _ => return,
         }
     }
-}
-
-/// Sends one frame that is not numbered.
-fn say(
-    reader: &mut FrameReader,
-    kind: FrameKind,
-    payload: &[u8],
-    silence: Duration,
-) -> Result<(), ReplicationError> {
-    let mut frame = Vec::new();
-    Frame::encode(&mut frame, kind, 0, payload);
-    reader.connection().send(&frame, silence)
 }

@@ -1,5 +1,8 @@
 //! The replica's side: shakes hands, reads all streams into its shards, and comes back.
 
+mod options;
+mod reading;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,71 +11,21 @@ use std::time::{Duration, Instant};
 use rdb_format::Dialect;
 use shard_runtime::{ShardSet, Worker, spawn_named};
 
+pub use self::options::ReplicaOptions;
+use self::reading::Reading;
 use super::address::Address;
-use super::applier::{Applier, Filling};
+use super::applier::Filling;
 use super::connection::{Connection, FrameReader};
 use super::error::ReplicationError;
-use super::handshake::{
-    Acknowledge, Attach, HANDSHAKE_BYTES_MAX, Hello, Resume, SessionId, Welcome,
-};
-use super::rendezvous::{Met, Rendezvous};
+use super::handshake::{Attach, HANDSHAKE_BYTES_MAX, Hello, Resume, SessionId, Welcome};
+use super::rendezvous::Rendezvous;
 use super::secret::{Nonce, Secret, random};
 use super::statistics::{ReplicaState, ReplicaStatistics};
+use crate::events;
 use crate::keyspace::Store;
-use crate::stream::{Fields, Frame, FrameKind, PAYLOAD_BYTES_MAX, StreamDecoder};
+use crate::stream::{Fields, FrameKind, PAYLOAD_BYTES_MAX, StreamDecoder};
 use crate::sync::{Condvar, Mutex};
 use crate::value::FromRdb;
-
-/// How often a reader looks whether it is to stop, and tells the master how far it is.
-const LOOK: Duration = Duration::from_millis(200);
-
-/// What a replica keeps to.
-#[derive(Debug, Clone)]
-pub struct ReplicaOptions {
-    secret: Vec<u8>,
-    connect: Duration,
-    retry: Duration,
-    cut_deadline: Duration,
-}
-
-impl ReplicaOptions {
-    /// No secret, 5 s to connect, and half a second between attempts.
-    pub fn new() -> Self {
-        Self {
-            secret: Vec::new(),
-            connect: Duration::from_secs(5),
-            retry: Duration::from_millis(500),
-            cut_deadline: Duration::from_mins(1),
-        }
-    }
-
-    /// What the master asks to be known, and must know itself.
-    #[must_use]
-    pub fn secret(mut self, secret: &[u8]) -> Self {
-        self.secret = secret.to_vec();
-        self
-    }
-
-    /// How long connecting, and each word of a handshake, may take.
-    #[must_use]
-    pub fn connect(mut self, patience: Duration) -> Self {
-        self.connect = patience;
-        self
-    }
-
-    /// How long to wait before another attempt.
-    #[must_use]
-    pub fn retry(mut self, pause: Duration) -> Self {
-        self.retry = pause;
-        self
-    }
-}
-
-impl Default for ReplicaOptions {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 /// A replica: its shards become what the master's are, and follow. Dropping it stops that, and
 /// leaves what is there.
@@ -266,10 +219,8 @@ where
             {
                 held = None;
             }
-            self.tell(|course| {
-                course.connected = false;
-                course.last_error = Some(chain(&error));
-            });
+            let error = events::chain(&error);
+            self.tell(|course| (course.connected, course.last_error) = (false, Some(error)));
             let pause = Instant::now() + self.options.retry;
             let mut course = self.course.lock();
             while !self.is_stopped() && Instant::now() < pause {
@@ -331,14 +282,14 @@ where
                 numbers: held.decoders.iter().map(StreamDecoder::number).collect(),
             }),
         };
-        say(&mut reader, FrameKind::Hello, &hello.encode(), patience)?;
+        reader.say(FrameKind::Hello, &hello.encode(), patience)?;
         let challenge = reader.expect(FrameKind::Challenge, patience)?;
         let mut fields = Fields::of(challenge.payload);
         let master: Nonce = fields.array()?;
         fields.end()?;
         let nonces = [&nonce[..], &master[..]];
         let proof = self.secret.prove("forkless replica", &nonces);
-        say(&mut reader, FrameKind::Answer, &proof, patience)?;
+        reader.say(FrameKind::Answer, &proof, patience)?;
         let welcome = Welcome::decode(reader.expect(FrameKind::Welcome, patience)?.payload)?;
         reader.connection().close();
         if !self
@@ -398,7 +349,7 @@ where
                 number,
                 proof: handshake.key.prove("forkless attach", &[&subject]),
             };
-            say(&mut reader, FrameKind::Attach, &attach.encode(), patience)?;
+            reader.say(FrameKind::Attach, &attach.encode(), patience)?;
             let attached = reader.expect(FrameKind::Attached, patience)?;
             Fields::of(attached.payload).end()?;
             reader.allow(PAYLOAD_BYTES_MAX);
@@ -445,147 +396,4 @@ where
             (None, None) => Ok(()),
         }
     }
-}
-
-/// One stream being read.
-struct Reading<'a, S: Store> {
-    inner: &'a Inner<S>,
-    stream: u16,
-    decoder: &'a mut StreamDecoder,
-    reader: FrameReader,
-    rendezvous: &'a Rendezvous,
-    filling: &'a Filling,
-    silence: Duration,
-}
-
-impl<S> Reading<'_, S>
-where
-    S: Store<Value: FromRdb>,
-{
-    fn run(&mut self) -> Result<(), ReplicationError> {
-        let mut applier = Applier::new(&self.inner.shards, self.filling);
-        // It had come to a cut when its connection broke, and others may not have.
-        if self.decoder.cut() > 0 {
-            self.meet(self.decoder.cut())?;
-        }
-        let mut heard = Instant::now();
-        let mut told = Instant::now();
-        self.acknowledge()?;
-        loop {
-            if self.inner.is_stopped() || self.rendezvous.is_aborted() {
-                applier.confirm()?;
-                return Err(ReplicationError::Stopped);
-            }
-            let cut = match self.reader.next(LOOK)? {
-                Some(frame) => {
-                    heard = Instant::now();
-                    take(frame, (self.decoder, &mut applier, self.stream))?
-                }
-                None if heard.elapsed() < self.silence => None,
-                None => {
-                    return Err(ReplicationError::Silent {
-                        silence: self.silence,
-                    });
-                }
-            };
-            if let Some(cut) = cut {
-                applier.confirm()?;
-                self.meet(cut)?;
-                heard = Instant::now();
-            }
-            if cut.is_some() || told.elapsed() >= LOOK {
-                self.acknowledge()?;
-                told = Instant::now();
-            }
-        }
-    }
-
-    /// Waits until all streams have come to the cut. The last one shows what there was at the
-    /// first, or has the shards know that this is another.
-    fn meet(&self, cut: u64) -> Result<(), ReplicationError> {
-        let met = self.rendezvous.meet(usize::from(self.stream), cut, |_| {
-            let (inner, filling) = (self.inner, self.filling);
-            let owner = Arc::downgrade(&filling.owner);
-            let shows = filling.committed.load(Ordering::Acquire);
-            inner.shards.cut(inner.options.cut_deadline, move |shard| {
-                if !shows {
-                    shard.state().keyspace().commit_replacement(&owner);
-                }
-                shard.state().on_cut();
-            })?;
-            // Release: pairs with the Acquire of the readers, who go on after this.
-            filling.committed.store(true, Ordering::Release);
-            inner.tell(|course| course.following = true);
-            Ok::<(), ReplicationError>(())
-        })?;
-        match met {
-            Met::Done => Ok(()),
-            Met::Aborted => Err(ReplicationError::Stopped),
-        }
-    }
-
-    fn acknowledge(&mut self) -> Result<(), ReplicationError> {
-        let acknowledged = Acknowledge {
-            number: self.decoder.number(),
-            cut: self.decoder.cut(),
-        };
-        say(
-            &mut self.reader,
-            FrameKind::Acknowledge,
-            &acknowledged.encode(),
-            self.silence,
-        )
-    }
-}
-
-/// Takes one frame of a stream; the cut that it passes, if it does.
-fn take<S>(
-    frame: Frame<'_>,
-    (decoder, applier, stream): (&mut StreamDecoder, &mut Applier<'_, S>, u16),
-) -> Result<Option<u64>, ReplicationError>
-where
-    S: Store<Value: FromRdb>,
-{
-    match frame.kind {
-        FrameKind::Heartbeat => return Ok(None),
-        FrameKind::End => {
-            let text = String::from_utf8_lossy(frame.payload).into_owned();
-            return Err(ReplicationError::Ended { text });
-        }
-        _ => {}
-    }
-    let mut added = Ok(());
-    let taken = decoder.take(frame, |record| {
-        if added.is_ok() {
-            added = applier.add(record);
-        }
-    });
-    let cut = taken.map_err(|source| ReplicationError::Stream { stream, source })?;
-    added?;
-    applier.end_frame(frame.payload.len())?;
-    Ok(cut)
-}
-
-/// Sends one frame that is not numbered.
-fn say(
-    reader: &mut FrameReader,
-    kind: FrameKind,
-    payload: &[u8],
-    patience: Duration,
-) -> Result<(), ReplicationError> {
-    let mut frame = Vec::new();
-    Frame::encode(&mut frame, kind, 0, payload);
-    reader.connection().send(&frame, patience)
-}
-
-/// An error and its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

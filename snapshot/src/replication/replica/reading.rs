@@ -1,0 +1,133 @@
+//! One stream being read: its frames go to the shards, its cuts meet those of the others.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::Inner;
+use crate::keyspace::Store;
+use crate::replication::applier::{Applier, Filling};
+use crate::replication::connection::FrameReader;
+use crate::replication::error::ReplicationError;
+use crate::replication::handshake::Acknowledge;
+use crate::replication::rendezvous::{Met, Rendezvous};
+use crate::stream::{Frame, FrameKind, StreamDecoder};
+use crate::value::FromRdb;
+
+/// How often a reader looks whether it is to stop, and tells the master how far it is.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// One stream being read.
+pub(super) struct Reading<'a, S: Store> {
+    pub(super) inner: &'a Inner<S>,
+    pub(super) stream: u16,
+    pub(super) decoder: &'a mut StreamDecoder,
+    pub(super) reader: FrameReader,
+    pub(super) rendezvous: &'a Rendezvous,
+    pub(super) filling: &'a Filling,
+    pub(super) silence: Duration,
+}
+
+impl<S> Reading<'_, S>
+where
+    S: Store<Value: FromRdb>,
+{
+    pub(super) fn run(&mut self) -> Result<(), ReplicationError> {
+        let mut applier = Applier::new(&self.inner.shards, self.filling);
+        // It had come to a cut when its connection broke, and others may not have.
+        if self.decoder.cut() > 0 {
+            self.meet(self.decoder.cut())?;
+        }
+        let mut heard = Instant::now();
+        let mut told = Instant::now();
+        self.acknowledge()?;
+        loop {
+            if self.inner.is_stopped() || self.rendezvous.is_aborted() {
+                applier.confirm()?;
+                return Err(ReplicationError::Stopped);
+            }
+            let cut = match self.reader.next(LOOK)? {
+                Some(frame) => {
+                    heard = Instant::now();
+                    take(frame, (self.decoder, &mut applier, self.stream))?
+                }
+                None if heard.elapsed() < self.silence => None,
+                None => {
+                    return Err(ReplicationError::Silent {
+                        silence: self.silence,
+                    });
+                }
+            };
+            if let Some(cut) = cut {
+                applier.confirm()?;
+                self.meet(cut)?;
+                heard = Instant::now();
+            }
+            if cut.is_some() || told.elapsed() >= LOOK {
+                self.acknowledge()?;
+                told = Instant::now();
+            }
+        }
+    }
+
+    /// Waits until all streams have come to the cut. The last one shows what there was at the
+    /// first, or has the shards know that this is another.
+    fn meet(&self, cut: u64) -> Result<(), ReplicationError> {
+        let met = self.rendezvous.meet(usize::from(self.stream), cut, |_| {
+            let (inner, filling) = (self.inner, self.filling);
+            let owner = Arc::downgrade(&filling.owner);
+            let shows = filling.committed.load(Ordering::Acquire);
+            inner.shards.cut(inner.options.cut_deadline, move |shard| {
+                if !shows {
+                    shard.state().keyspace().commit_replacement(&owner);
+                }
+                shard.state().on_cut();
+            })?;
+            // Release: pairs with the Acquire of the readers, who go on after this.
+            filling.committed.store(true, Ordering::Release);
+            inner.tell(|course| course.following = true);
+            Ok::<(), ReplicationError>(())
+        })?;
+        match met {
+            Met::Done => Ok(()),
+            Met::Aborted => Err(ReplicationError::Stopped),
+        }
+    }
+
+    fn acknowledge(&mut self) -> Result<(), ReplicationError> {
+        let acknowledged = Acknowledge {
+            number: self.decoder.number(),
+            cut: self.decoder.cut(),
+        };
+        self.reader
+            .say(FrameKind::Acknowledge, &acknowledged.encode(), self.silence)
+    }
+}
+
+/// Takes one frame of a stream; the cut that it passes, if it does.
+fn take<S>(
+    frame: Frame<'_>,
+    (decoder, applier, stream): (&mut StreamDecoder, &mut Applier<'_, S>, u16),
+) -> Result<Option<u64>, ReplicationError>
+where
+    S: Store<Value: FromRdb>,
+{
+    match frame.kind {
+        FrameKind::Heartbeat => return Ok(None),
+        FrameKind::End => {
+            let text = String::from_utf8_lossy(frame.payload).into_owned();
+            return Err(ReplicationError::Ended { text });
+        }
+        _ => {}
+    }
+    let mut added = Ok(());
+    let taken = decoder.take(frame, |record| {
+        if added.is_ok() {
+            added = applier.add(record);
+        }
+    });
+    let cut = taken.map_err(|source| ReplicationError::Stream { stream, source })?;
+    added?;
+    applier.end_frame(frame.payload.len())?;
+    Ok(cut)
+}
