@@ -148,11 +148,7 @@ pub(super) fn hkeys(
     words: Words<'_>,
     reply: &mut Reply<'_>,
 ) -> Outcome {
-    let hash = database.collection::<Hash>(&words[1])?;
-    reply.array(hash.map_or(0, Hash::len));
-    let fields = hash.into_iter().flat_map(Hash::iter);
-    fields.for_each(|(field, _)| reply.bulk(field));
-    Ok(())
+    list(database, words, reply, |(field, _)| field)
 }
 
 pub(super) fn hvals(
@@ -160,10 +156,20 @@ pub(super) fn hvals(
     words: Words<'_>,
     reply: &mut Reply<'_>,
 ) -> Outcome {
+    list(database, words, reply, |(_, value)| value)
+}
+
+/// Replies with one half of each field.
+fn list(
+    database: &mut Database<'_>,
+    words: Words<'_>,
+    reply: &mut Reply<'_>,
+    half: impl for<'a> Fn((&'a [u8], &'a [u8])) -> &'a [u8],
+) -> Outcome {
     let hash = database.collection::<Hash>(&words[1])?;
     reply.array(hash.map_or(0, Hash::len));
-    let values = hash.into_iter().flat_map(Hash::iter);
-    values.for_each(|(_, value)| reply.bulk(value));
+    let fields = hash.into_iter().flat_map(Hash::iter);
+    fields.map(half).for_each(|text| reply.bulk(text));
     Ok(())
 }
 
