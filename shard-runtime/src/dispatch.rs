@@ -55,14 +55,17 @@ impl<S: 'static> ShardSet<S> {
     ///
     /// let config = ShardSetConfig { mailbox_messages: 1, ..ShardSetConfig::default() };
     /// let shards = ShardSet::start(config, |_| String::new())?;
+    /// let (begin, begun) = mpsc::channel::<()>();
     /// let (release, released) = mpsc::channel::<()>();
-    /// shards.send(0, move |_| drop(released.recv()))?;
-    /// // The shard is at work, and one more message fits, or two if it has begun.
+    /// shards.send(0, move |_| {
+    ///     begin.send(()).ok();
+    ///     released.recv().ok();
+    /// })?;
+    /// // The shard is at work, and takes nothing out of its mailbox until it is released.
+    /// begun.recv().ok();
+    /// while shards.try_send(0, |_| ()).is_ok() {}
     /// let word = "kept".to_owned();
     /// let attempt = move |shard: &mut Shard<String>| shard.state().push_str(&word);
-    /// for _ in 0..2 {
-    ///     shards.try_send(0, |_| ()).ok();
-    /// }
     /// let refused = shards.try_send(0, attempt).unwrap_err();
     /// assert!(matches!(refused.error, ShardError::MailboxFull { shard: 0, messages: 1 }));
     /// drop(release);
