@@ -8,7 +8,6 @@ use crate::error::TryReserveError;
 use crate::geometry::ENTRIES_MAX;
 use crate::observer::Observer;
 use crate::segment::Segment;
-use crate::share;
 use crate::table::DashTable;
 
 impl<K, V, S> DashTable<K, V, S> {
@@ -74,7 +73,10 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
                 entries_max: ENTRIES_MAX,
             });
         }
-        let missing = share::segments(entries).saturating_sub(self.directory().segments().owners());
+        let missing = self
+            .spread_for(entries)
+            .segments(entries)
+            .saturating_sub(self.directory().segments().owners());
         let segment_bytes = size_of::<Segment<K, V>>().saturating_add(4 * size_of::<usize>());
         let bytes = missing.saturating_mul(segment_bytes);
         let mut probe: Vec<u8> = Vec::new();

@@ -10,7 +10,7 @@ use crate::hook::Hook;
 use crate::observer::Observer;
 use crate::ranges::Ranges;
 use crate::segment::Segment;
-use crate::share;
+use crate::spread::Spread;
 
 /// Which segment holds which hash prefix.
 ///
@@ -18,6 +18,8 @@ use crate::share;
 pub(crate) struct Directory<K, V> {
     // Invariant: a segment owns the range that it says it has.
     segments: Ranges<Segment<K, V>>,
+    // Changes only while there is no entry.
+    spread: Spread,
     /// How many segments there are of each depth.
     depths: [u32; MAX_DEPTH as usize + 1],
     /// Entries that room is reserved for: only an explicit wish merges segments that they need.
@@ -28,6 +30,7 @@ impl<K, V> Directory<K, V> {
     pub(crate) const fn new() -> Self {
         Self {
             segments: Ranges::new(),
+            spread: Spread::GROWING,
             depths: [0; MAX_DEPTH as usize + 1],
             reserved: 0,
         }
@@ -57,25 +60,25 @@ impl<K, V> Directory<K, V> {
     /// `None` while there is no segment.
     #[inline]
     pub(crate) fn number(&self, hash: KeyHash) -> Option<usize> {
-        self.segments.number(hash.position())
+        self.segments.number(self.spread.position_of(hash))
     }
 
     /// The segment where a key with this hash belongs; `None` while there is none.
     #[inline]
     pub(crate) fn segment_of(&self, hash: KeyHash) -> Option<&Segment<K, V>> {
-        self.segments.get(hash.position())
+        self.segments.get(self.spread.position_of(hash))
     }
 
     /// As [`segment_of`](Self::segment_of), if the directory's entry has been filled since it grew.
     #[inline]
     pub(crate) fn settled_segment_of(&self, hash: KeyHash) -> Option<&Segment<K, V>> {
-        self.segments.get_settled(hash.position())
+        self.segments.get_settled(self.spread.position_of(hash))
     }
 
     /// As [`segment_of`](Self::segment_of), to change.
     #[inline]
     pub(crate) fn segment_of_mut(&mut self, hash: KeyHash) -> Option<&mut Segment<K, V>> {
-        self.segments.get_mut(hash.position())
+        self.segments.get_mut(self.spread.position_of(hash))
     }
 
     /// The segment with this number, to change.
@@ -121,6 +124,16 @@ impl<K, V> Directory<K, V> {
         Self { segments, ..*self }
     }
 
+    /// How hashes are spread over the segments.
+    pub(crate) fn spread(&self) -> Spread {
+        self.spread
+    }
+
+    /// Spreads the hashes of all entries to come like this. There must be none yet.
+    pub(crate) fn spread_as(&mut self, spread: Spread) {
+        self.spread = spread;
+    }
+
     /// Makes the first segment if there is none.
     pub(crate) fn first(&mut self, version: u64) {
         if self.segments.len() == 0 {
@@ -163,7 +176,7 @@ impl<K, V> Directory<K, V> {
         let Some(lower) = self.segments.get_mut(wide) else {
             return Ok(());
         };
-        let upper = lower.split(newcomer, hash_of, hook)?;
+        let upper = lower.split(newcomer, self.spread, hash_of, hook)?;
         let (middle, depth) = (upper.position(), upper.depth() as usize);
         self.depths[depth - 1] -= 1;
         self.depths[depth] += 2;
@@ -195,7 +208,7 @@ impl<K, V> Directory<K, V> {
             let mut position = 0;
             while let Some(segment) = self.segment_at(position) {
                 let (depth, next) = (segment.depth(), segment.end());
-                let splits = depth == level && share::is_crowded(entries, position, depth);
+                let splits = depth == level && self.spread.is_crowded(entries, position, depth);
                 if splits && self.split(position, None, &hash_of, hook).is_err() {
                     return;
                 }
@@ -215,7 +228,7 @@ impl<K, V> Directory<K, V> {
 impl<K, V> Directory<K, V> {
     /// Whether room is reserved for more than fits the segment of this position and depth.
     pub(crate) fn is_reserved(&self, position: u32, depth: u32) -> bool {
-        share::is_crowded(self.reserved, position, depth)
+        self.spread.is_crowded(self.reserved, position, depth)
     }
 
     /// Forgets what was reserved.

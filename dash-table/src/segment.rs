@@ -18,6 +18,7 @@ use crate::observer::Observer;
 use crate::planted::Bug;
 use crate::slot::{Block, Entries, Found, Run};
 use crate::slot_set::SlotSet;
+use crate::spread::Spread;
 use crate::stash::Link;
 use crate::versions::Versions;
 
@@ -285,13 +286,14 @@ impl<K, V> Segment<K, V> {
     pub(crate) fn split<O>(
         &mut self,
         newcomer: Option<KeyHash>,
+        spread: Spread,
         hash_of: impl Fn(&K) -> KeyHash,
         hook: &mut Hook<'_, O>,
     ) -> Result<Box<Self>, SplitError>
     where
         O: Observer<K, V>,
     {
-        let movers = self.movers(newcomer, hash_of);
+        let movers = self.movers(newcomer, spread, hash_of);
         if newcomer.is_some() {
             let entries = self.count_entries();
             if entries < SPLIT_ENTRIES_MIN {
@@ -316,16 +318,21 @@ impl<K, V> Segment<K, V> {
     }
 
     /// The entries whose next hash bit is set, and how many bits all hashes share.
-    fn movers(&self, newcomer: Option<KeyHash>, hash_of: impl Fn(&K) -> KeyHash) -> Movers {
+    fn movers(
+        &self,
+        newcomer: Option<KeyHash>,
+        spread: Spread,
+        hash_of: impl Fn(&K) -> KeyHash,
+    ) -> Movers {
         let depth = self.depth();
         // A bit is set where some hash differs from the newcomer's, or anywhere without one.
         let mut difference = if newcomer.is_some() { 0 } else { u64::MAX };
-        let reference = newcomer.map_or(0, KeyHash::position);
+        let reference = newcomer.map_or(0, |hash| spread.position_of(hash));
         let mut movers_of = |bucket| {
             let mut entries = self.entries(bucket);
             let mut movers = SlotSet::NONE;
             while let Some((slot, (key, _))) = entries.next_in_slot() {
-                let position = hash_of(key).position();
+                let position = spread.position_of(hash_of(key));
                 difference |= position ^ reference;
                 movers.add_if(slot, position >> (POSITION_BITS - 1 - depth) & 1 == 1);
             }

@@ -14,6 +14,7 @@ use crate::merge::Density;
 use crate::observer::Observer;
 use crate::planted::{Bug, Plant};
 use crate::position::Position;
+use crate::spread::Spread;
 
 /// A hash map that grows by one small segment at a time, and tells an observer about every
 /// bucket before it changes.
@@ -33,7 +34,9 @@ use crate::position::Position;
 /// # Memory
 ///
 /// About 1.8 bytes per slot besides the entry itself. Segments are about 95 % full when they
-/// split, and split at different times, so about two thirds of the slots are in use at any size.
+/// split, and split at different times, so about two thirds of the slots are in use at any size;
+/// five sixths where the number of entries was known beforehand ([`reserve`](Self::reserve),
+/// [`plan_for`](Self::plan_for)).
 /// [`shrink_to_fit`](Self::shrink_to_fit) gives back what removals have left empty.
 ///
 /// # Panics
@@ -291,8 +294,9 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
 
     /// Makes room for about `additional` more entries at once, instead of split by split.
     ///
-    /// Splits what so many entries would have split by themselves; a few more segments may still
-    /// have to.
+    /// An empty table is fitted to them, as [`plan_for`](Self::plan_for) does it, unless it has
+    /// been fitted already. Otherwise this splits what so many entries would have split by
+    /// themselves. In either case a few more segments may still have to.
     ///
     /// # Panics
     ///
@@ -306,9 +310,44 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         if entries == 0 {
             return;
         }
+        let spread = self.spread_for(entries);
         let (directory, mut hook, hasher) = self.parts();
+        directory.spread_as(spread);
         directory.first(hook.cuts.clock());
         directory.make_room(entries, |key| KeyHash::of(hasher, key), &mut hook);
+    }
+
+    /// Says that the table, which must be empty, will soon have about `entries` entries.
+    ///
+    /// No memory is taken for them: this only chooses how hashes are spread over segments, so that
+    /// with so many entries about five sixths of all slots are in use, and not two thirds. More or
+    /// fewer entries, or none at all, do no harm. A table that is not empty stays as it is.
+    ///
+    /// For those who fill a table little by little and cannot, or must not, take all memory
+    /// beforehand; others [`reserve`](Self::reserve).
+    ///
+    /// ```
+    /// use dash_table::DashTable;
+    ///
+    /// let mut planned = DashTable::new();
+    /// planned.plan_for(60_000);
+    /// assert_eq!(planned.memory_usage(), 0);
+    /// planned.extend((0..60_000).map(|n| (n, n)));
+    /// // What is left for chance is the table's random seed.
+    /// assert!(planned.stats().slots < 80_000);
+    /// ```
+    pub fn plan_for(&mut self, entries: usize) {
+        if self.is_empty() {
+            self.directory.spread_as(Spread::fitting(entries));
+        }
+    }
+
+    /// How hashes are spread once this many entries have been reserved.
+    pub(crate) fn spread_for(&self, entries: usize) -> Spread {
+        match self.directory.spread() {
+            Spread::GROWING if self.is_empty() => Spread::fitting(entries),
+            spread => spread,
+        }
     }
 
     #[inline]

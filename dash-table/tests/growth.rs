@@ -23,7 +23,12 @@ type Table = DashTable<u64, u64, foldhash::fast::FixedState>;
 fn memory_is_told_exactly_and_follows_the_entries() {
     settle();
     told_to_the_byte();
-    grows_without_waves(1_000_000);
+    grows_without_waves(Table::default(), 1_000_000);
+    for planned in [100_000, 150_000] {
+        let mut table = Table::default();
+        table.plan_for(planned);
+        grows_without_waves(table, 1_000_000);
+    }
 }
 
 /// Waits until the harness has come to rest, which has a thread of its own and allocates there
@@ -79,8 +84,7 @@ fn told_to_the_byte() {
 
 /// Over any doubling, the bytes for each entry never rise above 1.35 times their mean.
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-fn grows_without_waves(entries: u64) {
-    let mut table = Table::default();
+fn grows_without_waves(mut table: Table, entries: u64) {
     let mut curve: Vec<(u64, f64)> = Vec::new();
     let mut next = 10_000;
     for key in 1..=entries {
