@@ -234,6 +234,7 @@ where
         let batch = std::mem::replace(&mut lane.batch, self.pool.batch());
         self.progress.add_keys(batch.len());
         let delivery = Delivery {
+            planned: lane.room.expected(),
             reserve: lane.room.make(batch.len()),
             batch,
             database: self.database,
@@ -259,6 +260,8 @@ where
 /// A batch, and all that its shard must know of it.
 struct Delivery<V> {
     batch: Batch<V>,
+    /// How many keys the table is going to have, as far as anybody knows.
+    planned: usize,
     /// How many more keys the table should have room for, if that is worth a look.
     reserve: Option<usize>,
     database: u32,
@@ -274,6 +277,7 @@ impl<V: FromRdb> Delivery<V> {
             return;
         };
         let table = staged.database(self.database);
+        table.plan_for(self.planned);
         if let Some(keys) = self.reserve {
             table.reserve(keys);
         }

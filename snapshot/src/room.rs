@@ -17,6 +17,11 @@ impl Room {
         self.expected = keys;
     }
 
+    /// How many keys will come in all, as the file says.
+    pub(crate) fn expected(&self) -> usize {
+        self.expected
+    }
+
     /// So many more keys are about to come: how many the table should be told to make room for
     /// beside those it has, if it should be told at all.
     ///

@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandEr
         shards: arguments::shards(arguments.shards),
         // While loading, a message is a batch of about 128 KiB, or one larger value: this bounds
         // what waits.
-        mailbox_messages: 32,
+        mailbox_messages: 8,
         ..ShardSetConfig::default()
     };
     let shards = ShardSet::start(config, |_| Keyspace::<Object>::new())?;
