@@ -24,9 +24,7 @@ where
         } else {
             least.div_ceil(2)
         });
-        for (key, value) in entries {
-            self.insert(key, value);
-        }
+        self.insert_many(entries, |_, _| ());
     }
 }
 

@@ -50,6 +50,7 @@ mod cut;
 mod drain;
 mod entry;
 mod extract_if;
+mod insert_many;
 mod into_iter;
 mod iter;
 mod iter_mut;

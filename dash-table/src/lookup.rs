@@ -13,25 +13,23 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     /// Asks the processor for the memory that tells whether `key` is there, and where there is room
     /// for it.
     ///
-    /// Changes nothing that can be seen, and returns at once. In a table larger than the caches an
-    /// insert mostly waits for memory; whoever has many keys at hand asks for some of them ahead,
-    /// so that they wait together.
+    /// Changes nothing that can be seen, and returns at once. In a table larger than the caches a
+    /// lookup mostly waits for memory; whoever has many keys at hand asks for some of them ahead,
+    /// so that they wait together. [`insert_many`](Self::insert_many) does so by itself.
     ///
     /// # Example
     ///
     /// ```
-    /// let keys: Vec<u64> = (0..1000).collect();
-    /// let mut table = dash_table::DashTable::new();
+    /// let table: dash_table::DashTable<u64, u64> = (0..1000).map(|n| (n, n * n)).collect();
+    /// let keys: Vec<u64> = (0..1000).rev().collect();
+    /// let mut sum = 0;
     /// for (index, key) in keys.iter().enumerate() {
     ///     if let Some(later) = keys.get(index + 16) {
     ///         table.prefetch(later);
     ///     }
-    ///     if let Some(soon) = keys.get(index + 8) {
-    ///         table.prefetch_room(soon);
-    ///     }
-    ///     table.insert(*key, ());
+    ///     sum += table[key];
     /// }
-    /// assert_eq!(table.len(), 1000);
+    /// assert_eq!(sum, 332_833_500);
     /// ```
     #[inline]
     pub fn prefetch<Q>(&self, key: &Q)
@@ -39,22 +37,22 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let hash = self.hash(key);
+        self.prefetch_tags(self.hash(key));
+    }
+
+    /// As [`prefetch`](Self::prefetch), by the key's hash.
+    #[inline]
+    pub(crate) fn prefetch_tags(&self, hash: KeyHash) {
         if let Some(segment) = self.directory().settled_segment_of(hash) {
             segment.prefetch::<O>(hash);
         }
     }
 
-    /// As [`prefetch`](Self::prefetch), for the place that an insert of `key` would fill.
+    /// As [`prefetch`](Self::prefetch), for the place that an insert would fill.
     ///
     /// Waits itself for the memory that tells where that is, unless it was asked for before.
     #[inline]
-    pub fn prefetch_room<Q>(&self, key: &Q)
-    where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        let hash = self.hash(key);
+    pub(crate) fn prefetch_room(&self, hash: KeyHash) {
         if let Some(segment) = self.directory().settled_segment_of(hash) {
             segment.prefetch_room(hash);
         }

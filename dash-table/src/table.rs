@@ -228,12 +228,20 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     #[inline]
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         let hash = self.hash(&key);
+        let (_, value) = self.insert_hashed(hash, (key, value))?;
+        Some(value)
+    }
+
+    /// Inserts an entry whose key has this hash; gives back the key, and the value it had, if it
+    /// was there.
+    #[inline]
+    pub(crate) fn insert_hashed(&mut self, hash: KeyHash, mut entry: (K, V)) -> Option<(K, V)> {
         let (directory, mut hook, _) = self.parts();
-        let mut entry = (key, value);
         if let Some(segment) = directory.segment_of_mut(hash) {
             if let Some(place) = segment.place_of(hash, |other| *other == entry.0) {
                 hook.before_write(Bug::SkipDeliveryOnOverwrite, segment, place);
-                return Some(mem::replace(segment.value_mut(place), entry.1));
+                mem::swap(segment.value_mut(place), &mut entry.1);
+                return Some(entry);
             }
             match segment.add(hash, entry, &mut hook) {
                 Ok(_) => {

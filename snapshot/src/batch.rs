@@ -18,10 +18,6 @@ const BATCH_BYTES: usize = 128 << 10;
 /// the bytes of a longer one would be copied once too often.
 const TEXT_BYTES_MAX: usize = 16 << 10;
 
-/// How many entries ahead the table is told of a key, so that the memory of its place is there in
-/// time; and twice as many ahead for the memory that says which place that is.
-const AHEAD: usize = 8;
-
 /// An entry, and where in its file it stood.
 pub(crate) struct Loaded<V> {
     pub(crate) key: Key,
@@ -135,29 +131,18 @@ impl<V: FromRdb> Batch<V> {
     ///
     /// The first key that the table had already, and where it stood in its file.
     pub(crate) fn insert_into(&mut self, table: &mut Table<V>) -> Result<(), (Key, u64)> {
-        let (mut far, mut near) = (Keys::new(self), Keys::new(self));
-        for key in far.by_ref().take(2 * AHEAD) {
-            table.prefetch(key);
-        }
-        for key in near.by_ref().take(AHEAD) {
-            table.prefetch_room(key);
-        }
         let mut expiries = self.expiries.iter().copied();
-        let mut rest = self.bytes.as_slice();
-        for text in &self.texts {
-            if let Some(key) = far.next() {
-                table.prefetch(key);
-            }
-            if let Some(key) = near.next() {
-                table.prefetch_room(key);
-            }
-            let (key, value, after) = text.split(rest);
-            rest = after;
+        let texts = Texts::new(self).map(|(text, key, value)| {
             let expire_at_ms = text.expires.then(|| expiries.next()).flatten();
-            let value = V::from_string(value, expire_at_ms);
-            if table.insert(Key::from(key), value).is_some() {
-                return Err((Key::from(key), text.offset));
-            }
+            (Key::from(key), V::from_string(value, expire_at_ms))
+        });
+        let mut duplicate = None;
+        table.insert_many(texts, |key, _| {
+            duplicate.get_or_insert(key);
+        });
+        if let Some(key) = duplicate {
+            let offset = self.last_offset(&key);
+            return Err((key, offset));
         }
         for Loaded { key, value, offset } in std::mem::take(&mut self.values) {
             // A copy of a short key is cheaper than a second look into the table.
@@ -172,29 +157,18 @@ impl<V: FromRdb> Batch<V> {
     /// Where the last text with this key stood in its file; 0 if there is none.
     #[cold]
     fn last_offset(&self, key: &Key) -> u64 {
-        let keys = Keys::new(self).zip(&self.texts);
-        let same = keys.filter(|(other, _)| *other == key.as_bytes());
-        same.map(|(_, text)| text.offset).max().unwrap_or(0)
+        let same = Texts::new(self).filter(|(_, other, _)| *other == key.as_bytes());
+        same.map(|(text, ..)| text.offset).max().unwrap_or(0)
     }
 }
 
-impl Text {
-    /// Its key and its value, which `bytes` begin with, and the rest.
-    #[inline]
-    fn split<'a>(&self, bytes: &'a [u8]) -> (&'a [u8], &'a [u8], &'a [u8]) {
-        let (key, rest) = bytes.split_at(usize::from(self.key_bytes));
-        let (value, rest) = rest.split_at(usize::from(self.value_bytes));
-        (key, value, rest)
-    }
-}
-
-/// The keys of a batch's texts.
-struct Keys<'a> {
+/// The texts of a batch, each with its key and its value.
+struct Texts<'a> {
     texts: std::slice::Iter<'a, Text>,
     bytes: &'a [u8],
 }
 
-impl<'a> Keys<'a> {
+impl<'a> Texts<'a> {
     fn new<V>(batch: &'a Batch<V>) -> Self {
         Self {
             texts: batch.texts.iter(),
@@ -203,14 +177,16 @@ impl<'a> Keys<'a> {
     }
 }
 
-impl<'a> Iterator for Keys<'a> {
-    type Item = &'a [u8];
+impl<'a> Iterator for Texts<'a> {
+    type Item = (&'a Text, &'a [u8], &'a [u8]);
 
     #[inline]
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let (key, _, rest) = self.texts.next()?.split(self.bytes);
+    fn next(&mut self) -> Option<Self::Item> {
+        let text = self.texts.next()?;
+        let (key, rest) = self.bytes.split_at(usize::from(text.key_bytes));
+        let (value, rest) = rest.split_at(usize::from(text.value_bytes));
         self.bytes = rest;
-        Some(key)
+        Some((text, key, value))
     }
 }
 
