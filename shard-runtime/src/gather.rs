@@ -69,7 +69,7 @@ impl<S: 'static> ShardSet<S> {
     /// let config = ShardSetConfig { shards: 4, ..ShardSetConfig::default() };
     /// let shards = ShardSet::start(config, |_| HashMap::new())?;
     /// let pairs = vec![(0, ("a", 1)), (3, ("b", 2))];
-    /// let patience = Duration::from_secs(1);
+    /// let patience = Duration::from_mins(1);
     /// shards.transact(patience, pairs, |shard, (key, value)| {
     ///     shard.state().insert(key, value);
     /// })?;
@@ -131,7 +131,7 @@ impl<S: 'static> ShardSet<S> {
     /// let shards = ShardSet::start(config, |index| VecDeque::from([index, 10 + index]))?;
     /// // Moves the first element of one list to the end of another.
     /// let lengths = shards.exchange(
-    ///     Duration::from_secs(1),
+    ///     Duration::from_mins(1),
     ///     [(0, true), (1, false)],
     ///     |shard, is_source| is_source.then(|| shard.state().pop_front()).flatten(),
     ///     |found| found.into_iter().rev().collect(),

@@ -25,7 +25,7 @@
 //!         shard.state().insert(hash, word);
 //!     })?;
 //! }
-//! let sizes = shards.cut(Duration::from_secs(1), |shard| shard.state_ref().len())?;
+//! let sizes = shards.cut(Duration::from_mins(1), |shard| shard.state_ref().len())?;
 //! assert_eq!(sizes, [1, 2]);
 //! # Ok::<(), shard_runtime::ShardError>(())
 //! ```
