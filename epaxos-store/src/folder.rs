@@ -23,12 +23,16 @@ const PREFIX: &str = "engine-";
 const INCOMING: &str = "incoming";
 
 /// A locked folder and the engine's folder in it that counts.
+///
+/// Dropping it unlocks the folder and does not leave that to the file's being closed: a process
+/// that some other thread is just starting holds a copy of every open file until its program runs,
+/// and with it the lock.
 #[derive(Debug)]
 pub(crate) struct Folder {
     root: PathBuf,
     /// The number of the engine's folder; 0 before there is one.
     number: u64,
-    _lock: File,
+    lock: File,
 }
 
 impl Folder {
@@ -51,7 +55,7 @@ impl Folder {
         let mut folder = Self {
             root: root.to_owned(),
             number: 0,
-            _lock: lock,
+            lock,
         };
         folder.number = folder.live()?;
         folder.remove_leftovers()?;
@@ -143,6 +147,14 @@ impl Folder {
     }
 }
 
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::debug!(%error, "store could not be unlocked");
+        }
+    }
+}
+
 fn number_of(name: &str) -> Option<u64> {
     let number = name.strip_prefix(PREFIX)?.parse().ok()?;
     (format!("{PREFIX}{number}") == name && number > 0).then_some(number)
@@ -171,6 +183,16 @@ mod tests {
         assert!(matches!(refused, StoreError::InUse { .. }), "{refused}");
         drop(first);
         Folder::open(root.path(), Missing::Create).unwrap();
+    }
+
+    #[test]
+    fn lock_ends_with_its_holder_though_a_copy_of_the_file_is_open() {
+        let root = tempfile::tempdir().unwrap();
+        let first = Folder::open(root.path(), Missing::Create).unwrap();
+        let copy = first.lock.try_clone().unwrap();
+        drop(first);
+        let second = Folder::open(root.path(), Missing::Create).unwrap();
+        drop((copy, second));
     }
 
     #[test]
