@@ -98,8 +98,10 @@ fn money_is_neither_made_nor_lost() {
                 for step in 0..50_u8 {
                     let from = seed.wrapping_mul(7).wrapping_add(step) % ACCOUNTS;
                     let to = (from + 1 + step % (ACCOUNTS - 1)) % ACCOUNTS;
+                    // Long, so that only deadlocks end attempts, however busy the machine is.
                     let options = TxnOptions {
                         retries_max: 1000,
+                        lock_timeout: Duration::from_mins(10),
                         ..quick()
                     };
                     store
@@ -159,13 +161,20 @@ fn a_snapshot_transaction_sees_its_begin_and_conflicts_with_what_came_after() {
 #[test]
 fn an_expired_transaction_cannot_commit_and_others_take_its_locks() {
     let (_folder, store) = fresh();
+    let expiration = Duration::from_millis(50);
     let short = TxnOptions {
-        expiration: Some(Duration::from_millis(1)),
+        expiration: Some(expiration),
         ..quick()
     };
-    let mut txn = store.begin(short);
-    txn.set_kv(b"k", b"late").unwrap();
-    thread::sleep(Duration::from_millis(5));
+    // On a busy machine its time may be over before it has the lock: then another one.
+    let mut txn = loop {
+        let mut txn = store.begin(short);
+        match txn.set_kv(b"k", b"late") {
+            Ok(()) => break txn,
+            Err(error) => assert_eq!(error, StoreError::Expired),
+        }
+    };
+    thread::sleep(2 * expiration);
     let mut second = store.begin(quick());
     second.set_kv(b"k", b"taken").unwrap();
     assert_eq!(txn.commit(), Err(StoreError::Expired));
