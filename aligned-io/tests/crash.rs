@@ -15,7 +15,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aligned_io::{
     BackendChoice, FileSet, FileSetWriter, FinishedMember, ReadError, WriterOptions,
@@ -28,6 +28,9 @@ const SIGKILL: i32 = 9;
 const DIRECTORY: &str = "ALIGNED_IO_CRASH_DIRECTORY";
 /// Tells it what to write: see [`Kind`].
 const KIND: &str = "ALIGNED_IO_CRASH_KIND";
+/// How long the kernel may take to let go of what a killed writer wrote: its last writes may wait
+/// for a busy disk.
+const RELEASE: Duration = Duration::from_mins(2);
 /// Files in a set.
 const MEMBERS: u64 = 3;
 
@@ -130,6 +133,15 @@ impl Kind {
         }
     }
 
+    /// The names of what else is there.
+    fn unwanted(self, directory: &Path) -> Vec<String> {
+        let names = fs::read_dir(directory).unwrap();
+        names
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !self.is_wanted(name))
+            .collect()
+    }
+
     fn options(self) -> WriterOptions {
         WriterOptions {
             block_bytes: 64 << 10,
@@ -223,13 +235,15 @@ fn kill_writers(test: &str, kind: Kind) {
         let generation = kind.whole(&path);
         assert!(generation >= last, "{generation:?} after {last:?}");
         last = generation;
-        removed += kind.clean(&path);
-        let left: Vec<_> = fs::read_dir(directory.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| !kind.is_wanted(name))
-            .collect();
-        assert!(left.is_empty(), "{left:?}");
+        let until = Instant::now() + RELEASE;
+        loop {
+            removed += kind.clean(&path);
+            let left = kind.unwanted(directory.path());
+            if left.is_empty() {
+                break;
+            }
+            assert!(Instant::now() < until, "{left:?}");
+        }
         if kind == Kind::Set {
             // The lock, and what there is of one set.
             let wanted = generation.map_or(1, |_| 2 + MEMBERS);
