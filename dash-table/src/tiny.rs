@@ -1,6 +1,6 @@
 //! The integration tests once more, over the tiny geometry that unit tests are compiled with.
 
-#[path = "../tests/cuts.rs"]
+#[path = "../tests/cuts/main.rs"]
 mod cuts;
 #[path = "../tests/map/main.rs"]
 mod map;

@@ -1,125 +1,12 @@
-//! Random schedules of writes, cuts and traversals: each cut gets the state of its moment,
-//! every entry exactly once; and who follows a relaxed cut has the table's state whenever it has
-//! caught up.
-//!
-//! With `--cfg planted`, the same schedules must find every bug that can be planted.
+//! A table beside a plain map, under a schedule of writes, cuts and traversals.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{BuildHasher, Hasher};
+use std::collections::{BTreeMap, HashMap};
 
-use dash_table::{Bucket, Cursor, Cut, DashTable, Observer, Traversal};
+use dash_table::{Cursor, Cut, DashTable, Traversal};
 
-/// A small, seeded source of choices (splitmix64).
-struct Choices(u64);
-
-impl Choices {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let random = (mixed ^ (mixed >> 31)) >> 32;
-        random as usize % bound
-    }
-
-    fn key(&mut self, keys: u32) -> u32 {
-        let key = self.below(keys as usize);
-        u32::try_from(key).unwrap_or(keys)
-    }
-}
-
-/// Hashes an integer to itself, masked: few bits make equal hashes, none makes all equal.
-#[derive(Clone)]
-struct Masked(u64);
-
-struct MaskedHasher {
-    mask: u64,
-    key: u64,
-}
-
-impl BuildHasher for Masked {
-    type Hasher = MaskedHasher;
-
-    fn build_hasher(&self) -> MaskedHasher {
-        MaskedHasher {
-            mask: self.0,
-            key: 0,
-        }
-    }
-}
-
-impl Hasher for MaskedHasher {
-    fn finish(&self) -> u64 {
-        self.key & self.mask
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("keys are u32");
-    }
-
-    fn write_u32(&mut self, key: u32) {
-        self.key = u64::from(key);
-    }
-}
-
-/// Keeps everything that is delivered.
-#[derive(Default)]
-struct Ledger {
-    entries: HashMap<Cut, Vec<(u32, u32)>>,
-    replicas: HashMap<Cut, Replica>,
-    buckets: usize,
-    empty_buckets: usize,
-}
-
-/// What somebody has who follows a relaxed cut.
-#[derive(Default)]
-struct Replica {
-    state: HashMap<u32, u32>,
-    /// Keys that were told of, and not looked up since.
-    told: BTreeSet<u32>,
-    fault: Option<&'static str>,
-}
-
-impl Replica {
-    /// Looks up what the changes came to.
-    fn catch_up(&mut self, model: &HashMap<u32, u32>) {
-        for key in std::mem::take(&mut self.told) {
-            match model.get(&key) {
-                Some(value) => drop(self.state.insert(key, *value)),
-                None => drop(self.state.remove(&key)),
-            }
-        }
-    }
-}
-
-impl Observer<u32, u32> for Ledger {
-    fn deliver(&mut self, cut: Cut, bucket: Bucket<'_, u32, u32>) {
-        self.buckets += 1;
-        self.empty_buckets += usize::from(bucket.is_empty());
-        if let Some(replica) = self.replicas.get_mut(&cut) {
-            for (key, value) in bucket.iter() {
-                // A key that left, which was told, and came back to a bucket that is still needed.
-                replica.told.remove(key);
-                replica.state.insert(*key, *value);
-            }
-            return;
-        }
-        self.entries
-            .entry(cut)
-            .or_default()
-            .extend(bucket.iter().map(|(key, value)| (*key, *value)));
-    }
-
-    fn before_write(&mut self, cut: Cut, key: &u32, value: Option<&u32>) {
-        let Some(replica) = self.replicas.get_mut(&cut) else {
-            unreachable!("{cut:?} is not relaxed");
-        };
-        let untold = !replica.told.contains(key);
-        if untold && replica.state.get(key) != value {
-            replica.fault = Some("told of a change to what it did not have");
-        }
-        replica.told.insert(*key);
-    }
-}
+use super::choices::Choices;
+use super::ledger::{Ledger, Replica};
+use super::masked::Masked;
 
 /// A cut, what it must show, and how far its traversal has come.
 struct Expected {
@@ -129,8 +16,8 @@ struct Expected {
 }
 
 /// A table beside a plain map, under one schedule.
-struct Schedule {
-    table: DashTable<u32, u32, Masked, Ledger>,
+pub(crate) struct Schedule {
+    pub(crate) table: DashTable<u32, u32, Masked, Ledger>,
     model: HashMap<u32, u32>,
     cuts: Vec<Expected>,
     /// Relaxed cuts, and how far their traversals have come.
@@ -141,20 +28,20 @@ struct Schedule {
     /// Of a hundred writes that insert or remove, how many remove. Swings, so that segments split
     /// and merge again while cuts are open.
     removals: usize,
-    under_cuts: Reshaped,
+    pub(crate) under_cuts: Reshaped,
 }
 
 /// How often the table was reshaped while more than one cut was open, and how often replicas were
 /// compared.
 #[derive(Default, Debug)]
-struct Reshaped {
-    splits: u64,
-    merges: u64,
-    replicas: u64,
+pub(crate) struct Reshaped {
+    pub(crate) splits: u64,
+    pub(crate) merges: u64,
+    pub(crate) replicas: u64,
 }
 
 impl Schedule {
-    fn new(seed: u64, segment_slots: u32) -> Self {
+    pub(crate) fn new(seed: u64, segment_slots: u32) -> Self {
         let mut choices = Choices(seed);
         let share: u32 = [2, 5, 12, 40][choices.below(4)];
         let mut keys = (segment_slots * share / 10).max(2);
@@ -344,7 +231,7 @@ impl Schedule {
         Ok(())
     }
 
-    fn run(&mut self) -> Result<(), &'static str> {
+    pub(crate) fn run(&mut self) -> Result<(), &'static str> {
         for _ in 0..[30, 120, 400][self.choices.below(3)] {
             match self.choices.below(100) {
                 0..8 if self.cuts.len() < 4 => self.open(),
@@ -394,131 +281,4 @@ impl Schedule {
         assert_eq!(entries, self.model, "the table itself");
         Ok(())
     }
-}
-
-/// Slots of one segment: this file runs on the normal geometry and on a tiny one.
-fn segment_slots() -> u32 {
-    let mut table = DashTable::new();
-    table.insert(0, 0);
-    u32::try_from(table.stats().slots).unwrap_or(u32::MAX)
-}
-
-fn schedules() -> u64 {
-    if segment_slots() < 100 { 30_000 } else { 2_000 }
-}
-
-#[cfg(not(planted))]
-#[test]
-fn each_cut_gets_its_state_exactly_once() {
-    let slots = segment_slots();
-    let mut under_cuts = Reshaped::default();
-    for seed in 0..schedules() {
-        let mut schedule = Schedule::new(seed, slots);
-        if let Err(what) = schedule.run() {
-            panic!("{what}, seed {seed}");
-        }
-        under_cuts.splits += schedule.under_cuts.splits;
-        under_cuts.merges += schedule.under_cuts.merges;
-        under_cuts.replicas += schedule.under_cuts.replicas;
-    }
-    assert!(
-        under_cuts.splits.min(under_cuts.merges) > schedules() / 40
-            && under_cuts.replicas > schedules(),
-        "the schedules have to be about this: {under_cuts:?}"
-    );
-}
-
-#[cfg(planted)]
-#[test]
-fn each_planted_bug_is_found() {
-    use dash_table::Bug;
-
-    let slots = segment_slots();
-    let bugs = [
-        Bug::SkipDeliveryOnOverwrite,
-        Bug::SkipDeliveryOnInsert,
-        Bug::SkipDeliveryOnRemove,
-        Bug::SkipDeliveryOnGetMut,
-        Bug::SkipDeliveryOnRetain,
-        Bug::SkipDeliveryOnClear,
-        Bug::SkipDeliveryOnSplit,
-        Bug::SkipDeliveryOnMerge,
-        Bug::MergedSegmentAtVersionZero,
-        Bug::SkipDeliveryOnDisplacement,
-        Bug::SkipDeliveryOnUnload,
-        Bug::StampBeforeDelivery,
-        Bug::NewSegmentAtVersionZero,
-        Bug::HideFromOlderCut,
-        Bug::TraversalHidesFromOlderCut,
-        Bug::TraversalHidesFromNewerCut,
-        Bug::StampHidesFromRelaxedCut,
-        Bug::InsertIsNotTold,
-    ];
-    for bug in bugs {
-        let found = (0..schedules()).find_map(|seed| {
-            let mut schedule = Schedule::new(seed, slots);
-            schedule.table.plant(Some(bug));
-            schedule.run().err()
-        });
-        assert!(found.is_some(), "{bug:?} was not found");
-    }
-}
-
-#[test]
-fn a_write_delivers_to_every_open_cut_oldest_first() {
-    #[derive(Default)]
-    struct Order(Vec<Cut>);
-
-    impl Observer<u32, u32> for Order {
-        fn deliver(&mut self, cut: Cut, _: Bucket<'_, u32, u32>) {
-            self.0.push(cut);
-        }
-    }
-
-    let mut table: DashTable<u32, u32, dash_table::DefaultHashBuilder, Order> =
-        DashTable::with_observer(Order::default());
-    table.insert(1, 1);
-    let cuts = [table.cut(), table.cut(), table.cut()];
-    table.close(cuts[1]);
-    table.insert(1, 2);
-    assert_eq!(table.observer().0, [cuts[0], cuts[2]]);
-    table.insert(1, 3);
-    assert_eq!(table.observer().0.len(), 2, "covered by now");
-}
-
-#[test]
-fn a_miss_delivers_nothing() {
-    let mut table: DashTable<u32, u32, Masked, Ledger> =
-        DashTable::with_hasher_and_observer(Masked(u64::MAX), Ledger::default());
-    table.insert(1, 1);
-    table.cut();
-    assert_eq!(table.remove(&2), None);
-    assert_eq!(table.get_mut(&2), None);
-    assert_eq!(table.get(&1), Some(&1));
-    assert_eq!(table.observer().buckets, 0);
-}
-
-#[test]
-fn a_closed_cut_has_nothing_to_traverse() {
-    let mut table: DashTable<u32, u32, Masked, Ledger> =
-        DashTable::with_hasher_and_observer(Masked(u64::MAX), Ledger::default());
-    table.insert(1, 1);
-    let cut = table.cut();
-    table.close(cut);
-    assert_eq!(
-        table.traverse(cut, &mut Cursor::start(), usize::MAX),
-        Traversal::Done
-    );
-    assert_eq!(table.observer().buckets, 0);
-}
-
-#[test]
-fn an_empty_table_is_traversed_at_once() {
-    let mut table: DashTable<u32, u32, Masked, Ledger> =
-        DashTable::with_hasher_and_observer(Masked(u64::MAX), Ledger::default());
-    let cut = table.cut();
-    assert_eq!(
-        table.traverse(cut, &mut Cursor::start(), 1),
-        Traversal::Done
-    );
 }
