@@ -120,7 +120,7 @@ impl Load {
                 expired: Expired::Keep,
                 databases_max: 1024,
             },
-            cut_deadline: Duration::from_secs(5),
+            cut_deadline: Duration::from_mins(1),
             progress: LoadProgress::new(),
         }
     }
@@ -150,7 +150,7 @@ impl Load {
     }
 
     /// How long a shard may take to come to the cut in which everything is put in place, before
-    /// the load fails; 5 s at first.
+    /// the load fails; a minute at first.
     #[must_use]
     pub fn cut_deadline(mut self, deadline: Duration) -> Self {
         self.cut_deadline = deadline;

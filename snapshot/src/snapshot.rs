@@ -60,7 +60,7 @@ impl Snapshot {
             budget_bytes: 64 << 20,
             when_spent: WhenSpent::Wait,
             pace_bytes_per_s: None,
-            cut_deadline: Duration::from_secs(5),
+            cut_deadline: Duration::from_mins(1),
             limits: Limits {
                 deadline: None,
                 stall: Duration::from_secs(30),
@@ -139,7 +139,9 @@ impl Snapshot {
         self
     }
 
-    /// How long a shard may take to come to the cut before the snapshot fails; 5 s at first.
+    /// How long a shard may take to come to the cut before the snapshot fails; a minute at first.
+    ///
+    /// Only the caller waits meanwhile: shards that have come serve on.
     #[must_use]
     pub fn cut_deadline(mut self, deadline: Duration) -> Self {
         self.cut_deadline = deadline;
