@@ -11,7 +11,7 @@ use std::time::Duration;
 use shard_runtime::{Shard, ShardSet, ShardSetConfig, Worker, spawn_named};
 use snapshot::Snapshot;
 
-use crate::tiny_store::{Memory, TinyStore, decode, difference, shard_of, state_at_cut};
+use crate::tiny_store::{Memory, TinyStore, decode, difference, patient, shard_of, state_at_cut};
 
 /// A seeded generator (`SplitMix64`).
 struct Random(u64);
@@ -122,7 +122,7 @@ fn run(seed: u64, prepare: impl Fn(&mut TinyStore) + Copy + Send + 'static) -> R
     let mut taken = Vec::new();
     for _ in 0..random.pick(&[1, 1, 2]) {
         let memory = Memory::default();
-        let snapshot = Snapshot::new().budget_bytes(random.pick(&[1 << 12, 1 << 20, 64 << 20]));
+        let snapshot = patient().budget_bytes(random.pick(&[1 << 12, 1 << 20, 64 << 20]));
         taken.push((memory.clone(), snapshot.to_writer(&shards, memory).unwrap()));
     }
     for writer in writing {
@@ -197,7 +197,7 @@ fn snapshot_equals_the_state_at_the_cut() {
 #[test]
 fn cut_is_one_moment_across_shards() {
     for seed in seeds(500) {
-        if let Err(error) = run_in_turns(seed, Snapshot::new()) {
+        if let Err(error) = run_in_turns(seed, patient()) {
             panic!("seed {seed}: {error}");
         }
     }
@@ -235,7 +235,7 @@ mod planted {
 
     #[test]
     fn cut_shard_by_shard_is_found() {
-        let torn = || Snapshot::new().plant(snapshot::Bug::CutShardByShard);
+        let torn = || patient().plant(snapshot::Bug::CutShardByShard);
         let found = seeds(500).find(|&seed| run_in_turns(seed, torn()).is_err());
         println!("a torn cut is found by seed {:?}", found.unwrap());
     }

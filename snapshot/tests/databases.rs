@@ -8,9 +8,9 @@ use std::mem;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use shard_runtime::{ShardSet, ShardSetConfig};
-use snapshot::{Handle, Key, Keyspace, Snapshot, SnapshotError};
+use snapshot::{Handle, Key, Keyspace, SnapshotError};
 
-use crate::tiny_store::{Bytes, Memory, Model, decode};
+use crate::tiny_store::{Bytes, Memory, Model, decode, patient};
 
 type Shards = ShardSet<Keyspace<Bytes>>;
 
@@ -48,7 +48,7 @@ impl Stopped {
             leave: Some(wait),
             memory: memory.clone(),
         };
-        let snapshot = Snapshot::new().budget_bytes(64 << 10);
+        let snapshot = patient().budget_bytes(64 << 10);
         Self {
             handle: snapshot.to_writer(shards, gate).unwrap(),
             leave,

@@ -16,9 +16,11 @@ use std::time::Duration;
 
 use rdb_format::Family;
 use shard_runtime::{ShardSet, ShardSetConfig};
-use snapshot::{Handle, Load, Phase, Report, Snapshot, SnapshotError, WhenSpent};
+use snapshot::{Handle, Phase, Report, SnapshotError, WhenSpent};
 
-use crate::tiny_store::{Memory, TinyStore, decode, difference, shard_of, state_at_cut};
+use crate::tiny_store::{
+    Memory, TinyStore, decode, difference, patient, patient_load, shard_of, state_at_cut,
+};
 
 /// Two shards with `keys` keys of `value_bytes` each.
 fn filled(keys: usize, value_bytes: usize) -> ShardSet<TinyStore> {
@@ -45,7 +47,7 @@ fn set(shards: &ShardSet<TinyStore>, number: usize, value_bytes: usize) {
 /// A snapshot taken now is exact: nothing of an earlier one is in its way.
 fn next_snapshot_is_exact(shards: &ShardSet<TinyStore>, cut: usize) {
     let memory = Memory::default();
-    let handle = Snapshot::new().to_writer(shards, memory.clone()).unwrap();
+    let handle = patient().to_writer(shards, memory.clone()).unwrap();
     handle.wait().unwrap();
     let found = decode(&memory.take()).unwrap();
     assert_eq!(difference(&found, &state_at_cut(shards, cut)), None);
@@ -72,7 +74,7 @@ impl Write for Failing {
 fn failed_output_is_the_cause_wherever_it_fails() {
     let shards = filled(3000, 1000);
     for (cut, bytes) in [0, 100, 300_000, 3_000_000].into_iter().enumerate() {
-        let handle = Snapshot::new().to_writer(&shards, Failing(bytes)).unwrap();
+        let handle = patient().to_writer(&shards, Failing(bytes)).unwrap();
         let error = handle.wait().unwrap_err();
         assert!(matches!(error, SnapshotError::Output { .. }), "{error:?}");
         assert_eq!(error.source().unwrap().to_string(), "out of paper");
@@ -99,7 +101,7 @@ impl Write for Gate {
 fn cancelled_snapshot_says_so_and_leaves_nothing_behind() {
     let shards = filled(3000, 1000);
     let (open, gate) = mpsc::channel();
-    let handle = Snapshot::new().to_writer(&shards, Gate(gate)).unwrap();
+    let handle = patient().to_writer(&shards, Gate(gate)).unwrap();
     handle.cancel();
     drop(open);
     assert!(matches!(handle.wait(), Err(SnapshotError::Cancelled)));
@@ -114,7 +116,7 @@ fn cancelled_snapshot_says_so_and_leaves_nothing_behind() {
 fn used_with_hanging_sink(value_bytes: usize, writes: usize, budget_bytes: usize) -> usize {
     let shards = filled(1000, value_bytes);
     let (open, gate) = mpsc::channel();
-    let handle = Snapshot::new()
+    let handle = patient()
         .budget_bytes(budget_bytes)
         .to_writer(&shards, Gate(gate))
         .unwrap();
@@ -157,7 +159,7 @@ fn riders_count_against_the_budget() {
     let shards = filled(300, 100_000);
     let (open, gate) = mpsc::channel();
     let budget_bytes = 4 << 20;
-    let handle = Snapshot::new()
+    let handle = patient()
         .budget_bytes(budget_bytes)
         .to_writer(&shards, Gate(gate))
         .unwrap();
@@ -191,7 +193,7 @@ impl Write for Panicking {
 #[test]
 fn sink_that_panics_is_over_and_says_so() {
     let shards = filled(100, 10);
-    let handle = Snapshot::new().to_writer(&shards, Panicking).unwrap();
+    let handle = patient().to_writer(&shards, Panicking).unwrap();
     while !handle.wait_timeout(Duration::from_secs(1)) {}
     let error = handle.wait().unwrap_err();
     assert!(matches!(error, SnapshotError::Sink { .. }), "{error:?}");
@@ -205,7 +207,7 @@ fn shard_that_panics_fails_the_snapshot_and_not_the_other_shards() {
     fs::write(&path, b"of before").unwrap();
     let shards = filled(3000, 1000);
     let (open, gate) = mpsc::channel();
-    let hanging = Snapshot::new()
+    let hanging = patient()
         .budget_bytes(1 << 18)
         .to_writer(&shards, Gate(gate))
         .unwrap();
@@ -217,7 +219,7 @@ fn shard_that_panics_fails_the_snapshot_and_not_the_other_shards() {
     let error = hanging.wait().unwrap_err();
     assert!(matches!(error, SnapshotError::ShardLost), "{error:?}");
 
-    let error = Snapshot::new()
+    let error = patient()
         .cut_deadline(Duration::from_millis(200))
         .to_file(&shards, &path)
         .unwrap_err();
@@ -233,11 +235,7 @@ fn file_appears_whole_and_loads_again() {
     let shards = filled(5000, 300);
     // Heavy enough to be frozen, and to be encoded in several pieces.
     set(&shards, 5000, 1_000_000);
-    let report = Snapshot::new()
-        .to_file(&shards, &path)
-        .unwrap()
-        .wait()
-        .unwrap();
+    let report = patient().to_file(&shards, &path).unwrap().wait().unwrap();
     assert_eq!(report.riders, 1);
     assert_eq!(report.bytes, fs::metadata(&path).unwrap().len());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -247,12 +245,12 @@ fn file_appears_whole_and_loads_again() {
         ..ShardSetConfig::default()
     };
     let others = ShardSet::start(config, |_| TinyStore::default()).unwrap();
-    let loaded = Load::new()
+    let loaded = patient_load()
         .from_reader(fs::File::open(&path).unwrap(), &others)
         .unwrap();
     assert_eq!(loaded.keys, 5001);
     let memory = Memory::default();
-    Snapshot::new()
+    patient()
         .to_writer(&others, memory.clone())
         .unwrap()
         .wait()
@@ -282,12 +280,12 @@ fn block_on(handle: Handle) -> Result<Report, SnapshotError> {
 #[test]
 fn handle_can_be_awaited() {
     let shards = filled(3000, 1000);
-    let handle = Snapshot::new().to_writer(&shards, io::sink()).unwrap();
+    let handle = patient().to_writer(&shards, io::sink()).unwrap();
     assert_eq!(block_on(handle).unwrap().keys, 3000);
-    let handle = Snapshot::new().to_writer(&shards, Failing(0)).unwrap();
+    let handle = patient().to_writer(&shards, Failing(0)).unwrap();
     let error = block_on(handle).unwrap_err();
     assert!(matches!(error, SnapshotError::Output { .. }), "{error:?}");
-    let handle = Snapshot::new().to_writer(&shards, Panicking).unwrap();
+    let handle = patient().to_writer(&shards, Panicking).unwrap();
     let error = block_on(handle).unwrap_err();
     assert!(matches!(error, SnapshotError::Sink { .. }), "{error:?}");
 }
@@ -297,7 +295,7 @@ fn hung_sink_is_cut_off_and_publishes_nothing_when_it_comes_back() {
     let shards = filled(3000, 1000);
     let (open, gate) = mpsc::channel();
     let stall = Duration::from_millis(100);
-    let handle = Snapshot::new()
+    let handle = patient()
         .budget_bytes(1 << 18)
         .stall_deadline(stall)
         .to_writer(&shards, Gate(gate))
@@ -319,9 +317,9 @@ fn hung_sink_is_cut_off_and_publishes_nothing_when_it_comes_back() {
 fn snapshot_that_takes_too_long_fails() {
     let shards = filled(3000, 1000);
     let deadline = Duration::from_millis(50);
-    // Needs half a minute at this pace.
-    let handle = Snapshot::new()
-        .pace_bytes_per_s(100_000)
+    // Needs an hour at this pace.
+    let handle = patient()
+        .pace_bytes_per_s(1000)
         .deadline(deadline)
         .to_writer(&shards, io::sink())
         .unwrap();
@@ -338,8 +336,10 @@ fn cancel_does_not_wait_for_a_sink_that_hangs() {
     let shards = filled(3000, 1000);
     let (open, gate) = mpsc::channel();
     // Nothing but the cancellation ends it before the test is given up.
-    let patient = Snapshot::new().stall_deadline(Duration::from_hours(1));
-    let handle = patient.to_writer(&shards, Gate(gate)).unwrap();
+    let handle = patient()
+        .stall_deadline(Duration::from_hours(1))
+        .to_writer(&shards, Gate(gate))
+        .unwrap();
     handle.cancel();
     // The gate is still closed.
     assert!(matches!(handle.wait(), Err(SnapshotError::Cancelled)));
@@ -350,7 +350,7 @@ fn cancel_does_not_wait_for_a_sink_that_hangs() {
 #[test]
 fn pace_does_not_hold_back_what_writes_deliver() {
     let shards = filled(3000, 1000);
-    let handle = Snapshot::new()
+    let handle = patient()
         .budget_bytes(1 << 20)
         .pace_bytes_per_s(1000)
         .to_writer(&shards, io::sink())
@@ -371,7 +371,7 @@ fn pace_does_not_hold_back_what_writes_deliver() {
 fn spent_budget_fails_the_snapshot_rather_than_a_write_waits_if_asked() {
     let shards = filled(3000, 1000);
     let (open, gate) = mpsc::channel();
-    let handle = Snapshot::new()
+    let handle = patient()
         .budget_bytes(1 << 18)
         .when_spent(WhenSpent::Fail)
         .to_writer(&shards, Gate(gate))
@@ -394,8 +394,13 @@ fn report_says_what_was_delivered_and_by_whom() {
     let shards = filled(3000, 1000);
     set(&shards, 3000, 100_000);
     let (open, gate) = mpsc::channel();
-    let handle = Snapshot::new().to_writer(&shards, Gate(gate)).unwrap();
-    for number in 0..3000 {
+    // The traversal fills a quarter of the budget and goes no further while the gate is closed.
+    let handle = patient()
+        .budget_bytes(2 << 20)
+        .to_writer(&shards, Gate(gate))
+        .unwrap();
+    // No more than find room before the shards, should they wait for the budget.
+    for number in 0..800 {
         set(&shards, number, 20);
     }
     drop(open);

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use aligned_io::FileSet;
 use shard_runtime::{ShardSet, ShardSetConfig};
-use snapshot::{Snapshot, SnapshotError};
+use snapshot::SnapshotError;
 
-use crate::tiny_store::{Model, TinyStore, decode, difference, shard_of, state_at_cut};
+use crate::tiny_store::{Model, TinyStore, decode, difference, patient, shard_of, state_at_cut};
 
 /// Three shards with 3000 keys of `value_bytes` each in two databases.
 fn filled(value_bytes: usize) -> ShardSet<TinyStore> {
@@ -57,7 +57,7 @@ fn each_file_holds_its_shard_at_the_cut() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dump");
     let shards = filled(1000);
-    let handle = Snapshot::new().to_files(&shards, &path).unwrap();
+    let handle = patient().to_files(&shards, &path).unwrap();
     overwrite(&shards, 10);
     let report = handle.wait().unwrap();
     let parts = held(&path);
@@ -77,7 +77,7 @@ fn next_set_replaces_the_one_before_as_a_whole() {
     let path = folder.path().join("dump");
     let shards = filled(100);
     for cut in 0..2 {
-        let handle = Snapshot::new().to_files(&shards, &path).unwrap();
+        let handle = patient().to_files(&shards, &path).unwrap();
         handle.wait().unwrap();
         let parts = held(&path);
         assert_eq!(difference(&all(parts), &state_at_cut(&shards, cut)), None);
@@ -92,15 +92,11 @@ fn failed_set_leaves_the_one_before() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dump");
     let shards = filled(1000);
-    Snapshot::new()
-        .to_files(&shards, &path)
-        .unwrap()
-        .wait()
-        .unwrap();
+    patient().to_files(&shards, &path).unwrap().wait().unwrap();
     let files = fs::read_dir(folder.path()).unwrap().count();
     overwrite(&shards, 500);
-    // Three seconds at this pace: time enough to cancel.
-    let slow = Snapshot::new().pace_bytes_per_s(1_000_000);
+    // Half an hour at this pace: time enough to cancel.
+    let slow = patient().pace_bytes_per_s(1000);
     let handle = slow.to_files(&shards, &path).unwrap();
     assert!(!handle.wait_timeout(Duration::from_millis(10)));
     handle.cancel();
@@ -112,7 +108,7 @@ fn failed_set_leaves_the_one_before() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), files);
 
     // Nothing of it is in the way of the next.
-    let handle = Snapshot::new().to_files(&shards, &path).unwrap();
+    let handle = patient().to_files(&shards, &path).unwrap();
     handle.wait().unwrap();
     assert_eq!(
         difference(&all(held(&path)), &state_at_cut(&shards, 2)),
@@ -125,7 +121,7 @@ fn set_that_somebody_writes_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dump");
     let shards = filled(1000);
-    let slow = Snapshot::new().pace_bytes_per_s(100_000);
+    let slow = patient().pace_bytes_per_s(1000);
     let first = slow.clone().to_files(&shards, &path).unwrap();
     let second = slow.to_files(&shards, &path).unwrap_err();
     assert!(matches!(second, SnapshotError::File(_)), "{second:?}");

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use aligned_io::FileSet;
 use rdb_format::{Compression, Encoder, Target, Value as Owned};
 use shard_runtime::{ShardSet, ShardSetConfig, WhenFull};
-use snapshot::{Expired, Load, LoadError, Snapshot};
+use snapshot::{Expired, LoadError};
 
-use crate::tiny_store::{Memory, Model, TinyStore, decode, shard_of};
+use crate::tiny_store::{Memory, Model, TinyStore, decode, patient, patient_load, shard_of};
 
 fn start(shards: usize) -> ShardSet<TinyStore> {
     let config = ShardSetConfig {
@@ -35,7 +35,7 @@ fn set(shards: &ShardSet<TinyStore>, database: u32, key: &str, value: &'static s
 /// What the shards serve now, as a snapshot tells it.
 fn served(shards: &ShardSet<TinyStore>) -> Model {
     let memory = Memory::default();
-    let handle = Snapshot::new().to_writer(shards, memory.clone()).unwrap();
+    let handle = patient().to_writer(shards, memory.clone()).unwrap();
     handle.wait().unwrap();
     decode(&memory.take()).unwrap()
 }
@@ -47,7 +47,7 @@ fn file() -> (Vec<u8>, Model) {
         set(&shards, number % 2, &format!("key {number}"), "value");
     }
     let memory = Memory::default();
-    let handle = Snapshot::new().to_writer(&shards, memory.clone()).unwrap();
+    let handle = patient().to_writer(&shards, memory.clone()).unwrap();
     handle.wait().unwrap();
     (memory.take(), served(&shards))
 }
@@ -56,7 +56,7 @@ fn file() -> (Vec<u8>, Model) {
 fn whole_file_is_served_after_its_last_byte() {
     let (bytes, model) = file();
     let shards = start(3);
-    let report = Load::new().from_reader(&bytes[..], &shards).unwrap();
+    let report = patient_load().from_reader(&bytes[..], &shards).unwrap();
     assert_eq!((report.keys, report.bytes), (2000, bytes.len() as u64));
     assert_eq!(served(&shards), model);
 }
@@ -66,17 +66,19 @@ fn nothing_of_a_damaged_file_is_served() {
     let (mut bytes, model) = file();
     let shards = start(2);
     for end in (0..bytes.len()).step_by(997) {
-        Load::new().from_reader(&bytes[..end], &shards).unwrap_err();
+        patient_load()
+            .from_reader(&bytes[..end], &shards)
+            .unwrap_err();
         assert_eq!(served(&shards), Model::new(), "cut at byte {end}");
     }
     // Everything but the checksum is well-formed.
     *bytes.last_mut().unwrap() ^= 1;
-    let error = Load::new().from_reader(&bytes[..], &shards).unwrap_err();
+    let error = patient_load().from_reader(&bytes[..], &shards).unwrap_err();
     assert!(matches!(error, LoadError::Decode(_)), "{error:?}");
     assert_eq!(served(&shards), Model::new());
     // Nothing of the failed attempts is in the way of the next.
     *bytes.last_mut().unwrap() ^= 1;
-    Load::new().from_reader(&bytes[..], &shards).unwrap();
+    patient_load().from_reader(&bytes[..], &shards).unwrap();
     assert_eq!(served(&shards), model);
 }
 
@@ -86,7 +88,7 @@ fn shards_that_hold_keys_are_left_alone() {
     let shards = start(2);
     set(&shards, 0, "here first", "value");
     let before = served(&shards);
-    let error = Load::new().from_reader(&bytes[..], &shards).unwrap_err();
+    let error = patient_load().from_reader(&bytes[..], &shards).unwrap_err();
     assert!(matches!(error, LoadError::NotEmpty { .. }), "{error:?}");
     assert_eq!(served(&shards), before);
 }
@@ -125,11 +127,11 @@ fn keys_written_meanwhile_stay_and_snapshots_meanwhile_do_not_see_the_load() {
                 set(&shards, 0, &format!("key {number}"), "newer");
             }
             // Slow enough to be still under way when the load ends.
-            let slow = Snapshot::new().pace_bytes_per_s(20_000);
+            let slow = patient().pace_bytes_per_s(20_000);
             snapshot = Some(slow.to_writer(&shards, memory.clone()).unwrap());
         }),
     };
-    Load::new().from_reader(source, &shards).unwrap();
+    patient_load().from_reader(source, &shards).unwrap();
     snapshot.unwrap().wait().unwrap();
     let during = decode(&memory.take()).unwrap();
     assert_eq!(during.len(), 50);
@@ -144,9 +146,9 @@ fn keys_written_meanwhile_stay_and_snapshots_meanwhile_do_not_see_the_load() {
 fn set_of_files(folder: &Path) -> (PathBuf, Model) {
     let (bytes, model) = file();
     let shards = start(4);
-    Load::new().from_reader(&bytes[..], &shards).unwrap();
+    patient_load().from_reader(&bytes[..], &shards).unwrap();
     let path = folder.join("dump");
-    let handle = Snapshot::new().to_files(&shards, &path).unwrap();
+    let handle = patient().to_files(&shards, &path).unwrap();
     handle.wait().unwrap();
     (path, model)
 }
@@ -162,7 +164,7 @@ fn set_is_loaded_by_another_number_of_shards() {
     let (path, model) = set_of_files(folder.path());
     for count in [1, 3, 7] {
         let shards = start(count);
-        let report = Load::new().from_files(&path, &shards).unwrap();
+        let report = patient_load().from_files(&path, &shards).unwrap();
         assert_eq!(report.keys, 2000);
         assert_eq!(served(&shards), model);
     }
@@ -176,7 +178,7 @@ fn nothing_is_served_of_a_set_with_a_file_that_is_missing_damaged_or_another() {
     let whole = fs::read(&members[2]).unwrap();
     let other = fs::read(&members[1]).unwrap();
     let shards = start(2);
-    let load = || Load::new().from_files(&path, &shards).unwrap_err();
+    let load = || patient_load().from_files(&path, &shards).unwrap_err();
 
     fs::remove_file(&members[2]).unwrap();
     let error = load();
@@ -204,7 +206,7 @@ fn nothing_is_served_of_a_set_with_a_file_that_is_missing_damaged_or_another() {
         assert_eq!(served(&shards), Model::new());
     }
     fs::write(&members[2], &whole).unwrap();
-    Load::new().from_files(&path, &shards).unwrap();
+    patient_load().from_files(&path, &shards).unwrap();
 }
 
 #[test]
@@ -212,7 +214,7 @@ fn set_without_a_manifest_is_none() {
     let folder = tempfile::tempdir().unwrap();
     let (path, _) = set_of_files(folder.path());
     fs::remove_file(path.with_extension("manifest")).unwrap();
-    let error = Load::new().from_files(&path, &start(2)).unwrap_err();
+    let error = patient_load().from_files(&path, &start(2)).unwrap_err();
     assert!(matches!(error, LoadError::Set(_)), "{error:?}");
 }
 
@@ -224,9 +226,9 @@ fn second_load_does_not_disturb_the_first() {
     let source = Meanwhile {
         bytes: &bytes,
         half: bytes.len() / 2,
-        act: Some(|| second = Some(Load::new().from_reader(&bytes[..], &shards))),
+        act: Some(|| second = Some(patient_load().from_reader(&bytes[..], &shards))),
     };
-    Load::new().from_reader(source, &shards).unwrap();
+    patient_load().from_reader(source, &shards).unwrap();
     let error = second.unwrap().unwrap_err();
     assert!(matches!(error, LoadError::Busy), "{error:?}");
     assert_eq!(served(&shards), model);
@@ -242,10 +244,10 @@ fn load_waits_where_others_are_refused() {
         ..ShardSetConfig::default()
     };
     let shards = ShardSet::start(config, |_| TinyStore::default()).unwrap();
-    Load::new()
+    patient_load()
         .from_reader(&bytes[..bytes.len() - 1], &shards)
         .unwrap_err();
-    Load::new().from_reader(&bytes[..], &shards).unwrap();
+    patient_load().from_reader(&bytes[..], &shards).unwrap();
     assert_eq!(served(&shards), model);
 }
 
@@ -253,7 +255,7 @@ fn load_waits_where_others_are_refused() {
 fn databases_are_bounded() {
     let (bytes, _) = file();
     let shards = start(2);
-    let error = Load::new()
+    let error = patient_load()
         .databases_max(1)
         .from_reader(&bytes[..], &shards)
         .unwrap_err();
@@ -309,7 +311,7 @@ fn keys_and_values_of_every_length_keep_their_bytes() {
     let file = strings(3, &entries);
     for count in [1, 3] {
         let shards = start(count);
-        let report = Load::new().from_reader(&file[..], &shards).unwrap();
+        let report = patient_load().from_reader(&file[..], &shards).unwrap();
         assert_eq!(report.keys, model.len() as u64);
         assert_eq!(served(&shards), model);
     }
@@ -335,7 +337,7 @@ fn key_that_stands_twice_is_an_error_with_the_place_of_the_second() {
             ],
         );
         let shards = start(2);
-        let error = Load::new().from_reader(&file[..], &shards).unwrap_err();
+        let error = patient_load().from_reader(&file[..], &shards).unwrap_err();
         let LoadError::DuplicateKey {
             key, offset: at, ..
         } = error
@@ -358,7 +360,7 @@ fn expired_strings_are_left_out_as_asked() {
         ],
     );
     let shards = start(2);
-    let load = Load::new().expired(Expired::DropAt(1000));
+    let load = patient_load().expired(Expired::DropAt(1000));
     let report = load.from_reader(&file[..], &shards).unwrap();
     assert_eq!((report.keys, report.expired), (2, 1));
     let served = served(&shards);
@@ -372,7 +374,7 @@ fn number_of_keys_that_a_file_claims_is_not_believed() {
     for claimed in [0, 1 << 40, u64::MAX] {
         let file = strings(claimed, &[(b"a", None, b"1"), (b"b", None, b"2")]);
         let shards = start(2);
-        Load::new().from_reader(&file[..], &shards).unwrap();
+        patient_load().from_reader(&file[..], &shards).unwrap();
         assert_eq!(served(&shards).len(), 2);
         for shard in 0..2 {
             let memory = shards.call(shard, |shard| shard.state_ref().memory_bytes());

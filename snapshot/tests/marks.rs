@@ -10,9 +10,9 @@ use std::io::Write;
 
 use rdb_format::{Crc64, Event, Reader};
 use shard_runtime::{ShardSet, ShardSetConfig};
-use snapshot::{Load, LoadError, LoadProgress, LoadReport, Snapshot};
+use snapshot::{LoadError, LoadProgress, LoadReport};
 
-use crate::tiny_store::{Memory, Model, TinyStore, decode};
+use crate::tiny_store::{Memory, Model, TinyStore, decode, patient, patient_load};
 
 /// EOF and checksum.
 const END_BYTES: usize = 9;
@@ -35,7 +35,7 @@ fn served(shards: &ShardSet<TinyStore>) -> Model {
 
 fn saved(shards: &ShardSet<TinyStore>) -> Vec<u8> {
     let memory = Memory::default();
-    let handle = Snapshot::new().to_writer(shards, memory.clone()).unwrap();
+    let handle = patient().to_writer(shards, memory.clone()).unwrap();
     handle.wait().unwrap();
     memory.take()
 }
@@ -77,7 +77,7 @@ fn on_disk(bytes: &[u8]) -> File {
 /// Loads from a file into three shards.
 fn load(bytes: &[u8]) -> (Result<LoadReport, LoadError>, Model) {
     let shards = start(3);
-    let report = Load::new().from_file(&on_disk(bytes), &shards);
+    let report = patient_load().from_file(&on_disk(bytes), &shards);
     let model = served(&shards);
     (report, model)
 }
@@ -153,7 +153,7 @@ fn marked_file_is_loaded_section_by_section() {
 
     let shards = start(3);
     let progress = LoadProgress::new();
-    let load = Load::new().progress(&progress);
+    let load = patient_load().progress(&progress);
     let report = load.from_file(&on_disk(&file), &shards).unwrap();
     assert_eq!(report.sections, numbers.len() + 1);
     assert_eq!((report.keys, report.bytes), (40_022, file.len() as u64));
@@ -163,7 +163,7 @@ fn marked_file_is_loaded_section_by_section() {
     assert_eq!(at_last.bytes_total, Some(file.len() as u64));
 
     let shards = start(1);
-    let report = Load::new().from_reader(&file[..], &shards).unwrap();
+    let report = patient_load().from_reader(&file[..], &shards).unwrap();
     assert_eq!((report.keys, report.sections), (40_022, 1));
     assert_eq!(served(&shards), model);
 }
@@ -217,7 +217,9 @@ fn damaged_file_is_told_as_one_reader_tells_it() {
         let mut damaged = file.clone();
         damaged[at] ^= 0x10;
         let shards = start(2);
-        let expected = Load::new().from_reader(&damaged[..], &shards).unwrap_err();
+        let expected = patient_load()
+            .from_reader(&damaged[..], &shards)
+            .unwrap_err();
         let (error, served) = load(&damaged);
         assert_eq!(
             error.unwrap_err().to_string(),

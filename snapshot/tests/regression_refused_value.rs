@@ -2,6 +2,7 @@
 //! shard, if the traversal met it in the last buckets of the last table.
 
 use std::io;
+use std::time::Duration;
 
 use rdb_format::{EncodeError, Encoder, ValueType};
 use shard_runtime::{ShardSet, ShardSetConfig};
@@ -45,7 +46,8 @@ fn shard_goes_on_when_its_last_value_is_refused() {
         shards
             .call(0, |shard| shard.state().database(0).insert(key, Refused))
             .unwrap();
-        let handle = Snapshot::new().to_writer(&shards, io::sink()).unwrap();
+        let patient = Snapshot::new().cut_deadline(Duration::from_mins(10));
+        let handle = patient.to_writer(&shards, io::sink()).unwrap();
         let error = handle.wait().unwrap_err();
         assert!(matches!(error, SnapshotError::Encode { .. }), "{error:?}");
         let keys = shards.call(0, |shard| shard.state().len()).unwrap();

@@ -5,10 +5,28 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rdb_format::{EncodeError, Encoder, Value as Owned, ValueType};
 use shard_runtime::ShardSet;
-use snapshot::{Copies, FromRdb, Frozen, Key, Keyspace, Piece, Store, Value, shard_hash};
+use snapshot::{
+    Copies, FromRdb, Frozen, Key, Keyspace, Load, Piece, Snapshot, Store, Value, shard_hash,
+};
+
+/// Longer than a busy machine keeps anything waiting that works.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(10);
+
+/// A snapshot that gives up no shard, and no sink, because the machine is busy.
+pub(crate) fn patient() -> Snapshot {
+    Snapshot::new()
+        .cut_deadline(PATIENCE)
+        .stall_deadline(PATIENCE)
+}
+
+/// A load that gives up no shard because the machine is busy.
+pub(crate) fn patient_load() -> Load {
+    Load::new().cut_deadline(PATIENCE)
+}
 
 /// A database number and a key, to a value.
 pub(crate) type Model = BTreeMap<(u32, Vec<u8>), Arc<[u8]>>;
