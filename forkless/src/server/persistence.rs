@@ -78,8 +78,15 @@ impl Persistence {
 
     /// How far the snapshot is that is being taken.
     pub(crate) fn progress(&self) -> Option<Progress> {
+        self.look().1
+    }
+
+    /// How the last one went and how far the one is that is being taken, at one moment: where
+    /// none is, the last one is the one that was seen before.
+    pub(crate) fn look(&self) -> (LastSave, Option<Progress>) {
         let state = self.state.lock();
-        state.running.as_deref().map(Handle::progress)
+        let progress = state.running.as_deref().map(Handle::progress);
+        (state.last.clone(), progress)
     }
 
     pub(crate) fn last(&self) -> LastSave {

@@ -126,8 +126,7 @@ fn memory(_: &Call<'_>, _: &Sums, text: &mut String) {
 }
 
 fn persistence(call: &Call<'_>, sums: &Sums, text: &mut String) {
-    let last = call.server.persistence.last();
-    let progress = call.server.persistence.progress();
+    let (last, progress) = call.server.persistence.look();
     let current = |of: fn(&Progress) -> u64| progress.as_ref().map_or(0, of);
     lines! { text,
         "loading": 0,
@@ -149,8 +148,7 @@ fn persistence(call: &Call<'_>, sums: &Sums, text: &mut String) {
 }
 
 fn snapshot(call: &Call<'_>, _: &Sums, text: &mut String) {
-    let last = call.server.persistence.last();
-    let progress = call.server.persistence.progress();
+    let (last, progress) = call.server.persistence.look();
     let current = |of: fn(&Progress) -> u64| progress.as_ref().map_or(0, of);
     lines! { text,
         "snapshot_path": call.server.persistence.path().display(),
