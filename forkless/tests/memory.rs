@@ -12,7 +12,7 @@ mod store;
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rdb_format::Target;
@@ -25,17 +25,37 @@ const DATA_BYTES: usize = 40 << 20;
 /// What buffers, and pieces that the allocator hands out, may take beside.
 const SLACK_BYTES: usize = 8 << 20;
 
+/// Longer than a busy machine keeps anything waiting that works.
+const PATIENCE: Duration = Duration::from_mins(10);
+
 /// A disk so slow that there is time to write to every chunk of the value.
-struct Slow;
+struct Slow {
+    changes: Arc<AtomicUsize>,
+    has_begun: bool,
+}
 
 impl Write for Slow {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         std::thread::sleep(Duration::from_millis(2));
+        // However busy the machine is: nothing of the value is encoded before it is written to.
+        if !self.has_begun {
+            await_changes(&self.changes, 10);
+            self.has_begun = true;
+        }
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Waits until the value has been written to so many times more.
+fn await_changes(changes: &AtomicUsize, more: usize) {
+    // Relaxed: a count that orders nothing.
+    let enough = changes.load(Ordering::Relaxed) + more;
+    while changes.load(Ordering::Relaxed) < enough {
+        std::thread::yield_now();
     }
 }
 
@@ -45,8 +65,10 @@ fn save(kind: &str) -> (Report, usize) {
     let shards = store::start(2);
     let elements = store::put_huge(&shards, kind, DATA_BYTES);
     let stop = Arc::new(AtomicBool::new(false));
+    let changes = Arc::new(AtomicUsize::new(0));
     let writer = spawn_named("writer", {
         let (shards, stop) = (Arc::clone(&shards), Arc::clone(&stop));
+        let changes = Arc::clone(&changes);
         move || {
             let mut number = 0;
             // Relaxed: a flag that orders nothing; the thread is joined.
@@ -54,16 +76,24 @@ fn save(kind: &str) -> (Report, usize) {
                 // A prime, so that one chunk after another is written to.
                 number = (number + 7919) % elements.max(1);
                 change::huge(&shards, number);
+                changes.fetch_add(1, Ordering::Relaxed);
             }
         }
     });
-    std::thread::sleep(Duration::from_millis(200));
+    // What the writer takes at first is not the snapshot's.
+    await_changes(&changes, 2000);
     let before = resident::begin();
     // Older servers could not be told of entries that a stream once had.
     let snapshot = Snapshot::new()
         .target(Target::Redis72)
+        .cut_deadline(PATIENCE)
+        .stall_deadline(PATIENCE)
         .budget_bytes(BUDGET_BYTES);
-    let report = snapshot.to_writer(&shards, Slow).unwrap().wait().unwrap();
+    let disk = Slow {
+        changes,
+        has_begun: false,
+    };
+    let report = snapshot.to_writer(&shards, disk).unwrap().wait().unwrap();
     let most = resident::most_bytes();
     stop.store(true, Ordering::Relaxed);
     writer.join().unwrap();

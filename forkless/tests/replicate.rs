@@ -30,17 +30,17 @@ fn replicate_writes_what_the_master_has() {
     let _master = Master::start(&shards, &address, options).unwrap();
     let secret = folder.path().join("secret");
     std::fs::write(&secret, "open sesame\n").unwrap();
-    let replicate = |secret: &std::path::Path| {
+    let replicate = |secret: &std::path::Path, patience: &str| {
         Command::new(env!("CARGO_BIN_EXE_forkless"))
             .args(["replicate", &address.to_string(), "--shards", "2", "--json"])
-            .args(["--patience", "5", "--out"])
+            .args(["--patience", patience, "--out"])
             .arg(folder.path().join("out"))
             .arg("--secret-file")
             .arg(secret)
             .output()
             .unwrap()
     };
-    let done = replicate(&secret);
+    let done = replicate(&secret, "600");
     assert!(done.status.success(), "{done:?}");
     let text = String::from_utf8(done.stdout).unwrap();
     let json: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
@@ -58,9 +58,13 @@ fn replicate_writes_what_the_master_has() {
     assert_eq!(keys, 5000);
 
     std::fs::write(&secret, "open barley\n").unwrap();
-    let refused = replicate(&secret);
-    assert_eq!(refused.status.code(), Some(1));
-    let error = String::from_utf8(refused.stderr).unwrap();
-    assert!(error.contains("secret"), "{error}");
-    assert_eq!(error.lines().count(), 1);
+    // It says what it knows when its patience is over: on a busy machine, that may be nothing yet.
+    let is_named = ["2", "20", "200"].into_iter().any(|patience| {
+        let refused = replicate(&secret, patience);
+        assert_eq!(refused.status.code(), Some(1));
+        let error = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(error.lines().count(), 1, "{error}");
+        error.contains("secret")
+    });
+    assert!(is_named);
 }

@@ -248,28 +248,30 @@ fn snapshot_is_cancelled_and_the_next_one_is_taken() {
     let none = "-ERR Background saving is currently not in progress or scheduled\r\n";
     assert_eq!(client.ask("BGSAVE CANCEL"), none);
     client.ask("DEBUG POPULATE 300000 key 100");
-    client.send(
-        &[
-            pack(&[b"BGSAVE"]),
-            pack(&[b"BGSAVE"]),
-            pack(&[b"BGSAVE", b"CANCEL"]),
-        ]
-        .concat(),
-    );
-    assert_eq!(client.receive().bytes(), b"+Background saving started\r\n");
-    assert_eq!(
-        client.receive().bytes(),
-        b"-ERR Background save already in progress\r\n"
-    );
-    assert_eq!(
-        client.receive().bytes(),
-        b"+Background saving cancelled\r\n"
-    );
-    assert!(!saved(client));
-    assert!(!folder.path().join("dump.rdb").exists());
+    let requests = [
+        pack(&[b"BGSAVE"]),
+        pack(&[b"BGSAVE"]),
+        pack(&[b"BGSAVE", b"CANCEL"]),
+    ];
+    // The first is over before the others come if the server has not run in between: once more.
+    let dump = folder.path().join("dump.rdb");
+    let is_cancelled = (0..100).any(|_| {
+        client.send(&requests.concat());
+        assert_eq!(client.receive().bytes(), b"+Background saving started\r\n");
+        let (second, cancel) = (client.receive().bytes(), client.receive().bytes());
+        if saved(client) || second == b"+Background saving started\r\n" {
+            fs::remove_file(&dump).unwrap();
+            return false;
+        }
+        assert_eq!(second, b"-ERR Background save already in progress\r\n");
+        assert_eq!(cancel, b"+Background saving cancelled\r\n");
+        assert!(!dump.exists());
+        true
+    });
+    assert!(is_cancelled);
     assert_eq!(client.ask("BGSAVE"), "+Background saving started\r\n");
     assert!(saved(client));
-    assert!(folder.path().join("dump.rdb").exists());
+    assert!(dump.exists());
 }
 
 #[test]
@@ -337,6 +339,13 @@ fn large_values_pass_and_larger_requests_are_refused() {
     assert_eq!(server.connect().ask("STRLEN key"), ":8388608\r\n");
 }
 
+/// Whether the server answers, and does not say that it has too many clients. Then it may close
+/// the connection before it is asked anything.
+fn is_let_in(client: &mut Client) -> bool {
+    client.send_in_vain(b"PING\r\n");
+    client.receive().bytes() == b"+PONG\r\n"
+}
+
 #[test]
 fn clients_beyond_the_most_are_told_so() {
     let folder = tempfile::tempdir().unwrap();
@@ -345,21 +354,14 @@ fn clients_beyond_the_most_are_told_so() {
     // The one that waited for the start may not have been noticed to be gone.
     while clients.len() < 3 {
         let mut client = server.connect();
-        client.send(b"PING\r\n");
-        if client.receive().bytes() == b"+PONG\r\n" {
+        if is_let_in(&mut client) {
             clients.push(client);
         }
     }
     let refused = server.connect().rest();
     assert_eq!(refused, b"-ERR max number of clients reached\r\n");
     drop(clients.pop());
-    loop {
-        let mut client = server.connect();
-        client.send(b"PING\r\n");
-        if client.receive().bytes() == b"+PONG\r\n" {
-            break;
-        }
-    }
+    while !is_let_in(&mut server.connect()) {}
     assert!(
         clients[0]
             .ask("INFO stats")
