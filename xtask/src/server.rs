@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::program;
 
 /// How long a server may take until it answers.
-const START_SECONDS_MAX: u64 = 30;
+const START_SECONDS_MAX: u64 = 120;
 
 /// A running server that only this program can reach; killed on drop.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Failure`] when it cannot start or does not answer within 30 seconds.
+    /// [`Failure`] when it cannot start or does not answer within two minutes.
     pub(crate) fn start(binary: &Path, data: &Path, options: &[&str]) -> Result<Self, Failure> {
         let sockets = tempfile::tempdir().map_err(Failure::file(data))?;
         let socket = sockets.path().join("server.sock");
