@@ -1,6 +1,8 @@
 //! The databases of one shard, and the hook that every change to them passes.
 
+mod applied;
 mod feeds;
+mod retired;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -10,6 +12,7 @@ use std::task::Waker;
 
 use dash_table::{Cursor, Cut, DashTable, Traversal};
 
+pub use self::applied::Applied;
 use crate::error::SnapshotError;
 use crate::hook::{Hook, Opened, Taker};
 use crate::key::Key;
@@ -37,6 +40,8 @@ pub type Table<V> = DashTable<Key, V, HashBuilder, Hook>;
 pub struct Keyspace<V: Value> {
     databases: BTreeMap<u32, Table<V>>,
     feeds: feeds::Feeds,
+    // Tables of databases that were emptied, while snapshots need them.
+    retired: Vec<Table<V>>,
     // What is being loaded, until all of it is here.
     staged: Option<Box<Staged<V>>>,
 }
@@ -46,6 +51,24 @@ pub struct Keyspace<V: Value> {
 struct Staged<V: Value> {
     owner: Weak<Owner>,
     keyspace: Keyspace<V>,
+    #[cfg(feature = "replication")]
+    applied: Applied,
+}
+
+impl<V: Value> Staged<V> {
+    fn new(owner: &Arc<Owner>) -> Self {
+        Self {
+            owner: Arc::downgrade(owner),
+            keyspace: Keyspace::new(),
+            #[cfg(feature = "replication")]
+            applied: Applied::default(),
+        }
+    }
+
+    #[cfg(feature = "replication")]
+    fn into_tables(self) -> impl Iterator<Item = Table<V>> {
+        self.keyspace.databases.into_values()
+    }
 }
 
 /// One load. What shards keep for it is worth nothing once it is dropped.
@@ -74,6 +97,29 @@ pub trait Store: 'static {
     /// For what belongs to the same moment and is kept elsewhere, as a position in a log.
     /// The shard serves nobody meanwhile, so be short.
     fn on_cut(&mut self) {}
+
+    /// Called at every cut of streams, and at every one that a replica has come to;
+    /// [`on_cut`](Self::on_cut) by default.
+    fn on_stream_cut(&mut self) {
+        self.on_cut();
+    }
+
+    /// Called when a replica has put what its master has in the place of all keys there were: what
+    /// was counted of those is over.
+    fn on_replaced(&mut self) {}
+
+    /// Called when a replica has changed keys as its master told, and after
+    /// [`on_replaced`](Self::on_replaced) for all that was put in place.
+    fn on_applied(&mut self, applied: &Applied) {
+        let _ = applied;
+    }
+
+    /// Takes tables that a replica needs no more, to drop them; at once by default.
+    ///
+    /// The shard serves nobody meanwhile, so who has many keys does it in slices.
+    fn discard(&mut self, tables: Vec<Table<Self::Value>>) {
+        drop(tables);
+    }
 }
 
 impl<V: Value> Store for Keyspace<V> {
@@ -90,6 +136,7 @@ impl<V: Value> Keyspace<V> {
         Self {
             databases: BTreeMap::new(),
             feeds: feeds::Feeds::default(),
+            retired: Vec::new(),
             staged: None,
         }
     }
@@ -131,10 +178,7 @@ impl<V: Value> Keyspace<V> {
         {
             return Err(StageError::Busy);
         }
-        self.staged = Some(Box::new(Staged {
-            owner: Arc::downgrade(owner),
-            keyspace: Self::new(),
-        }));
+        self.staged = Some(Box::new(Staged::new(owner)));
         Ok(())
     }
 
@@ -170,40 +214,47 @@ impl<V: Value> Keyspace<V> {
         }
     }
 
-    /// As [`stage`](Self::stage), of what is to take the place of all there is. Whatever else was
-    /// kept apart is dropped.
+    /// As [`stage`](Self::stage), of what is to take the place of all there is. The tables of
+    /// whatever else was kept apart.
     #[cfg(feature = "replication")]
-    pub(crate) fn stage_replacement(&mut self, owner: &Arc<Owner>) {
-        self.staged = Some(Box::new(Staged {
-            owner: Arc::downgrade(owner),
-            keyspace: Self::new(),
-        }));
+    pub(crate) fn stage_replacement(&mut self, owner: &Arc<Owner>) -> Vec<Table<V>> {
+        let before = self.staged.replace(Box::new(Staged::new(owner)));
+        before.into_iter().flat_map(|it| it.into_tables()).collect()
     }
 
-    /// Puts what was kept for `owner` in the place of all there is.
-    ///
-    /// O(databases), unless somebody follows the tables: then O(keys), since each change must be
-    /// told.
+    /// Has been changed so, of what is kept for `owner`.
     #[cfg(feature = "replication")]
-    pub(crate) fn commit_replacement(&mut self, owner: &Weak<Owner>) {
-        let Some(staged) = self.staged.take_if(|staged| staged.owner.ptr_eq(owner)) else {
-            return;
-        };
-        let loaded = staged.keyspace.databases;
-        let mut tables = self.databases.values();
-        if self.feeds.is_empty() && tables.all(|table| table.open_cuts().is_empty()) {
-            self.databases = loaded;
-            return;
+    pub(crate) fn count_staged(&mut self, owner: &Weak<Owner>, applied: &Applied) {
+        if let Some(staged) = &mut self.staged
+            && staged.owner.ptr_eq(owner)
+        {
+            staged.applied.add(applied);
         }
-        for table in self.databases.values_mut() {
-            table.clear();
-        }
-        for (number, loaded) in loaded {
-            let table = self.database(number);
-            for (key, value) in loaded {
-                table.insert(key, value);
-            }
-        }
+    }
+
+    /// The tables of what is kept for `owner`, which is kept no more.
+    #[cfg(feature = "replication")]
+    pub(crate) fn unstage_replacement(&mut self, owner: &Weak<Owner>) -> Vec<Table<V>> {
+        let staged = self.staged.take_if(|staged| staged.owner.ptr_eq(owner));
+        staged.into_iter().flat_map(|it| it.into_tables()).collect()
+    }
+
+    /// Puts what was kept for `owner` in the place of all there is, unless that has ended: the
+    /// tables there were, and what there is now. O(databases).
+    ///
+    /// Snapshots under way show what there was; streams end.
+    #[cfg(feature = "replication")]
+    pub(crate) fn commit_replacement(
+        &mut self,
+        owner: &Weak<Owner>,
+    ) -> Option<(Vec<Table<V>>, Applied)> {
+        let staged = self.staged.take_if(|staged| staged.owner.ptr_eq(owner))?;
+        let mut tables = self.take_retired();
+        self.end_feeds(|| SnapshotError::DatabasesSwapped);
+        let numbers: Vec<u32> = self.databases.keys().copied().collect();
+        tables.extend(numbers.into_iter().filter_map(|number| self.retire(number)));
+        self.databases = staged.keyspace.databases;
+        Some((tables, staged.applied))
     }
 
     /// Swaps what two databases hold, in O(1). Snapshots under way show both as they were at
@@ -263,7 +314,10 @@ impl<V: Value> Keyspace<V> {
         };
         let at = match self.databases.get(&number).filter(|table| is_it(table)) {
             Some(_) => number,
-            None => *self.databases.iter().find(|(_, table)| is_it(table))?.0,
+            None => match self.databases.iter().find(|(_, table)| is_it(table)) {
+                Some((&at, _)) => at,
+                None => return self.retired.iter_mut().find(|table| is_it(table)),
+            },
         };
         self.databases.get_mut(&at)
     }

@@ -88,7 +88,7 @@ pub use crate::error::{LoadError, SnapshotError};
 pub use crate::handle::Handle;
 pub use crate::hook::Hook;
 pub use crate::key::{Key, shard_hash, shard_of};
-pub use crate::keyspace::{Keyspace, Store, Table};
+pub use crate::keyspace::{Applied, Keyspace, Store, Table};
 pub use crate::load::{Expired, Load, LoadReport};
 pub use crate::load_progress::{LoadProgress, Loading};
 pub use crate::name::{NameError, NamePattern};

@@ -84,6 +84,19 @@ impl<V: Value> Keyspace<V> {
         }
     }
 
+    /// Ends all streams, and closes at once all that they have opened.
+    pub(super) fn end_feeds(&mut self, error: impl Fn() -> SnapshotError) {
+        self.feeds.fail(error);
+        for feed in self.feeds.0.clone() {
+            self.unfollow(&feed);
+        }
+    }
+
+    /// Whether there are streams that follow the keyspace.
+    pub fn has_streams(&self) -> bool {
+        !self.feeds.is_empty()
+    }
+
     /// Tells the feed of the streams that share this, if there still is one, that the cut with
     /// this number is taken.
     pub(crate) fn cut_feed(&self, shared: &Arc<Shared>, cut: u64) {

@@ -8,7 +8,7 @@ use shard_runtime::{Shard, ShardSet};
 
 use super::error::ReplicationError;
 use crate::key::{Key, shard_hash};
-use crate::keyspace::{Owner, Store};
+use crate::keyspace::{Applied, Keyspace, Owner, Store};
 use crate::stream::Record;
 use crate::sync::Mutex;
 use crate::value::FromRdb;
@@ -150,52 +150,73 @@ impl Delivery {
     where
         S: Store<Value: FromRdb>,
     {
-        let keyspace = shard.state().keyspace();
+        let state = shard.state();
         let keyspace = match &self.owner {
-            None => keyspace,
+            None => state.keyspace(),
             // Another filling has begun since.
-            Some(owner) => match keyspace.staged(owner) {
+            Some(owner) => match state.keyspace().staged(owner) {
                 Some(staged) => staged,
                 None => return,
             },
         };
-        for record in self.records {
-            let table = keyspace.database(record.database());
-            let failed = match record {
-                Record::Set {
-                    database,
-                    key,
-                    value,
-                    expire_at_ms,
-                } => {
-                    let key = Key::from(key.as_slice());
-                    match FromRdb::from_rdb(value, expire_at_ms) {
-                        Ok(value) => {
-                            table.insert(key, value);
-                            continue;
-                        }
-                        Err(_) => ReplicationError::UnsupportedType { database, key },
-                    }
-                }
-                Record::Delete { key, .. } => {
-                    table.remove(key.as_slice());
-                    continue;
-                }
-                Record::Delta {
-                    database,
-                    key,
-                    delta,
-                } => {
-                    let value = table.get_mut(key.as_slice());
-                    if value.is_some_and(|value| value.apply_delta(&delta)) {
-                        continue;
-                    }
-                    let key = Key::from(key.as_slice());
-                    ReplicationError::Diverged { database, key }
-                }
-            };
-            self.failure.lock().get_or_insert(failed);
-            return;
+        let mut applied = Applied::default();
+        let mut records = self.records.into_iter();
+        let failed = records.try_for_each(|record| apply(keyspace, record, &mut applied));
+        match &self.owner {
+            None => state.on_applied(&applied),
+            Some(owner) => state.keyspace().count_staged(owner, &applied),
+        }
+        if let Err(error) = failed {
+            self.failure.lock().get_or_insert(error);
         }
     }
+}
+
+/// Changes a key as a record says.
+fn apply<V: FromRdb>(
+    keyspace: &mut Keyspace<V>,
+    record: Record,
+    applied: &mut Applied,
+) -> Result<(), ReplicationError> {
+    let table = keyspace.database(record.database());
+    match record {
+        Record::Set {
+            database,
+            key,
+            value,
+            expire_at_ms,
+        } => {
+            let key = Key::from(key.as_slice());
+            let Ok(value) = V::from_rdb(value, expire_at_ms) else {
+                return Err(ReplicationError::UnsupportedType { database, key });
+            };
+            let old = table.insert(key, value);
+            applied.count(database, expires(old.as_ref()), expire_at_ms.is_some());
+        }
+        Record::Delete { database, key } => {
+            let old = table.remove(key.as_slice());
+            applied.count(database, expires(old.as_ref()), false);
+        }
+        Record::Delta {
+            database,
+            key,
+            delta,
+        } => {
+            let mut value = table.get_mut(key.as_slice());
+            let did_expire = expires(value.as_deref());
+            if !value
+                .as_mut()
+                .is_some_and(|value| value.apply_delta(&delta))
+            {
+                let key = Key::from(key.as_slice());
+                return Err(ReplicationError::Diverged { database, key });
+            }
+            applied.count(database, did_expire, expires(value.as_deref()));
+        }
+    }
+    Ok(())
+}
+
+fn expires<V: FromRdb>(value: Option<&V>) -> bool {
+    value.is_some_and(|value| value.expire_at_ms().is_some())
 }

@@ -227,7 +227,21 @@ where
                 course = self.changed.wait_until(course, Some(pause));
             }
         }
+        if let Some(held) = held {
+            self.forget(&held.filling);
+        }
         self.tell(|course| course.over = true);
+    }
+
+    /// Has the shards drop what they keep and do not show.
+    fn forget(&self, filling: &Filling) {
+        let owner = Arc::downgrade(&filling.owner);
+        let forgotten = self.shards.broadcast(move |shard| {
+            let tables = shard.state().keyspace().unstage_replacement(&owner);
+            shard.state().discard(tables);
+        });
+        // A shard that is gone keeps nothing.
+        drop(forgotten);
     }
 
     /// Follows the master until something goes wrong.
@@ -318,7 +332,8 @@ where
         let filling = Filling::new(&self.records, &self.bytes);
         let owner = Arc::clone(&filling.owner);
         self.shards.cut(self.options.cut_deadline, move |shard| {
-            shard.state().keyspace().stage_replacement(&owner);
+            let before = shard.state().keyspace().stage_replacement(&owner);
+            shard.state().discard(before);
         })?;
         let streams = usize::from(welcome.streams);
         let dialect: Dialect = welcome.dialect;

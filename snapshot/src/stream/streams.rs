@@ -200,7 +200,7 @@ fn open_shard<S: Store>(shard: &mut Shard<S>, parts: &FeedParts) {
 /// The part of a later cut that each shard runs.
 fn cut_shard<S: Store>(shard: &mut Shard<S>, streams: &Arc<Shared>, cut: u64) {
     let state = shard.state();
-    state.on_cut();
+    state.on_stream_cut();
     state.keyspace().cut_feed(streams, cut);
 }
 
@@ -240,7 +240,7 @@ impl Streams {
     /// Takes a cut across all shards: its number, from 1 on; `None` if some shard has not told all
     /// its keys yet, or not passed the last cut.
     ///
-    /// Calls [`Store::on_cut`] on every shard. Each stream passes the cut, with a frame of its own,
+    /// Calls [`Store::on_stream_cut`] on every shard. Each stream passes the cut, with a frame of its own,
     /// when it has told everything before it.
     ///
     /// # Errors

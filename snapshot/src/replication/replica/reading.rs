@@ -1,11 +1,11 @@
 //! One stream being read: its frames go to the shards, its cuts meet those of the others.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::Inner;
-use crate::keyspace::Store;
+use crate::keyspace::{Owner, Store};
 use crate::replication::applier::{Applier, Filling};
 use crate::replication::connection::FrameReader;
 use crate::replication::error::ReplicationError;
@@ -79,9 +79,9 @@ where
             let shows = filling.committed.load(Ordering::Acquire);
             inner.shards.cut(inner.options.cut_deadline, move |shard| {
                 if !shows {
-                    shard.state().keyspace().commit_replacement(&owner);
+                    show(shard.state(), &owner);
                 }
-                shard.state().on_cut();
+                shard.state().on_stream_cut();
             })?;
             // Release: pairs with the Acquire of the readers, who go on after this.
             filling.committed.store(true, Ordering::Release);
@@ -101,6 +101,15 @@ where
         };
         self.reader
             .say(FrameKind::Acknowledge, &acknowledged.encode(), self.silence)
+    }
+}
+
+/// Shows what was kept apart for `owner`, in the place of all there was.
+fn show<S: Store>(state: &mut S, owner: &Weak<Owner>) {
+    if let Some((tables, applied)) = state.keyspace().commit_replacement(owner) {
+        state.discard(tables);
+        state.on_replaced();
+        state.on_applied(&applied);
     }
 }
 
