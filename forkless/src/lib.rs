@@ -48,6 +48,6 @@ pub use crate::object::{
     AppendError, Expiring, Hash, List, Object, Opaque, Set, SortedSet, Stream, Text,
 };
 pub use crate::server::{
-    Parsed, RequestError, RequestLimits, RequestParser, SaveFirst, Sender, Server, ServerError,
-    ServerOptions, SnapshotFiles, Stopper, Words,
+    Parsed, ReplicationOptions, RequestError, RequestLimits, RequestParser, SaveFirst, Sender,
+    Server, ServerError, ServerOptions, SnapshotFiles, Stopper, Unknown, Words,
 };

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use rdb_format::Target;
+use snapshot::Address;
 
 use crate::arguments::{Compress, Files, size_bytes, target};
 
@@ -57,4 +58,51 @@ pub(crate) struct Serve {
     /// Bytes of a request, at most.
     #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = size_bytes)]
     pub(crate) query_max: usize,
+    #[command(flatten)]
+    pub(crate) replication: Replication,
+}
+
+/// What has to do with other servers.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Replication")]
+pub(crate) struct Replication {
+    /// Replicate the server that listens for replicas there: HOST:PORT, or unix:PATH.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) replicaof: Option<Address>,
+    /// Port to listen at for replicas; 0 for any that is free.
+    #[arg(
+        long = "replication-port",
+        id = "replication_port",
+        value_name = "PORT"
+    )]
+    pub(crate) port: Option<u16>,
+    /// Address to listen at for replicas, for more of them once more [default: those of --bind].
+    #[arg(
+        long = "replication-bind",
+        id = "replication_bind",
+        value_name = "ADDRESS"
+    )]
+    #[arg(requires = "replication_port")]
+    pub(crate) bind: Vec<IpAddr>,
+    /// Unix socket to listen at for replicas.
+    #[arg(
+        long = "replication-unixsocket",
+        id = "replication_unixsocket",
+        value_name = "PATH"
+    )]
+    pub(crate) unixsocket: Option<PathBuf>,
+    /// File whose first line is the secret that masters and replicas ask each other for.
+    #[arg(long = "replication-secret-file", value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// Let replicas of other machines connect although no secret is asked of them.
+    #[arg(long = "replication-open")]
+    pub(crate) open: bool,
+    /// Bytes that may wait to be sent to one replica, before it has to begin anew.
+    #[arg(long = "replication-budget", value_name = "BYTES")]
+    #[arg(default_value = "64MiB", value_parser = size_bytes)]
+    pub(crate) budget: usize,
+    /// Bytes of what was sent that are kept for one replica, should it have to come back.
+    #[arg(long = "replication-backlog", value_name = "BYTES")]
+    #[arg(default_value = "64MiB", value_parser = size_bytes)]
+    pub(crate) backlog: usize,
 }

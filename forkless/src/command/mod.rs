@@ -9,6 +9,7 @@ mod inspect;
 mod replicate;
 mod run;
 mod save;
+mod secret;
 mod serve;
 #[cfg(feature = "epaxos")]
 mod store;

@@ -11,6 +11,7 @@ use shard_runtime::{ShardSet, ShardSetConfig};
 use snapshot::{Keyspace, Replica, ReplicaOptions, Snapshot};
 
 use crate::arguments::{self, Replicate};
+use crate::command::secret;
 use crate::error::CommandError;
 use crate::output::Output;
 
@@ -31,7 +32,9 @@ pub(crate) fn run(arguments: &Replicate, output: &mut Output) -> Result<(), Comm
     };
     let shards = ShardSet::start(config, |_| Keyspace::<Object>::new())?;
     let shards = Arc::new(shards);
-    let options = ReplicaOptions::new().secret(&secret(arguments)?);
+    let secret = arguments.secret_file.as_deref();
+    let secret = secret.map(secret::read).transpose()?;
+    let options = ReplicaOptions::new().secret(&secret.unwrap_or_default());
     let started = Instant::now();
     let replica = Replica::start(&shards, &arguments.master, options);
     if !replica.wait_synced(Duration::from_secs(arguments.patience)) {
@@ -78,17 +81,4 @@ pub(crate) fn run(arguments: &Replicate, output: &mut Output) -> Result<(), Comm
         output.line(json.to_string())?;
     }
     Ok(())
-}
-
-/// The first line of the secret's file; nothing without one.
-fn secret(arguments: &Replicate) -> Result<Vec<u8>, CommandError> {
-    let Some(path) = &arguments.secret_file else {
-        return Ok(Vec::new());
-    };
-    let bytes = fs::read(path).map_err(|source| CommandError::Read {
-        path: path.clone(),
-        source,
-    })?;
-    let line = bytes.split(|byte| *byte == b'\n').next();
-    Ok(line.unwrap_or_default().to_vec())
 }

@@ -1,11 +1,12 @@
 //! `serve`: a server until somebody stops it.
 
-use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::Path;
 
-use forkless::{RequestLimits, SaveFirst, Server, ServerOptions, SnapshotFiles, Stopper};
+use forkless::{
+    ReplicationOptions, RequestLimits, SaveFirst, Server, ServerOptions, SnapshotFiles, Stopper,
+    Unknown,
+};
 use indicatif::HumanCount;
 use shard_runtime::spawn_named;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -13,6 +14,7 @@ use signal_hook::iterator::Signals;
 
 use crate::arguments::{self, Files, Serve};
 use crate::command::input::say;
+use crate::command::secret;
 use crate::error::CommandError;
 use crate::output::{Output, one_line};
 
@@ -38,6 +40,9 @@ pub(crate) fn run(arguments: &Serve, output: &mut Output) -> Result<(), CommandE
     }
     if let Some(path) = &arguments.unixsocket {
         output.line(format!("listening at {}", path.display()))?;
+    }
+    for address in server.replication_addresses() {
+        output.line(format!("listening at {address} for replicas"))?;
     }
     output.finish()?;
     let stopper = server.stopper();
@@ -76,11 +81,8 @@ fn options(arguments: &Serve) -> Result<ServerOptions, CommandError> {
             .map(|ip| SocketAddr::new(*ip, port))
             .collect(),
     };
-    let password = arguments
-        .requirepass_file
-        .as_deref()
-        .map(password)
-        .transpose()?;
+    let password = arguments.requirepass_file.as_deref();
+    let password = password.map(secret::read).transpose()?;
     let limits = RequestLimits::default();
     Ok(ServerOptions {
         addresses,
@@ -104,21 +106,32 @@ fn options(arguments: &Serve) -> Result<ServerOptions, CommandError> {
         compression: arguments.compress.into(),
         snapshot_budget_bytes: arguments.snapshot_budget,
         save_on_shutdown: arguments.save_on_shutdown,
+        replication: replication(arguments)?,
     })
 }
 
-/// The first line of a file, which must not be empty.
-fn password(path: &Path) -> Result<Vec<u8>, CommandError> {
-    let failed = |source| CommandError::Read {
-        path: path.to_owned(),
-        source,
+fn replication(arguments: &Serve) -> Result<ReplicationOptions, CommandError> {
+    let asked = &arguments.replication;
+    let bind = match asked.bind.as_slice() {
+        [] => &arguments.bind,
+        bind => bind,
     };
-    let text = fs::read(path).map_err(failed)?;
-    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line.is_empty() {
-        let empty = io::Error::new(io::ErrorKind::InvalidData, "no password on the first line");
-        return Err(failed(empty));
-    }
-    Ok(line.to_vec())
+    let addresses = asked.port.map(|port| {
+        let addresses = bind.iter().map(|ip| SocketAddr::new(*ip, port));
+        addresses.collect()
+    });
+    let secret = asked.secret_file.as_deref();
+    Ok(ReplicationOptions {
+        addresses: addresses.unwrap_or_default(),
+        unix_socket: asked.unixsocket.clone(),
+        secret: secret.map(secret::read).transpose()?,
+        unknown: if asked.open {
+            Unknown::All
+        } else {
+            Unknown::OfThisMachine
+        },
+        budget_bytes: asked.budget,
+        backlog_bytes: asked.backlog,
+        replica_of: asked.replicaof.clone(),
+    })
 }

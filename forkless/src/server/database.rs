@@ -5,18 +5,20 @@ use snapshot::{Key, Table, Value};
 use crate::object::{Object, Text};
 use crate::server::collection::Collection;
 use crate::server::refusal::Refusal;
+use crate::server::role::Role;
 use crate::server::tally::Tally;
 
 /// A database's keys on one shard, at one time.
 ///
 /// A key whose time has come is not there for anybody; whoever meets it removes it, through the
-/// table's hook like every other change.
+/// table's hook like every other change. Only on a replica it stays until the master removes it.
 #[derive(Debug)]
 pub(crate) struct Database<'a> {
     table: &'a mut Table<Object>,
     /// How many of its keys expire.
     expiring: &'a mut usize,
     tally: &'a mut Tally,
+    role: Role,
     now_ms: i64,
 }
 
@@ -34,12 +36,13 @@ impl<'a> Database<'a> {
         table: &'a mut Table<Object>,
         expiring: &'a mut usize,
         tally: &'a mut Tally,
-        now_ms: i64,
+        (role, now_ms): (Role, i64),
     ) -> Self {
         Self {
             table,
             expiring,
             tally,
+            role,
             now_ms,
         }
     }
@@ -83,7 +86,9 @@ impl<'a> Database<'a> {
     /// A key's value.
     pub(crate) fn get(&mut self, key: &[u8]) -> Option<&Object> {
         self.forget_if_over(key);
-        self.table.get(key)
+        let object = self.table.get(key)?;
+        // What is left of those is the master's to remove.
+        (self.role == Role::Master || !self.is_over(object)).then_some(object)
     }
 
     /// A key's value, to change, without the time it expires at. Delivers its bucket first.
@@ -190,7 +195,7 @@ impl<'a> Database<'a> {
         }
     }
 
-    /// Removes a key whose time has come.
+    /// Removes a key whose time has come, unless that is the master's to do.
     pub(crate) fn forget_if_over(&mut self, key: &[u8]) {
         // Most stores have no such keys at all.
         if *self.expiring > 0
@@ -205,7 +210,9 @@ impl<'a> Database<'a> {
 
     #[cold]
     fn expire(&mut self, key: &[u8]) {
-        self.remove(key);
+        if self.role == Role::Master {
+            self.remove(key);
+        }
     }
 }
 
@@ -216,8 +223,12 @@ pub(crate) mod tests {
     use super::*;
     use crate::object::List;
 
-    /// Runs `test` on an empty database at second 1000.
+    /// Runs `test` on an empty database of a master at second 1000.
     pub(crate) fn with_database(test: impl FnOnce(&mut Database<'_>)) {
+        with_database_of(Role::Master, test);
+    }
+
+    fn with_database_of(role: Role, test: impl FnOnce(&mut Database<'_>)) {
         let mut keyspace = Keyspace::new();
         let (mut expiring, mut tally) = (0, Tally::default());
         let table = keyspace.database(0);
@@ -225,7 +236,7 @@ pub(crate) mod tests {
             table,
             &mut expiring,
             &mut tally,
-            1_000_000,
+            (role, 1_000_000),
         ));
     }
 
@@ -245,6 +256,19 @@ pub(crate) mod tests {
             database.set(b"over", text(b"1").expiring(Some(1)));
             assert!(database.remove(b"over").is_none());
             assert_eq!(database.tally.expired, 2);
+        });
+    }
+
+    #[test]
+    fn key_whose_time_has_come_stays_on_a_replica_and_is_not_there() {
+        with_database_of(Role::Following, |database| {
+            database.set(b"over", text(b"1").expiring(Some(999_999)));
+            database.set(b"later", text(b"2").expiring(Some(1_000_000)));
+            assert!(!database.contains(b"over") && database.contains(b"later"));
+            assert!(database.get(b"over").is_none() && database.get(b"later").is_some());
+            assert!(database.string(b"over").unwrap().is_none());
+            assert_eq!(database.lifetime(b"over"), None);
+            assert_eq!((database.table().len(), database.tally.expired), (2, 0));
         });
     }
 

@@ -83,14 +83,16 @@ impl Desk<'_> {
                         each,
                         join,
                     };
-                    self.send_away(session, words, work, Offices::send_quick)
+                    self.send_away(session, words, (command, work), Offices::send_quick)
                 }
             }
             Run::Store(run) => {
-                self.send_away(session, words, JobWork::Store(run), Offices::send_quick)
+                let work = (command, JobWork::Store(run));
+                self.send_away(session, words, work, Offices::send_quick)
             }
             Run::Slow(run) => {
-                self.send_away(session, words, JobWork::Store(run), Offices::send_slow)
+                let work = (command, JobWork::Store(run));
+                self.send_away(session, words, work, Offices::send_slow)
             }
         }
     }
@@ -131,7 +133,7 @@ impl Desk<'_> {
         &mut self,
         session: &Session,
         words: Words<'_>,
-        work: JobWork,
+        (command, work): (&Command, JobWork),
         send: fn(&Offices, Job),
     ) -> Step {
         if self.placed > 0 {
@@ -139,6 +141,7 @@ impl Desk<'_> {
         }
         let job = Job {
             work,
+            effect: command.effect,
             words: OwnedWords::from(words),
             database: session.database,
             protocol: session.protocol,
@@ -178,7 +181,7 @@ fn check(command: &Command, session: &Session, words: Words<'_>) -> Result<(), R
     if session.sender == Sender::Stranger && command.effect != Effect::Greets {
         return Err(Refusal::NoAuth);
     }
-    Ok(())
+    session.shared.role.get().admits(command.effect)
 }
 
 /// What is said of a command that nobody knows.

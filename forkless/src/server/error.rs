@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use shard_runtime::ShardError;
-use snapshot::{LoadError, SnapshotError};
+use snapshot::{LoadError, ReplicationError, SnapshotError};
 
 /// Why a server does not start, or could not save before it stopped.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,15 @@ pub enum ServerError {
         /// What the system said.
         source: io::Error,
     },
+    /// Replicas of other machines could connect, and no secret is asked of them.
+    #[error("{address}: anybody could replicate from here, and no secret is asked")]
+    OpenReplication {
+        /// The address that they see.
+        address: SocketAddr,
+    },
+    /// Replicas cannot be listened for.
+    #[error(transparent)]
+    Replication(#[from] ReplicationError),
     /// Another server listens at the Unix socket.
     #[error("{}: another server listens here", path.display())]
     Taken {

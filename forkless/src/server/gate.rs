@@ -12,6 +12,8 @@ use crate::server::sync::{AtomicBool, Mutex, Ordering, RwLock};
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     closed: AtomicBool,
+    /// Whether it stays so.
+    closed_for_good: AtomicBool,
     /// Those of the connection threads.
     inboxes: Mutex<Vec<Arc<Inbox>>>,
     /// Held to read by commands that run on no single shard.
@@ -52,6 +54,14 @@ impl Gate {
     /// Closes the gate. What has passed it has reached its shards when this returns.
     pub(crate) fn close(&self) -> Closed<'_> {
         let passing = self.passing.write();
+        if self.closed_for_good.load(Ordering::Relaxed) {
+            // Nothing passes any more, and connection threads may be gone that could say so.
+            return Closed {
+                gate: self,
+                for_good: true,
+                _passing: passing,
+            };
+        }
         self.closed.store(true, Ordering::Relaxed);
         let inboxes = self.inboxes.lock();
         let (knows, answers) = mpsc::sync_channel(inboxes.len());
@@ -73,6 +83,8 @@ impl Closed<'_> {
     /// Leaves the gate closed for ever.
     pub(crate) fn for_good(mut self) {
         self.for_good = true;
+        // Relaxed: looked at under the lock that this holds.
+        self.gate.closed_for_good.store(true, Ordering::Relaxed);
     }
 }
 
@@ -85,5 +97,21 @@ impl Drop for Closed<'_> {
         for inbox in self.gate.inboxes.lock().iter() {
             inbox.push(Arrival::Opened);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gate_that_is_closed_for_good_is_closed_again_although_nobody_answers() {
+        let gate = Gate::new();
+        gate.close().for_good();
+        let waker = mio::Waker::new(mio::Poll::new().unwrap().registry(), mio::Token(0)).unwrap();
+        // Of a connection thread that is gone.
+        gate.add(Arc::new(Inbox::new(waker)));
+        drop(gate.close());
+        assert!(gate.is_closed());
     }
 }

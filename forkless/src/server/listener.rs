@@ -80,15 +80,7 @@ impl Listener {
             path: path.to_owned(),
             source,
         };
-        if StdUnixStream::connect(path).is_ok() {
-            let path = path.to_owned();
-            return Err(ServerError::Taken { path });
-        }
-        // What a server that was killed has left.
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
-            _ => {}
-        }
+        make_way(path)?;
         let mut socket = UnixListener::bind(path).map_err(failed)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(failed)?;
         let token = Token(self.sockets.len());
@@ -141,6 +133,20 @@ impl Listener {
                 drop(fs::remove_file(path));
             }
         }
+    }
+}
+
+/// Removes the Unix socket that a server has left which was killed, if nobody listens there.
+pub(crate) fn make_way(path: &Path) -> Result<(), ServerError> {
+    let path = path.to_owned();
+    if StdUnixStream::connect(&path).is_ok() {
+        return Err(ServerError::Taken { path });
+    }
+    match fs::remove_file(&path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            Err(ServerError::ListenUnix { path, source })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -25,6 +25,7 @@ mod reply;
 
 mod collection;
 mod database;
+mod role;
 mod shard_state;
 mod sweep;
 mod tally;
@@ -47,11 +48,12 @@ mod stream;
 
 mod listener;
 mod persistence;
+mod replication;
 mod service;
 mod shared;
 
 pub use crate::server::error::ServerError;
-pub use crate::server::options::{ServerOptions, SnapshotFiles};
+pub use crate::server::options::{ReplicationOptions, ServerOptions, SnapshotFiles, Unknown};
 pub use crate::server::request::{Parsed, RequestError, RequestLimits, RequestParser, Sender};
 pub use crate::server::service::{Server, Stopper};
 pub use crate::server::shared::SaveFirst;

@@ -7,7 +7,7 @@ use shard_runtime::{Worker, spawn_named};
 
 use crate::server::batch::run_alone;
 use crate::server::call::{Call, PATIENCE};
-use crate::server::command::{Join, OnKey, OnStore, Outcome};
+use crate::server::command::{Effect, Join, OnKey, OnStore, Outcome};
 use crate::server::inbox::{Arrival, Inbox};
 use crate::server::reply::{Protocol, Reply};
 use crate::server::shared::Shared;
@@ -17,6 +17,7 @@ use crate::server::words::{OwnedWords, Words};
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) work: JobWork,
+    pub(crate) effect: Effect,
     pub(crate) words: OwnedWords,
     pub(crate) database: u32,
     pub(crate) protocol: Protocol,
@@ -100,6 +101,8 @@ impl Job {
     }
 
     fn run(&self, shared: &Arc<Shared>, reply: &mut Reply<'_>) -> Outcome {
+        // It may have changed since the desk asked.
+        shared.role.get().admits(self.effect)?;
         let words = self.words.words();
         match self.work {
             JobWork::Store(run) => {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use rdb_format::{Compression, Target};
+use snapshot::Address;
 
 use crate::server::request::RequestLimits;
 
@@ -54,6 +55,52 @@ pub struct ServerOptions {
     pub snapshot_budget_bytes: usize,
     /// Whether a snapshot is taken when the server is stopped.
     pub save_on_shutdown: bool,
+    /// What has to do with other servers.
+    pub replication: ReplicationOptions,
+}
+
+/// Who may replicate from a server, and whom it replicates itself.
+#[derive(Debug, Clone)]
+pub struct ReplicationOptions {
+    /// Addresses to listen at for replicas; none at first. With port 0 the system chooses one.
+    pub addresses: Vec<SocketAddr>,
+    /// Path of a Unix socket to listen at for replicas, which only this user may connect to.
+    pub unix_socket: Option<PathBuf>,
+    /// What replicas must know, and what the server tells that it replicates.
+    pub secret: Option<Vec<u8>>,
+    /// Who may replicate if nobody has to know anything.
+    pub unknown: Unknown,
+    /// Bytes that may wait to be sent to one replica, before it has to begin anew; 64 MiB at
+    /// first.
+    pub budget_bytes: usize,
+    /// Bytes of what was sent that are kept for one replica, should it have to come back; 64 MiB
+    /// at first.
+    pub backlog_bytes: usize,
+    /// Where the server listens for replicas that this one replicates.
+    pub replica_of: Option<Address>,
+}
+
+/// Who may replicate from a server that asks for no secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// Whoever is on this machine: a server that others could connect to does not start.
+    OfThisMachine,
+    /// Everybody.
+    All,
+}
+
+impl Default for ReplicationOptions {
+    fn default() -> Self {
+        Self {
+            addresses: Vec::new(),
+            unix_socket: None,
+            secret: None,
+            unknown: Unknown::OfThisMachine,
+            budget_bytes: 64 << 20,
+            backlog_bytes: 64 << 20,
+            replica_of: None,
+        }
+    }
 }
 
 impl Default for ServerOptions {
@@ -73,6 +120,7 @@ impl Default for ServerOptions {
             compression: Compression::None,
             snapshot_budget_bytes: 64 << 20,
             save_on_shutdown: false,
+            replication: ReplicationOptions::default(),
         }
     }
 }

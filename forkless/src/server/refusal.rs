@@ -60,6 +60,10 @@ pub(crate) enum Refusal {
     NoProtocol,
     #[error("ERR Background save already in progress")]
     Saving,
+    #[error("READONLY You can't write against a read only replica.")]
+    ReadOnly,
+    #[error("LOADING forkless is loading the dataset of its master")]
+    Loading,
     /// A shard of the store has failed.
     #[error("ERR the store has failed: {0}")]
     Shards(#[from] ShardError),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mio::Waker;
 use shard_runtime::{ShardSet, ShardSetConfig, Worker, spawn_named};
-use snapshot::LoadReport;
+use snapshot::{Address, LoadReport};
 
 use crate::server::error::ServerError;
 use crate::server::inbox::{Arrival, Inbox};
@@ -16,6 +16,8 @@ use crate::server::office::Offices;
 use crate::server::options::ServerOptions;
 use crate::server::persistence::Persistence;
 use crate::server::reactor::Reactor;
+use crate::server::replication::Replication;
+use crate::server::role::CurrentRole;
 use crate::server::shard_state::{DropFlushed, ShardState};
 use crate::server::shared::{SaveFirst, Shared};
 use crate::server::sweep::Sweep;
@@ -94,12 +96,21 @@ impl Server {
             shards: options.shards,
             ..ShardSetConfig::default()
         };
-        let shards = ShardSet::start(config, |_| ShardState::new())?;
+        let role = Arc::new(CurrentRole::default());
+        let role_there = Arc::clone(&role);
+        let shards = ShardSet::start(config, move |_| ShardState::new(&role_there))?;
+        let shards = Arc::new(shards);
         let persistence = Persistence::new(&options);
         let loaded = persistence.load(&shards)?;
+        let replication = Replication::open(&options.replication, &shards)?;
+        if let Some(master) = &options.replication.replica_of {
+            role.fill();
+            replication.follow(master, &shards);
+        }
         let addresses = listener.addresses().to_vec();
         let port = addresses.first().map_or(0, SocketAddr::port);
-        let shared = Arc::new(Shared::new(options, shards, persistence, port));
+        let parts = (persistence, replication);
+        let shared = Arc::new(Shared::new(options, (shards, role), parts, port));
         Self::open(shared, listener, addresses, loaded)
     }
 
@@ -152,6 +163,11 @@ impl Server {
         &self.addresses
     }
 
+    /// Where replicas may connect, with the ports that the system has chosen.
+    pub fn replication_addresses(&self) -> &[Address] {
+        self.shared.replication.addresses()
+    }
+
     /// What was loaded at the start, if there was a snapshot.
     pub fn loaded(&self) -> Option<&LoadReport> {
         self.loaded.as_ref()
@@ -178,6 +194,7 @@ impl Server {
         for worker in self.workers {
             worker.join()?;
         }
+        self.shared.replication.close();
         Ok(())
     }
 }
@@ -199,9 +216,9 @@ fn pulse(shared: &Shared, beats: &Receiver<()>) {
         for shard in 0..shared.shards.len() {
             let sent = shared.shards.try_send(shard, |shard| {
                 let state = shard.state();
-                state.unhide();
+                state.drop_retired();
                 let (any_flushed, sweeps) =
-                    (state.any_flushed(), state.any_expiring() && !state.is_swept);
+                    (state.any_flushed(), state.may_sweep() && !state.is_swept);
                 state.is_swept |= sweeps;
                 if any_flushed {
                     shard.spawn(DropFlushed);

@@ -2,21 +2,23 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use shard_runtime::{Budget, Shard, Step, Task};
-use snapshot::{Key, Keyspace, Store, Value};
+use snapshot::{Applied, Key, Keyspace, Store, Table, Value};
 
 use crate::object::Object;
 use crate::server::database::Database;
+use crate::server::role::{CurrentRole, Role};
 use crate::server::tally::Tally;
 
 /// How many databases there are.
 pub(crate) const DATABASES: u32 = 16;
 
-/// Flushed tables that a snapshot still reads have numbers from here on.
-const HIDDEN_FROM: u32 = 1 << 24;
+/// A database of so many keys is emptied key by key while replicas follow.
+const CLEARED_AT_ONCE_MAX: usize = 1000;
 
 /// What is dropped of a flushed table before the time is looked at.
 const DROPPED_AT_ONCE: usize = 64;
@@ -24,11 +26,10 @@ const DROPPED_AT_ONCE: usize = 64;
 /// The keys of one shard, and what it counts.
 pub(crate) struct ShardState {
     keyspace: Keyspace<Object>,
+    role: Arc<CurrentRole>,
     /// How many keys of each database expire.
     expiring: Vec<usize>,
     pub(crate) tally: Tally,
-    /// Numbers under which flushed tables stand that a snapshot still reads.
-    hidden: Vec<u32>,
     /// What is left of flushed tables that nobody reads any more.
     flushed: VecDeque<Entries>,
     /// Where the search for keys whose time has come goes on.
@@ -48,12 +49,13 @@ pub(crate) struct SweepPlace {
 }
 
 impl ShardState {
-    pub(crate) fn new() -> Self {
+    /// Without keys, on a server of this role.
+    pub(crate) fn new(role: &Arc<CurrentRole>) -> Self {
         Self {
             keyspace: Keyspace::new(),
+            role: Arc::clone(role),
             expiring: vec![0; DATABASES as usize],
             tally: Tally::default(),
-            hidden: Vec::new(),
             flushed: VecDeque::new(),
             sweep: SweepPlace::default(),
             is_swept: false,
@@ -67,7 +69,7 @@ impl ShardState {
             self.keyspace.database(number),
             &mut self.expiring[number as usize],
             &mut self.tally,
-            now_ms,
+            (self.role.get(), now_ms),
         )
     }
 
@@ -83,9 +85,9 @@ impl ShardState {
         (keys, self.expiring[number as usize])
     }
 
-    /// Whether any key expires.
-    pub(crate) fn any_expiring(&self) -> bool {
-        self.expiring.iter().any(|keys| *keys > 0)
+    /// Whether there may be keys that expire, and are ours to remove.
+    pub(crate) fn may_sweep(&self) -> bool {
+        self.role.get() == Role::Master && self.expiring.iter().any(|keys| *keys > 0)
     }
 
     /// Counts once more how many keys expire, after a load; nothing of it counts as changed.
@@ -103,6 +105,9 @@ impl ShardState {
 
     /// Empties a database in O(1): what it held is dropped later, and shown by open snapshots as
     /// it was at their cuts.
+    ///
+    /// If replicas follow and it holds little, they are told its keys one by one; otherwise they
+    /// are filled anew.
     pub(crate) fn flush(&mut self, number: u32) -> usize {
         let table = self.keyspace.database(number);
         let keys = table.len();
@@ -111,33 +116,19 @@ impl ShardState {
         if keys == 0 {
             return 0;
         }
-        if table.open_cuts().is_empty() {
-            self.drop_later(number);
+        if keys <= CLEARED_AT_ONCE_MAX && self.keyspace.has_streams() {
+            self.keyspace.database(number).clear();
         } else {
-            let mut numbers = HIDDEN_FROM..;
-            if let Some(hidden) = numbers.find(|number| !self.hidden.contains(number)) {
-                self.keyspace.swap(number, hidden);
-                self.hidden.push(hidden);
-            }
+            let table = self.keyspace.retire(number);
+            self.discard(table.into_iter().collect());
         }
         keys
     }
 
-    /// Takes the flushed tables out of the keyspace that no snapshot reads any more.
-    pub(crate) fn unhide(&mut self) {
-        for number in std::mem::take(&mut self.hidden) {
-            if self.keyspace.database(number).open_cuts().is_empty() {
-                self.drop_later(number);
-            } else {
-                self.hidden.push(number);
-            }
-        }
-    }
-
-    fn drop_later(&mut self, number: u32) {
-        if let Some(table) = self.keyspace.take(number) {
-            self.flushed.push_back(Box::new(table.into_iter()));
-        }
+    /// Begins to drop flushed tables that no snapshot reads any more.
+    pub(crate) fn drop_retired(&mut self) {
+        let tables = self.keyspace.take_retired();
+        self.discard(tables);
     }
 
     /// Whether something of flushed tables is still to be dropped.
@@ -166,11 +157,30 @@ impl Store for ShardState {
 
     fn on_cut(&mut self) {
         self.tally.changes_at_cut = self.tally.changes;
-        self.unhide();
-        // What is flushed is in no snapshot that begins now, whoever else still reads it.
-        for number in &self.hidden {
-            self.keyspace.database(*number).clear();
+    }
+
+    /// No snapshot begins, so nothing of what has changed is saved.
+    fn on_stream_cut(&mut self) {}
+
+    fn on_replaced(&mut self) {
+        self.expiring.fill(0);
+        self.role.follow();
+    }
+
+    fn on_applied(&mut self, applied: &Applied) {
+        self.tally.changes += applied.changes;
+        for &(number, change) in &applied.expiring {
+            if let Some(expiring) = self.expiring.get_mut(number as usize) {
+                *expiring = expiring.saturating_add_signed(isize::try_from(change).unwrap_or(0));
+            }
         }
+    }
+
+    fn discard(&mut self, tables: Vec<Table<Object>>) {
+        let entries = tables
+            .into_iter()
+            .map(|table| Box::new(table.into_iter()) as Entries);
+        self.flushed.extend(entries);
     }
 }
 
@@ -215,46 +225,44 @@ mod tests {
 
     #[test]
     fn flushed_database_is_empty_at_once() {
-        let mut state = ShardState::new();
+        let mut state = ShardState::new(&Arc::default());
         fill(&mut state, 3, 100);
         assert_eq!(state.sizes(3), (100, 100));
         assert_eq!(state.flush(3), 100);
         assert_eq!(state.sizes(3), (0, 0));
-        assert!(!state.any_expiring() && state.any_flushed());
+        assert!(!state.may_sweep() && state.any_flushed());
         assert_eq!(state.tally.changes, 100);
     }
 
     #[test]
     fn flushed_database_stays_while_a_cut_is_open() {
-        let mut state = ShardState::new();
+        let mut state = ShardState::new(&Arc::default());
         fill(&mut state, 3, 100);
-        let cut = state.keyspace.database(3).cut();
+        // Opened on the table itself, so it is never closed.
+        state.keyspace.database(3).cut();
         state.flush(3);
-        assert_eq!(state.sizes(3), (0, 0));
-        assert_eq!(state.keyspace.len(), 100);
-        state.unhide();
+        assert_eq!((state.sizes(3), state.keyspace.len()), ((0, 0), 0));
+        state.drop_retired();
         assert!(!state.any_flushed());
-        state.keyspace.database(HIDDEN_FROM).close(cut);
-        state.unhide();
-        assert!(state.any_flushed());
-        assert_eq!(state.keyspace.len(), 0);
     }
 
     #[test]
-    fn cut_finds_nothing_of_what_is_flushed() {
-        let mut state = ShardState::new();
-        fill(&mut state, 0, 100);
-        let cut = state.keyspace.database(0).cut();
-        state.flush(0);
-        state.on_cut();
-        assert_eq!(state.keyspace.len(), 0);
-        assert_eq!(state.keyspace.database(HIDDEN_FROM).open_cuts(), [cut]);
-        assert_eq!(state.tally.changes_at_cut, 100);
+    fn what_a_replica_is_told_is_counted() {
+        let mut state = ShardState::new(&Arc::default());
+        fill(&mut state, 1, 7);
+        state.role.fill();
+        state.on_replaced();
+        assert_eq!(state.role.get(), Role::Following);
+        let mut applied = Applied::default();
+        applied.changes = 5;
+        applied.expiring = vec![(1, 3), (1 << 24, 1)];
+        state.on_applied(&applied);
+        assert_eq!((state.sizes(1), state.tally.changes), ((7, 3), 5));
     }
 
     #[test]
     fn keys_that_expire_are_counted_after_a_load() {
-        let mut state = ShardState::new();
+        let mut state = ShardState::new(&Arc::default());
         fill(&mut state, 1, 7);
         state.expiring[1] = 0;
         state.recount();

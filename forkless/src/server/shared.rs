@@ -1,5 +1,6 @@
 //! What all threads of a server share, and how it is stopped.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Condvar;
@@ -11,6 +12,8 @@ use crate::server::error::ServerError;
 use crate::server::gate::Gate;
 use crate::server::options::ServerOptions;
 use crate::server::persistence::Persistence;
+use crate::server::replication::Replication;
+use crate::server::role::CurrentRole;
 use crate::server::shard_state::ShardState;
 use crate::server::sync::{AtomicBool, Mutex, Ordering};
 
@@ -18,8 +21,10 @@ use crate::server::sync::{AtomicBool, Mutex, Ordering};
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) options: ServerOptions,
-    pub(crate) shards: ShardSet<ShardState>,
+    pub(crate) shards: Arc<ShardSet<ShardState>>,
     pub(crate) persistence: Persistence,
+    pub(crate) role: Arc<CurrentRole>,
+    pub(crate) replication: Replication,
     pub(crate) clients: Clients,
     pub(crate) gate: Gate,
     pub(crate) started: Instant,
@@ -54,14 +59,16 @@ pub enum SaveFirst {
 impl Shared {
     pub(crate) fn new(
         options: ServerOptions,
-        shards: ShardSet<ShardState>,
-        persistence: Persistence,
+        (shards, role): (Arc<ShardSet<ShardState>>, Arc<CurrentRole>),
+        (persistence, replication): (Persistence, Replication),
         port: u16,
     ) -> Self {
         Self {
             options,
             shards,
             persistence,
+            role,
+            replication,
             clients: Clients::default(),
             gate: Gate::new(),
             started: Instant::now(),

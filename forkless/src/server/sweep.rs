@@ -28,7 +28,7 @@ impl Task<ShardState> for Sweep {
         let state = shard.state();
         let now_ms = now_ms();
         while self.in_vain < BUCKETS_MAX && self.buckets < ALL_BUCKETS_MAX {
-            if !state.any_expiring() {
+            if !state.may_sweep() {
                 break;
             }
             let removed = sweep_bucket(state, now_ms);
@@ -76,12 +76,14 @@ fn sweep_bucket(state: &mut ShardState, now_ms: i64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::object::{Object, Text};
 
     #[test]
     fn everything_whose_time_has_come_is_found_in_all_databases() {
-        let mut state = ShardState::new();
+        let mut state = ShardState::new(&Arc::default());
         for number in [0, 7] {
             for key in 0..3000_u32 {
                 let object = Object::String(Text::from(&b"value"[..]));
@@ -92,7 +94,7 @@ mod tests {
         }
         let mut removed = 0;
         for _ in 0..100_000 {
-            if !state.any_expiring() {
+            if !state.may_sweep() {
                 break;
             }
             removed += sweep_bucket(&mut state, 1001);
@@ -104,7 +106,7 @@ mod tests {
 
     #[test]
     fn keys_whose_time_is_to_come_stay() {
-        let mut state = ShardState::new();
+        let mut state = ShardState::new(&Arc::default());
         let object = Object::String(Text::from(&b"value"[..])).expiring(Some(1001));
         state.database(0, 0).set(b"key", object);
         let removed: usize = (0..1000).map(|_| sweep_bucket(&mut state, 1001)).sum();

@@ -4,7 +4,7 @@ use snapshot::Key;
 
 use crate::object::{Object, Text};
 use crate::server::call::Call;
-use crate::server::command::Outcome;
+use crate::server::command::{Effect, Outcome};
 use crate::server::commands::{digest, flush};
 use crate::server::number::parse_integer;
 use crate::server::refusal::Refusal;
@@ -30,6 +30,9 @@ const HELP: [&str; 9] = [
 
 pub(super) fn debug(call: &Call<'_>, words: Words<'_>, reply: &mut Reply<'_>) -> Outcome {
     let subcommand = words[1].to_ascii_lowercase();
+    if matches!(subcommand.as_slice(), b"populate" | b"reload") {
+        call.server.role.get().admits(Effect::Writes)?;
+    }
     match (subcommand.as_slice(), words.len()) {
         (b"digest", 2) => tell_digest(call, reply),
         (b"digest-value", 3..) => tell_digests(call, words, reply),

@@ -8,6 +8,7 @@ use crate::resident::resident_bytes;
 use crate::server::call::Call;
 use crate::server::command::Outcome;
 use crate::server::commands::connection::REDIS_VERSION;
+use crate::server::commands::replication;
 use crate::server::reply::Reply;
 use crate::server::shard_state::DATABASES;
 use crate::server::tally::Tally;
@@ -15,7 +16,7 @@ use crate::server::words::Words;
 
 /// What the shards have to say.
 #[derive(Debug)]
-struct Sums {
+pub(super) struct Sums {
     tally: Tally,
     /// Keys of each database, and how many of them expire.
     sizes: Vec<(usize, usize)>,
@@ -32,7 +33,7 @@ const SECTIONS: [Section; 8] = [
     ("persistence", persistence),
     ("snapshot", snapshot),
     ("stats", stats),
-    ("replication", replication),
+    ("replication", replication::section),
     ("keyspace", keyspace),
 ];
 
@@ -84,16 +85,21 @@ fn sums(call: &Call<'_>) -> Result<Sums, crate::server::refusal::Refusal> {
     Ok(sums)
 }
 
-fn add(text: &mut String, line: std::fmt::Arguments<'_>) {
+pub(super) fn add(text: &mut String, line: std::fmt::Arguments<'_>) {
     let written = write!(text, "{line}\r\n");
     debug_assert!(written.is_ok(), "writing to a text does not fail");
 }
 
 macro_rules! lines {
     ($text:expr, $($name:literal: $value:expr,)*) => {
-        $(add($text, format_args!(concat!($name, ":{}"), $value));)*
+        $($crate::server::commands::info::add(
+            $text,
+            format_args!(concat!($name, ":{}"), $value),
+        );)*
     };
 }
+
+pub(super) use lines;
 
 fn server(call: &Call<'_>, _: &Sums, text: &mut String) {
     lines! { text,
@@ -181,13 +187,6 @@ fn stats(call: &Call<'_>, sums: &Sums, text: &mut String) {
         "keyspace_misses": sums.tally.misses,
         "cuts": cuts.cuts,
         "transactions": cuts.transactions,
-    }
-}
-
-fn replication(_: &Call<'_>, _: &Sums, text: &mut String) {
-    lines! { text,
-        "role": "master",
-        "connected_slaves": 0,
     }
 }
 

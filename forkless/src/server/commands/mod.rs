@@ -29,6 +29,7 @@ mod digest;
 mod flush;
 mod info;
 mod persistence;
+mod replication;
 mod scan;
 
 mod table;

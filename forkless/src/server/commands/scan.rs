@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn scan_meets_every_key_that_is_admitted() {
-        let mut state = ShardState::new();
+        let mut state = ShardState::new(&Arc::default());
         for key in 0..5000_u32 {
             let object = Object::String(Text::from(&b"value"[..]));
             let over = key.is_multiple_of(5);

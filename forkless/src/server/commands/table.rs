@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use crate::server::command::{Arity, Command, Effect, Join, Run};
 use crate::server::commands::{
     client, config, connection, counter, debug, description, dump, expiry, flush, hash, info, keys,
-    list, persistence, scan, set, sorted_set, sorted_set_range, string,
+    list, persistence, replication, scan, set, sorted_set, sorted_set_range, string,
 };
 use Arity::{AtLeast, Exactly};
 use Effect::{Greets, Nothing, Reads, Writes};
@@ -48,12 +48,15 @@ pub(super) static COMMANDS: &[Command] = &[
     command("bgsave", AtLeast(1), Nothing, Slow(persistence::bgsave)),
     command("config", AtLeast(2), Nothing, Session(config::config)),
     command("dbsize", Exactly(1), Reads, Store(scan::dbsize)),
-    command("debug", AtLeast(2), Writes, Slow(debug::debug)),
+    // Its subcommands that change keys ask themselves whether they may.
+    command("debug", AtLeast(2), Reads, Slow(debug::debug)),
     command("flushall", AtLeast(1), Writes, Store(flush::flushall)),
     command("flushdb", AtLeast(1), Writes, Store(flush::flushdb)),
     command("info", AtLeast(1), Nothing, Store(info::info)),
     command("keys", Exactly(2), Reads, Store(scan::keys)),
     command("lastsave", Exactly(1), Nothing, Session(persistence::lastsave)),
+    command("replicaof", Exactly(3), Nothing, Slow(replication::replicaof)),
+    command("role", Exactly(1), Nothing, Store(replication::role)),
     command("save", Exactly(1), Nothing, Slow(persistence::save)),
     command("scan", AtLeast(2), Reads, Store(scan::scan)),
     command("shutdown", AtLeast(1), Nothing, Slow(persistence::shutdown)),

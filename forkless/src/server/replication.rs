@@ -1,0 +1,133 @@
+//! Replication of the server: those that follow it, and the one that it follows.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use shard_runtime::ShardSet;
+use snapshot::{
+    Address, Master, MasterOptions, Replica, ReplicaOptions, ReplicaStatistics, SessionStatistics,
+};
+
+use crate::server::error::ServerError;
+use crate::server::listener::make_way;
+use crate::server::options::{ReplicationOptions, Unknown};
+use crate::server::shard_state::ShardState;
+use crate::server::sync::Mutex;
+
+/// Those that follow a server, and the one that it follows.
+#[derive(Debug)]
+pub(crate) struct Replication {
+    /// One for each address that replicas connect to.
+    masters: Mutex<Vec<Master<ShardState>>>,
+    addresses: Vec<Address>,
+    unix_socket: Option<PathBuf>,
+    secret: Vec<u8>,
+    following: Mutex<Option<Following>>,
+}
+
+/// A master that the server follows.
+#[derive(Debug)]
+struct Following {
+    master: Address,
+    replica: Replica<ShardState>,
+}
+
+impl Replication {
+    /// Listens for replicas.
+    pub(crate) fn open(
+        options: &ReplicationOptions,
+        shards: &Arc<ShardSet<ShardState>>,
+    ) -> Result<Self, ServerError> {
+        let mut is_open = options
+            .addresses
+            .iter()
+            .filter(|address| !address.ip().is_loopback());
+        if options.secret.is_none()
+            && options.unknown == Unknown::OfThisMachine
+            && let Some(&address) = is_open.next()
+        {
+            return Err(ServerError::OpenReplication { address });
+        }
+        let secret = options.secret.clone().unwrap_or_default();
+        let of_master = MasterOptions::new()
+            .secret(&secret)
+            .budget_bytes(options.budget_bytes)
+            .backlog_bytes(options.backlog_bytes);
+        let mut masters = Vec::new();
+        for address in &options.addresses {
+            let address = Address::Tcp(address.to_string());
+            masters.push(Master::start(shards, &address, of_master.clone())?);
+        }
+        if let Some(path) = &options.unix_socket {
+            make_way(path)?;
+            let address = Address::Unix(path.clone());
+            masters.push(Master::start(shards, &address, of_master)?);
+            keep_to_this_user(path)?;
+        }
+        Ok(Self {
+            addresses: masters.iter().map(|m| m.address().clone()).collect(),
+            masters: Mutex::new(masters),
+            unix_socket: options.unix_socket.clone(),
+            secret,
+            following: Mutex::new(None),
+        })
+    }
+
+    /// Where replicas may connect.
+    pub(crate) fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// How each replica is served.
+    pub(crate) fn sessions(&self) -> Vec<SessionStatistics> {
+        let masters = self.masters.lock();
+        masters.iter().flat_map(Master::statistics).collect()
+    }
+
+    /// The master that the server follows, and how that goes.
+    pub(crate) fn following(&self) -> Option<(Address, ReplicaStatistics)> {
+        let following = self.following.lock();
+        following
+            .as_ref()
+            .map(|following| (following.master.clone(), following.replica.statistics()))
+    }
+
+    /// Follows the server that listens for replicas at `master`, and no other any more.
+    pub(crate) fn follow(&self, master: &Address, shards: &Arc<ShardSet<ShardState>>) {
+        self.follow_nobody();
+        let options = ReplicaOptions::new().secret(&self.secret);
+        *self.following.lock() = Some(Following {
+            master: master.clone(),
+            replica: Replica::start(shards, master, options),
+        });
+    }
+
+    /// Waits until nothing changes any more that a master has told.
+    pub(crate) fn follow_nobody(&self) {
+        // Others ask how it goes while it ends.
+        let following = self.following.lock().take();
+        if let Some(following) = following {
+            following.replica.stop();
+        }
+    }
+
+    /// Ends all of it.
+    pub(crate) fn close(&self) {
+        self.follow_nobody();
+        self.masters.lock().clear();
+        if let Some(path) = &self.unix_socket {
+            // Whoever starts next removes what is left.
+            drop(fs::remove_file(path));
+        }
+    }
+}
+
+fn keep_to_this_user(path: &Path) -> Result<(), ServerError> {
+    let kept = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
+    kept.map_err(|source| ServerError::ListenUnix {
+        path: path.to_owned(),
+        source,
+    })
+}
