@@ -26,31 +26,50 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `binary` with `data` as its folder and waits until it answers.
     ///
-    /// It listens on a Unix socket only, reads no configuration, and saves only when told to.
+    /// It listens on a Unix socket, and at a port only if one is among `options`; it reads no
+    /// configuration, and saves only when told to.
     /// `options` are added to its command line. What it logs goes to `server.log` in `data`.
     ///
     /// # Errors
     ///
     /// [`Failure`] when it cannot start or does not answer within two minutes.
     pub(crate) fn start(binary: &Path, data: &Path, options: &[&str]) -> Result<Self, Failure> {
+        Self::launch(binary, data, |command, socket| {
+            let plain = ["--port", "0", "--save", "", "--appendonly", "no"];
+            command.args(plain).arg("--unixsocket").arg(socket);
+            command.arg("--dir").arg(data).args(options);
+        })
+    }
+
+    /// As [`Server::start`], of our own program.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::start`].
+    pub(crate) fn start_forkless(
+        binary: &Path,
+        data: &Path,
+        options: &[&str],
+    ) -> Result<Self, Failure> {
+        Self::launch(binary, data, |command, socket| {
+            command.arg("serve").arg("--unixsocket").arg(socket);
+            command.arg("--dir").arg(data).args(options);
+        })
+    }
+
+    /// Starts `binary` with the arguments that `tell` adds, among them the path of its socket.
+    fn launch(
+        binary: &Path,
+        data: &Path,
+        tell: impl FnOnce(&mut Command, &Path),
+    ) -> Result<Self, Failure> {
         let sockets = tempfile::tempdir().map_err(Failure::file(data))?;
         let socket = sockets.path().join("server.sock");
         let log = data.join("server.log");
         let log = File::create(&log).map_err(Failure::file(&log))?;
-        let child = Command::new(binary)
-            .args([
-                "--port",
-                "0",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--unixsocket",
-            ])
-            .arg(&socket)
-            .arg("--dir")
-            .arg(data)
-            .args(options)
+        let mut command = Command::new(binary);
+        tell(&mut command, &socket);
+        let child = command
             .stdin(Stdio::null())
             .stderr(log.try_clone().map_err(Failure::file(data))?)
             .stdout(log)
@@ -66,6 +85,11 @@ impl Server {
         };
         server.wait_until_it_answers(&data.join("server.log"))?;
         Ok(server)
+    }
+
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends one command and gives back the reply as text.

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use tempfile::TempDir;
+
 use crate::failure::Failure;
 
 /// The workspace's root folder and the folder its builds go to, both absolute.
@@ -53,6 +55,19 @@ impl Workspace {
     /// Where `setup --servers` puts real servers, one folder each.
     pub(crate) fn servers(&self) -> PathBuf {
         self.target.join("servers")
+    }
+
+    /// A new folder below the target folder: the same disk for everyone who is measured, and not a
+    /// filesystem in memory.
+    ///
+    /// Whoever is measured has one of their own, because a server loads the file that it finds
+    /// when it starts.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::File`] when there can be none.
+    pub(crate) fn folder_on_disk(&self) -> Result<TempDir, Failure> {
+        tempfile::tempdir_in(&self.target).map_err(Failure::file(&self.target))
     }
 
     /// A cargo that runs in the root, without input.

@@ -60,6 +60,11 @@ impl Forkless {
         })
     }
 
+    /// Where it is.
+    pub(crate) fn binary(&self) -> &Path {
+        &self.binary
+    }
+
     /// Loads `input` into `shards` shards and saves them to `output`.
     ///
     /// # Errors

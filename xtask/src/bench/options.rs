@@ -10,7 +10,7 @@ use crate::bench::machine::Machine;
 use crate::bench::page;
 use crate::bench::report::{self, Part, Report};
 use crate::bench::row::Row;
-use crate::bench::snapshot;
+use crate::bench::{replication, server, snapshot};
 use crate::failure::Failure;
 use crate::workspace::Workspace;
 
@@ -46,17 +46,27 @@ pub(crate) struct Bench {
 /// What a bench measures, and so who does it.
 enum Measures {
     /// Whole programs, ours and the real servers.
-    Programs,
+    Programs(fn(&Workspace, &Plan) -> Result<Vec<Row>, Failure>),
     /// One crate: its own bench `figures` does it.
     Crate(&'static str),
 }
 
 /// All benches, in the order of the page.
-pub(crate) const BENCHES: [Bench; 8] = [
+pub(crate) const BENCHES: [Bench; 10] = [
     Bench {
         name: "snapshot",
         about: "Whole programs: saving, loading, memory, and what writers feel meanwhile.",
-        measures: Measures::Programs,
+        measures: Measures::Programs(snapshot::run),
+    },
+    Bench {
+        name: "replication",
+        about: "A master and a replica over loopback: bringing the replica in sync, under writes.",
+        measures: Measures::Programs(replication::run),
+    },
+    Bench {
+        name: "server",
+        about: "`forkless serve`: what `redis-benchmark` gets out of it.",
+        measures: Measures::Programs(server::run),
     },
     Bench {
         name: "pipeline",
@@ -98,7 +108,7 @@ pub(crate) const BENCHES: [Bench; 8] = [
 impl Bench {
     fn run(&self, workspace: &Workspace, plan: &Plan) -> Result<Vec<Row>, Failure> {
         match self.measures {
-            Measures::Programs => snapshot::run(workspace, plan),
+            Measures::Programs(run) => run(workspace, plan),
             Measures::Crate(package) => figures::run(workspace, package, plan),
         }
     }

@@ -10,20 +10,22 @@ use crate::server::Server;
 use crate::workspace::Workspace;
 
 /// The peers, in the order of their turns; the first makes the file that everyone loads.
-pub(crate) const PEERS: &[Candidate] = &[
-    Candidate {
-        name: "Redis 7.0",
-        place: Place::System("redis-server"),
-    },
-    Candidate {
-        name: "Redis 8.2",
-        place: Place::Fetched("redis-8.2/redis-server"),
-    },
-    Candidate {
-        name: "Valkey 9.1",
-        place: Place::Fetched("valkey-9.1/valkey-server"),
-    },
-];
+pub(crate) const PEERS: [Candidate; 3] = [REDIS_7_0, REDIS_8_2, VALKEY_9_1];
+
+pub(crate) const REDIS_7_0: Candidate = Candidate {
+    name: "Redis 7.0",
+    place: Place::System("redis-server"),
+};
+
+const REDIS_8_2: Candidate = Candidate {
+    name: "Redis 8.2",
+    place: Place::Fetched("redis-8.2/redis-server"),
+};
+
+pub(crate) const VALKEY_9_1: Candidate = Candidate {
+    name: "Valkey 9.1",
+    place: Place::Fetched("valkey-9.1/valkey-server"),
+};
 
 /// A server that may or may not be there.
 #[derive(Debug)]
@@ -42,7 +44,7 @@ enum Place {
 }
 
 /// Plain values, a checksum, no compression: what the design compares with.
-const OPTIONS: &[&str] = &[
+pub(crate) const OPTIONS: &[&str] = &[
     "--enable-debug-command",
     "yes",
     "--rdbcompression",
@@ -64,6 +66,28 @@ pub(crate) struct Peer {
 }
 
 impl Candidate {
+    /// Its exact name, as `Redis 7.0.15`, and its program; nothing when it has not been fetched.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] when it is one of the system's and not there, or does not tell its version.
+    pub(crate) fn find(&self, workspace: &Workspace) -> Result<Option<(String, PathBuf)>, Failure> {
+        let binary = match self.place {
+            Place::System(program) => {
+                program::on_path(program).ok_or_else(|| Failure::Missing {
+                    what: format!("{program} is not installed"),
+                    remedy: "cargo xtask setup".to_owned(),
+                })?
+            }
+            Place::Fetched(path) => workspace.servers().join(path),
+        };
+        if !binary.is_file() {
+            return Ok(None);
+        }
+        let name = exact_name(&program::output(Command::new(&binary).arg("--version"))?)?;
+        Ok(Some((name, binary)))
+    }
+
     /// Starts the server with `data` as its folder and has it fill itself with `keys` keys by the
     /// command `fill`; nothing when it has not been fetched.
     ///
@@ -77,20 +101,10 @@ impl Candidate {
         keys: u64,
         fill: &[String],
     ) -> Result<Option<Peer>, Failure> {
-        let binary = match self.place {
-            Place::System(program) => {
-                program::on_path(program).ok_or_else(|| Failure::Missing {
-                    what: format!("{program} is not installed"),
-                    remedy: "cargo xtask setup".to_owned(),
-                })?
-            }
-            Place::Fetched(path) => workspace.servers().join(path),
-        };
-        if !binary.is_file() {
+        let Some((name, binary)) = self.find(workspace)? else {
             return Ok(None);
-        }
+        };
         fs::create_dir_all(data).map_err(Failure::file(data))?;
-        let name = exact_name(&program::output(Command::new(&binary).arg("--version"))?)?;
         let server = Server::start(&binary, data, OPTIONS)?;
         let empty_bytes = used_bytes(&server)?;
         server.order(&fill.iter().map(String::as_str).collect::<Vec<_>>())?;

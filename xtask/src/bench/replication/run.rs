@@ -1,0 +1,47 @@
+//! The parts of the bench.
+
+use crate::bench::forkless::Forkless;
+use crate::bench::options::Plan;
+use crate::bench::part::{self, Part};
+use crate::bench::replication::load::Load;
+use crate::bench::replication::turns;
+use crate::bench::row::Row;
+use crate::failure::Failure;
+use crate::workspace::Workspace;
+
+/// Keys and values of the full extent, written to by as many as leave both cores time.
+const FULL: Load = Load {
+    keys: 5_000_000,
+    value_bytes: 100,
+    writes_per_s: 20_000,
+};
+
+const QUICK: Load = Load {
+    keys: 1_000_000,
+    ..FULL
+};
+
+const PARTS: [Part<Load>; 2] = [Part::quick("quick-sync", QUICK), Part::full("sync", FULL)];
+
+/// Runs the bench.
+///
+/// # Errors
+///
+/// [`Failure`] when a part is named that the extent does not have, or when a server or our program
+/// cannot do its part.
+pub(crate) fn run(workspace: &Workspace, plan: &Plan) -> Result<Vec<Row>, Failure> {
+    let parts = part::meant(&PARTS, plan)?;
+    let forkless = Forkless::build(workspace)?;
+    let mut rows = Vec::new();
+    for part in parts {
+        eprintln!("{}", part.name);
+        let folder = workspace.folder_on_disk()?;
+        rows.extend(turns::rows(
+            workspace,
+            &forkless,
+            &part.measures,
+            folder.path(),
+        )?);
+    }
+    Ok(rows)
+}
