@@ -33,16 +33,37 @@ impl<R: io::Read> Reader<ReadSource<R>> {
     /// # Ok::<(), rdb_format::DecodeError>(())
     /// ```
     pub fn from_middle(input: R, offset: u64, version: u32, dialect: Dialect) -> Self {
-        let mut reader = Self::new(input).ending_early();
+        Self::new(input).in_middle(offset, version, dialect)
+    }
+}
+
+impl<'a> Reader<SliceSource<'a>> {
+    /// As [`from_middle`](Reader::from_middle), of bytes in memory, which are not copied.
+    ///
+    /// ```
+    /// use rdb_format::{Dialect, Reader};
+    ///
+    /// let mut reader = Reader::from_slice_middle(b"\xfe\x02\x00\x01k\x01v", 22, 9, Dialect::Redis);
+    /// let entry = reader.next_entry()?.expect("one key");
+    /// assert_eq!((entry.db, entry.key.as_slice()), (2, &b"k"[..]));
+    /// assert_eq!((reader.next_entry()?, reader.position()), (None, 29));
+    /// # Ok::<(), rdb_format::DecodeError>(())
+    /// ```
+    pub fn from_slice_middle(input: &'a [u8], offset: u64, version: u32, dialect: Dialect) -> Self {
+        Self::from_slice(input).in_middle(offset, version, dialect)
+    }
+}
+
+impl<S: Source> Reader<S> {
+    fn in_middle(self, offset: u64, version: u32, dialect: Dialect) -> Self {
+        let mut reader = self.ending_early();
         reader.input.base = offset;
         reader.state = State::Records;
         reader.version = version;
         reader.dialect = dialect;
         reader
     }
-}
 
-impl<S: Source> Reader<S> {
     /// Lets the input end wherever a record may begin, as a part of a stream does that was cut
     /// between two of its keys. [`next_event`](Self::next_event) then gives `None` without an
     /// [`Event::End`]; and where there is one, its checksum is not verified.
