@@ -75,6 +75,15 @@ impl OpenKey {
         }
     }
 
+    /// The key, when it expires, and its value unless that is of a type that is not known here.
+    pub(crate) fn into_parts(self) -> (Key, Option<i64>, Option<Owned>) {
+        let value = match self.value {
+            Collected::Elements(owned) => Some(owned),
+            Collected::Unknown => None,
+        };
+        (self.key, self.expire_at_ms, value)
+    }
+
     pub(crate) fn end<S>(self, loader: &mut Loader<'_, S>) -> Result<(), LoadError>
     where
         S: Store<Value: FromRdb>,

@@ -6,18 +6,22 @@ use std::time::Duration;
 
 use shard_runtime::{Shard, ShardSet};
 
+use super::bundle::{Bundle, BundlePool};
 use super::error::ReplicationError;
-use crate::key::{Key, shard_hash};
-use crate::keyspace::{Applied, Keyspace, Owner, Store};
-use crate::stream::Record;
-use crate::sync::Mutex;
+use crate::key::shard_hash;
+use crate::keyspace::{Applied, Owner, Store};
+use crate::stream::{Recipient, Record};
+use crate::sync::{Condvar, Mutex};
 use crate::value::FromRdb;
 
-/// A batch with so many records travels.
-const BATCH_RECORDS: usize = 512;
+/// A bundle with so many records travels.
+const BUNDLE_RECORDS: usize = 1024;
 
-/// After so many bytes the shards are waited for, so that no more than this is on its way.
-const UNCONFIRMED_BYTES_MAX: usize = 4 << 20;
+/// So many bytes of one stream may be on their way to the shards; then they are waited for.
+const BYTES_UNDER_WAY_MAX: usize = 4 << 20;
+
+/// How many bundles of each stream are kept for the next records.
+const KEPT_BUNDLES: usize = 64;
 
 /// What the appliers of all streams share.
 #[derive(Debug)]
@@ -58,9 +62,15 @@ impl Filling {
 pub(super) struct Applier<'a, S: Store> {
     shards: &'a ShardSet<S>,
     filling: &'a Filling,
-    batches: Vec<Vec<Record>>,
-    // Sent since the shards were waited for last.
-    unconfirmed_bytes: usize,
+    bundles: Vec<Bundle>,
+    pool: BundlePool,
+    under_way: Arc<UnderWay>,
+    // The frame whose records are being added.
+    frame: Option<Arc<OnItsWay>>,
+    // The string that has begun: its shard, and the bytes of its key.
+    open: (usize, usize),
+    // What could not be sent, until the end of the frame.
+    failed: Option<ReplicationError>,
 }
 
 impl<'a, S> Applier<'a, S>
@@ -68,45 +78,44 @@ where
     S: Store<Value: FromRdb>,
 {
     pub(super) fn new(shards: &'a ShardSet<S>, filling: &'a Filling) -> Self {
-        let mut batches = Vec::new();
-        batches.resize_with(shards.len(), Vec::new);
+        let mut bundles = Vec::new();
+        bundles.resize_with(shards.len(), Bundle::default);
         Self {
             shards,
             filling,
-            batches,
-            unconfirmed_bytes: 0,
+            bundles,
+            pool: BundlePool::new(KEPT_BUNDLES),
+            under_way: Arc::new(UnderWay::new()),
+            frame: None,
+            open: (0, 0),
+            failed: None,
         }
     }
 
-    /// Adds a record; it is sent with others.
-    pub(super) fn add(&mut self, record: Record) -> Result<(), ReplicationError> {
-        let shard = self.shards.shard_of(shard_hash(record.key()));
-        self.batches[shard].push(record);
-        if self.batches[shard].len() >= BATCH_RECORDS {
-            self.send(shard)?;
-        }
-        Ok(())
-    }
-
-    /// A frame of so many bytes has been added: sends what is left of it.
-    pub(super) fn end_frame(&mut self, bytes: usize) -> Result<(), ReplicationError> {
-        for shard in 0..self.batches.len() {
-            self.send(shard)?;
-        }
+    /// A frame of so many bytes begins, whose records are to be added.
+    pub(super) fn begin_frame(&mut self, bytes: usize) {
+        self.frame = Some(Arc::new(OnItsWay::new(&self.under_way, bytes)));
         // Relaxed: statistics.
         self.filling
             .bytes
             .fetch_add(bytes as u64, Ordering::Relaxed);
-        self.unconfirmed_bytes += bytes;
-        if self.unconfirmed_bytes > UNCONFIRMED_BYTES_MAX {
-            self.confirm()?;
+    }
+
+    /// The frame has been added: sends what is left of it.
+    pub(super) fn end_frame(&mut self) -> Result<(), ReplicationError> {
+        for shard in 0..self.bundles.len() {
+            self.send(shard);
         }
-        Ok(())
+        self.frame = None;
+        self.under_way.wait(BYTES_UNDER_WAY_MAX);
+        match self.failed.take().or_else(|| self.filling.take_failure()) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
 
     /// Waits until the shards have taken all that was sent.
     pub(super) fn confirm(&mut self) -> Result<(), ReplicationError> {
-        self.unconfirmed_bytes = 0;
         for shard in 0..self.shards.len() {
             self.shards.call(shard, |_| ())?;
         }
@@ -116,15 +125,23 @@ where
         }
     }
 
-    fn send(&mut self, shard: usize) -> Result<(), ReplicationError> {
-        if self.batches[shard].is_empty() {
-            return Ok(());
+    fn added(&mut self, shard: usize) {
+        if self.bundles[shard].len() >= BUNDLE_RECORDS {
+            self.send(shard);
         }
-        let records = std::mem::take(&mut self.batches[shard]);
-        let count = records.len() as u64;
+    }
+
+    fn send(&mut self, shard: usize) {
+        if self.bundles[shard].len() == 0 {
+            return;
+        }
+        let bundle = std::mem::replace(&mut self.bundles[shard], self.pool.bundle());
+        let count = bundle.len() as u64;
         self.filling.records.fetch_add(count, Ordering::Relaxed);
         let delivery = Delivery {
-            records,
+            frame: self.frame.clone(),
+            bundle,
+            pool: self.pool.clone(),
             // Acquire: pairs with the Release of who committed, who this reader has met.
             owner: (!self.filling.committed.load(Ordering::Acquire))
                 .then(|| Arc::downgrade(&self.filling.owner)),
@@ -132,14 +149,44 @@ where
         };
         let take = move |shard: &mut Shard<S>| delivery.take(shard);
         // Waits for room also where others are refused: a replica has nowhere else to go.
-        let sent = self.shards.send_within(shard, Duration::MAX, take);
-        sent.map_err(|not_sent| ReplicationError::Shard(not_sent.error))
+        if let Err(not_sent) = self.shards.send_within(shard, Duration::MAX, take) {
+            let error = ReplicationError::Shard(not_sent.error);
+            self.failed.get_or_insert(error);
+        }
+    }
+}
+
+impl<S> Recipient for Applier<'_, S>
+where
+    S: Store<Value: FromRdb>,
+{
+    #[inline]
+    fn begin_text(&mut self, key: &[u8]) {
+        let shard = self.shards.shard_of(shard_hash(key));
+        self.bundles[shard].begin_text(key);
+        self.open = (shard, key.len());
+    }
+
+    #[inline]
+    fn end_text(&mut self, database: u32, value: &[u8], expire_at_ms: Option<i64>) {
+        let (shard, key_bytes) = self.open;
+        self.bundles[shard].end_text(database, key_bytes, value, expire_at_ms);
+        self.added(shard);
+    }
+
+    fn give(&mut self, record: Record) {
+        let shard = self.shards.shard_of(shard_hash(record.key()));
+        self.bundles[shard].push(record);
+        self.added(shard);
     }
 }
 
 /// Records for one shard.
 struct Delivery {
-    records: Vec<Record>,
+    bundle: Bundle,
+    pool: BundlePool,
+    // Of which the records are, or some of them.
+    frame: Option<Arc<OnItsWay>>,
     /// Whose what is not shown yet is; `None` to change what is shown.
     owner: Option<Weak<Owner>>,
     failure: Arc<Mutex<Option<ReplicationError>>>,
@@ -150,8 +197,11 @@ impl Delivery {
     where
         S: Store<Value: FromRdb>,
     {
+        let Self {
+            mut bundle, owner, ..
+        } = self;
         let state = shard.state();
-        let keyspace = match &self.owner {
+        let keyspace = match &owner {
             None => state.keyspace(),
             // Another filling has begun since.
             Some(owner) => match state.keyspace().staged(owner) {
@@ -160,63 +210,68 @@ impl Delivery {
             },
         };
         let mut applied = Applied::default();
-        let mut records = self.records.into_iter();
-        let failed = records.try_for_each(|record| apply(keyspace, record, &mut applied));
-        match &self.owner {
+        let failed = bundle.apply_to(keyspace, &mut applied);
+        match &owner {
             None => state.on_applied(&applied),
             Some(owner) => state.keyspace().count_staged(owner, &applied),
         }
         if let Err(error) = failed {
             self.failure.lock().get_or_insert(error);
         }
+        self.pool.recycle(bundle);
+        drop(self.frame);
     }
 }
 
-/// Changes a key as a record says.
-fn apply<V: FromRdb>(
-    keyspace: &mut Keyspace<V>,
-    record: Record,
-    applied: &mut Applied,
-) -> Result<(), ReplicationError> {
-    let table = keyspace.database(record.database());
-    match record {
-        Record::Set {
-            database,
-            key,
-            value,
-            expire_at_ms,
-        } => {
-            let key = Key::from(key.as_slice());
-            let Ok(value) = V::from_rdb(value, expire_at_ms) else {
-                return Err(ReplicationError::UnsupportedType { database, key });
-            };
-            let old = table.insert(key, value);
-            applied.count(database, expires(old.as_ref()), expire_at_ms.is_some());
-        }
-        Record::Delete { database, key } => {
-            let old = table.remove(key.as_slice());
-            applied.count(database, expires(old.as_ref()), false);
-        }
-        Record::Delta {
-            database,
-            key,
-            delta,
-        } => {
-            let mut value = table.get_mut(key.as_slice());
-            let did_expire = expires(value.as_deref());
-            if !value
-                .as_mut()
-                .is_some_and(|value| value.apply_delta(&delta))
-            {
-                let key = Key::from(key.as_slice());
-                return Err(ReplicationError::Diverged { database, key });
-            }
-            applied.count(database, did_expire, expires(value.as_deref()));
-        }
-    }
-    Ok(())
+/// How many bytes of one stream are on their way to the shards.
+#[derive(Debug)]
+struct UnderWay {
+    bytes: Mutex<usize>,
+    changed: Condvar,
 }
 
-fn expires<V: FromRdb>(value: Option<&V>) -> bool {
-    value.is_some_and(|value| value.expire_at_ms().is_some())
+impl UnderWay {
+    fn new() -> Self {
+        Self {
+            bytes: Mutex::new(0),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Waits until there are no more than so many.
+    fn wait(&self, bytes_max: usize) {
+        let mut bytes = self.bytes.lock();
+        while *bytes > bytes_max {
+            bytes = self.changed.wait_until(bytes, None);
+        }
+    }
+}
+
+/// The bytes of one frame, which are under way until all who share this have dropped it.
+#[derive(Debug)]
+struct OnItsWay {
+    of: Arc<UnderWay>,
+    bytes: usize,
+}
+
+impl OnItsWay {
+    fn new(of: &Arc<UnderWay>, bytes: usize) -> Self {
+        *of.bytes.lock() += bytes;
+        Self {
+            of: Arc::clone(of),
+            bytes,
+        }
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        let mut bytes = self.of.bytes.lock();
+        let before = *bytes;
+        *bytes -= self.bytes;
+        // Once for each time that somebody may wait.
+        if before > BYTES_UNDER_WAY_MAX && *bytes <= BYTES_UNDER_WAY_MAX {
+            self.of.changed.notify_all();
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod address;
 mod applier;
 mod backlog;
+mod bundle;
 mod connection;
 mod error;
 mod handshake;

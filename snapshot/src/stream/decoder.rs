@@ -1,9 +1,12 @@
 //! Frames of one stream, in order, into records and cuts.
 
-use rdb_format::{DecodeError, Dialect, Limits, ReadOptions, Reader};
+use rdb_format::{
+    DecodeError, Dialect, Element, Event, Limits, ReadOptions, Reader, Value, ValueType,
+};
 
 use super::frame::{Fields, Frame, FrameError, FrameKind};
 use super::record::Record;
+use crate::open_key::OpenKey;
 
 /// Why a stream cannot be followed any further. What came before holds.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +70,52 @@ pub enum StreamError {
     },
 }
 
+/// Who is given the records of a stream, one after the other.
+pub(crate) trait Recipient {
+    /// A string begins. Its value comes next, or the stream cannot be followed any further.
+    fn begin_text(&mut self, key: &[u8]);
+
+    /// The value of the string that has begun.
+    fn end_text(&mut self, database: u32, value: &[u8], expire_at_ms: Option<i64>);
+
+    /// Any other record.
+    fn give(&mut self, record: Record);
+}
+
+/// Gives on whole records, strings too.
+struct Whole<F> {
+    key: Vec<u8>,
+    give: F,
+}
+
+impl<F: FnMut(Record)> Recipient for Whole<F> {
+    fn begin_text(&mut self, key: &[u8]) {
+        self.key = key.to_vec();
+    }
+
+    fn end_text(&mut self, database: u32, value: &[u8], expire_at_ms: Option<i64>) {
+        (self.give)(Record::Set {
+            database,
+            key: std::mem::take(&mut self.key),
+            value: Value::String(value.to_vec()),
+            expire_at_ms,
+        });
+    }
+
+    fn give(&mut self, record: Record) {
+        (self.give)(record);
+    }
+}
+
+/// The key that the decoder is inside of.
+enum Open {
+    Nothing,
+    /// A string, and when it expires.
+    Text(Option<i64>),
+    /// A key of another type.
+    Key(OpenKey),
+}
+
 /// Decodes one stream.
 ///
 /// It believes nothing: a frame that is missing, has come twice, is damaged or does not make sense
@@ -124,7 +173,17 @@ impl StreamDecoder {
     pub fn take(
         &mut self,
         frame: Frame<'_>,
-        mut give: impl FnMut(Record),
+        give: impl FnMut(Record),
+    ) -> Result<Option<u64>, StreamError> {
+        let key = Vec::new();
+        self.take_for(frame, &mut Whole { key, give })
+    }
+
+    /// As [`take`](Self::take), for somebody who makes something else of strings than records.
+    pub(crate) fn take_for(
+        &mut self,
+        frame: Frame<'_>,
+        recipient: &mut impl Recipient,
     ) -> Result<Option<u64>, StreamError> {
         let number = frame.number;
         let expected = self.number + 1;
@@ -145,15 +204,15 @@ impl StreamDecoder {
         let mut fields = Fields::of(frame.payload);
         let mut cut = None;
         match frame.kind {
-            FrameKind::Base | FrameKind::Set => self.records(number, frame.payload, give)?,
+            FrameKind::Base | FrameKind::Set => self.records(number, frame.payload, recipient)?,
             FrameKind::Delete => {
                 while !fields.is_empty() {
-                    give(Record::delete(&mut fields).map_err(in_frame)?);
+                    recipient.give(Record::delete(&mut fields).map_err(in_frame)?);
                 }
             }
             FrameKind::Delta => {
                 while !fields.is_empty() {
-                    give(Record::delta(&mut fields).map_err(in_frame)?);
+                    recipient.give(Record::delta(&mut fields).map_err(in_frame)?);
                 }
             }
             FrameKind::Part => self.add_part(number, frame.payload)?,
@@ -161,7 +220,7 @@ impl StreamDecoder {
                 self.add_part(number, frame.payload)?;
                 let record = std::mem::take(&mut self.parts);
                 self.in_parts = false;
-                self.records(number, &record, give)?;
+                self.records(number, &record, recipient)?;
             }
             _ => {
                 cut = Some(fields.u64().map_err(in_frame)?);
@@ -199,7 +258,7 @@ impl StreamDecoder {
         &self,
         number: u64,
         payload: &[u8],
-        mut give: impl FnMut(Record),
+        recipient: &mut impl Recipient,
     ) -> Result<(), StreamError> {
         let options = ReadOptions {
             limits: Limits {
@@ -208,20 +267,47 @@ impl StreamDecoder {
             },
             ..ReadOptions::default()
         };
-        let reader = Reader::from_middle(payload, 0, self.version, self.dialect);
+        let reader = Reader::from_slice_middle(payload, 0, self.version, self.dialect);
         let mut reader = reader.with_options(options);
         let in_record = |source| StreamError::Record { number, source };
-        while let Some(entry) = reader.next_entry().map_err(in_record)? {
-            give(Record::Set {
-                database: entry.db,
-                key: entry.key,
-                value: entry.value,
-                expire_at_ms: entry.expire_at_ms,
-            });
+        let (mut database, mut open) = (0, Open::Nothing);
+        while let Some(event) = reader.next_event().map_err(in_record)? {
+            match (event, &mut open) {
+                (Event::Key(head), _) if head.value_type == ValueType::String => {
+                    open = Open::Text(head.expire_at_ms);
+                    recipient.begin_text(head.key);
+                }
+                (Event::Element(Element::Item(value)), Open::Text(expire_at_ms)) => {
+                    recipient.end_text(database, value, *expire_at_ms);
+                }
+                (Event::Key(head), _) => open = Open::Key(OpenKey::new(&head)),
+                (Event::Element(element), Open::Key(key)) => key.add(element),
+                (Event::Stream(part), Open::Key(key)) => key.add_part(part),
+                (Event::InsertIndex(index), Open::Key(key)) => key.set_insert_index(index),
+                (Event::KeyEnd { .. }, _) => {
+                    if let Open::Key(key) = std::mem::replace(&mut open, Open::Nothing) {
+                        give_key(key, database, recipient);
+                    }
+                }
+                (Event::SelectDb(number), _) => database = number,
+                // What says nothing about the keys.
+                _ => {}
+            }
         }
         if reader.position() != payload.len() as u64 {
             return Err(StreamError::Trailing { number });
         }
         Ok(())
+    }
+}
+
+fn give_key(key: OpenKey, database: u32, recipient: &mut impl Recipient) {
+    if let (key, expire_at_ms, Some(value)) = key.into_parts() {
+        recipient.give(Record::Set {
+            database,
+            key: key.as_bytes().to_vec(),
+            value,
+            expire_at_ms,
+        });
     }
 }

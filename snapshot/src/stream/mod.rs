@@ -9,6 +9,8 @@ mod record;
 mod source;
 mod streams;
 
+#[cfg(feature = "replication")]
+pub(crate) use decoder::Recipient;
 pub use decoder::{StreamDecoder, StreamError};
 pub(crate) use feed::Feed;
 #[cfg(feature = "replication")]

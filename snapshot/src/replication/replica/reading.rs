@@ -129,14 +129,9 @@ where
         }
         _ => {}
     }
-    let mut added = Ok(());
-    let taken = decoder.take(frame, |record| {
-        if added.is_ok() {
-            added = applier.add(record);
-        }
-    });
+    applier.begin_frame(frame.payload.len());
+    let taken = decoder.take_for(frame, applier);
     let cut = taken.map_err(|source| ReplicationError::Stream { stream, source })?;
-    added?;
-    applier.end_frame(frame.payload.len())?;
+    applier.end_frame()?;
     Ok(cut)
 }
