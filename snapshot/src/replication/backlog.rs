@@ -44,13 +44,10 @@ impl Backlog {
 
     /// Adds whole frames, of which the last has this number; drops the oldest beyond what may be
     /// kept.
-    pub(super) fn push(&mut self, frames: &[u8], last: u64) {
+    pub(super) fn push(&mut self, frames: Arc<[u8]>, last: u64) {
         self.last = last;
         self.bytes += frames.len();
-        self.chunks.push_back(Chunk {
-            last,
-            frames: frames.into(),
-        });
+        self.chunks.push_back(Chunk { last, frames });
         while self.bytes > self.bytes_max && self.chunks.len() > 1 {
             if let Some(chunk) = self.chunks.pop_front() {
                 self.bytes -= chunk.frames.len();
@@ -93,7 +90,7 @@ mod tests {
     fn backlog_keeps_the_last_frames_within_its_bytes() {
         let mut backlog = Backlog::new(10);
         for last in [2, 3, 6] {
-            backlog.push(&[0; 4], last);
+            backlog.push([0; 4].into(), last);
         }
         assert_eq!((backlog.bytes(), backlog.last()), (8, 6));
         assert!(!backlog.has_after(1) && backlog.has_after(2) && !backlog.has_after(7));
@@ -108,7 +105,7 @@ mod tests {
         backlog.forget(5);
         assert!(!backlog.has_after(2) && backlog.has_after(3));
         assert_eq!(backlog.bytes(), 4);
-        backlog.push(&[0; 100], 7);
+        backlog.push([0; 100].into(), 7);
         assert_eq!(backlog.bytes(), 100, "the last is always kept");
     }
 }

@@ -169,8 +169,8 @@ impl Lane {
                 return;
             };
             if !frames.is_empty() {
-                let frames = frames.to_vec();
-                self.state.lock().backlog.push(&frames, source.number());
+                let frames = frames.into();
+                self.state.lock().backlog.push(frames, source.number());
             }
             self.send_all();
         }

@@ -12,7 +12,7 @@ use shard_runtime::{ChannelConfig, Receiver, Shard, ShardError, ShardSet, channe
 use super::feed::{Feed, FeedParts};
 use super::feeding::Feeding;
 use super::source::{SourceParts, StreamSource};
-use crate::blob::BlobPool;
+use crate::blob::{BLOB_BYTES, BlobPool};
 use crate::copies::Ledger;
 use crate::error::SnapshotError;
 use crate::keyspace::Store;
@@ -23,6 +23,10 @@ use crate::producer::WhenSpent;
 use crate::shared::{Share, Shared};
 use crate::sync::now;
 use crate::watch::{Limits, Watch};
+
+/// What a channel holds at most, in bytes. More would not make the streams faster, and memory that
+/// is used again and again stays in the cache.
+const CHANNEL_BYTES_MAX: usize = 16 * BLOB_BYTES;
 
 /// Which streams to begin: their format, their bounds.
 ///
@@ -102,9 +106,9 @@ impl Relaxed {
         self
     }
 
-    /// How many bytes may wait to be read, of all streams together: half of them in channels, half
-    /// as blobs that have no room there and as keys that have changed. As much again may be copied
-    /// of big values that are written to while their frozen views wait.
+    /// How many bytes may wait to be read, of all streams together: up to half of them in channels,
+    /// of 2 MiB at most, the others as blobs that have no room there and as keys that have changed.
+    /// As much again may be copied of big values that are written to while their frozen views wait.
     #[must_use]
     pub fn budget_bytes(mut self, bytes: usize) -> Self {
         self.budget_bytes = bytes;
@@ -128,9 +132,10 @@ impl Relaxed {
         shards: &ShardSet<S>,
     ) -> Result<(Streams, Vec<StreamSource>), SnapshotError> {
         let count = shards.len();
-        let half_bytes = self.budget_bytes / count / 2;
+        let share_bytes = self.budget_bytes / count;
+        let channel_bytes = (share_bytes / 2).min(CHANNEL_BYTES_MAX);
         let config = ChannelConfig {
-            capacity_bytes: half_bytes,
+            capacity_bytes: channel_bytes,
             reserved_bytes: 0,
         };
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| channel(config)).unzip();
@@ -139,7 +144,7 @@ impl Relaxed {
             Ledger::new(self.budget_bytes, WhenSpent::Fail),
             self.plant,
         ));
-        let pool = BlobPool::new(2 * count + 4);
+        let pool = BlobPool::new((CHANNEL_BYTES_MAX / BLOB_BYTES + 2) * count);
         // Before the cut: if that fails, nobody is left who could read.
         let source = |(index, receiver)| {
             StreamSource::new(SourceParts {
@@ -158,7 +163,7 @@ impl Relaxed {
             compression: self.compression,
             senders,
             pool: pool.clone(),
-            held_bytes_max: half_bytes,
+            held_bytes_max: share_bytes - channel_bytes,
             shared: Arc::clone(&shared),
         };
         let watch = Watch {

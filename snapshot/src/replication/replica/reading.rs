@@ -17,6 +17,9 @@ use crate::value::FromRdb;
 /// How often a reader looks whether it is to stop, and tells the master how far it is.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// After how many bytes it tells the master how far it is, which keeps them until then.
+const TELL_BYTES: usize = 1 << 20;
+
 /// One stream being read.
 pub(super) struct Reading<'a, S: Store> {
     pub(super) inner: &'a Inner<S>,
@@ -39,7 +42,7 @@ where
             self.meet(self.decoder.cut())?;
         }
         let mut heard = Instant::now();
-        let mut told = Instant::now();
+        let (mut told, mut untold_bytes) = (Instant::now(), 0);
         self.acknowledge()?;
         loop {
             if self.inner.is_stopped() || self.rendezvous.is_aborted() {
@@ -49,6 +52,7 @@ where
             let cut = match self.reader.next(LOOK)? {
                 Some(frame) => {
                     heard = Instant::now();
+                    untold_bytes += frame.payload.len();
                     take(frame, (self.decoder, &mut applier, self.stream))?
                 }
                 None if heard.elapsed() < self.silence => None,
@@ -63,9 +67,9 @@ where
                 self.meet(cut)?;
                 heard = Instant::now();
             }
-            if cut.is_some() || told.elapsed() >= LOOK {
+            if cut.is_some() || untold_bytes >= TELL_BYTES || told.elapsed() >= LOOK {
                 self.acknowledge()?;
-                told = Instant::now();
+                (told, untold_bytes) = (Instant::now(), 0);
             }
         }
     }
