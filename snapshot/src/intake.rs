@@ -41,13 +41,15 @@ impl Intake {
                 self.open = Open::Text(loader.begin_text(&head)?);
             }
             Event::Key(head) => self.open = Open::Key(OpenKey::new(&head)),
-            Event::Element(element) => match (&mut self.open, element) {
+            // By reference: to move it, two words that were just written apart would be read as
+            // one, which stalls.
+            Event::Element(ref element) => match (&mut self.open, element) {
                 (Open::Text(text), Element::Item(value)) => {
                     if let Some(text) = text.take() {
                         loader.end_text(text, value)?;
                     }
                 }
-                (Open::Key(key), element) => key.add(element),
+                (Open::Key(key), element) => key.add(*element),
                 (open, _) => unreachable!("an element follows its key, not {open:?}"),
             },
             Event::KeyEnd { .. } => {
