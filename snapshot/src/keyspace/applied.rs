@@ -29,7 +29,11 @@ impl Applied {
         }
     }
 
-    fn count_expiring(&mut self, database: u32, change: i64) {
+    /// So many more keys of this database expire; fewer, if it is negative.
+    pub(crate) fn count_expiring(&mut self, database: u32, change: i64) {
+        if change == 0 {
+            return;
+        }
         let known = self.expiring.iter_mut().find(|(of, _)| *of == database);
         match known {
             Some((_, sum)) => *sum += change,

@@ -10,10 +10,6 @@ use crate::keyspace::{Applied, Keyspace, Table};
 use crate::stream::Record;
 use crate::value::FromRdb;
 
-/// How many strings ahead the table is told of a key, so that the memory of its place is there in
-/// time; and twice as many ahead for the memory that says which place that is.
-const AHEAD: usize = 8;
-
 /// What a bundle that was large keeps of its memory, in bytes.
 const KEPT_BYTES_MAX: usize = 256 << 10;
 
@@ -91,10 +87,11 @@ impl Bundle {
         let (mut items, mut bytes) = (self.items.as_slice(), self.bytes.as_slice());
         while let Some((first, behind)) = items.split_first() {
             if let Item::Text(Text { database, .. }) = first {
-                // Strings follow strings, so that their table is told of them in time.
+                // Strings follow strings, so that the table waits for the memory of many at once.
                 let (texts, rest) = items.split_at(texts_of(items, *database).count());
                 let texts = texts_of(texts, *database);
-                bytes = insert(&texts, bytes, keyspace.database(*database), applied);
+                let table = keyspace.database(*database);
+                bytes = insert(texts, bytes, table, *database, applied);
                 items = rest;
             } else {
                 items = behind;
@@ -116,49 +113,34 @@ impl Bundle {
 }
 
 /// The strings of this database that `items` begin with.
-fn texts_of(items: &[Item], database: u32) -> impl Iterator<Item = &Text> + Clone {
+fn texts_of(items: &[Item], database: u32) -> impl Iterator<Item = &Text> {
     items.iter().map_while(move |item| match item {
         Item::Text(text) if text.database == database => Some(text),
         _ => None,
     })
 }
 
-/// Inserts strings that `bytes` begin with; the bytes behind them.
+/// Inserts strings that `bytes` begin with into the table of their database; the bytes behind
+/// them.
 fn insert<'a, V: FromRdb>(
-    texts: &(impl Iterator<Item = &'a Text> + Clone),
+    texts: impl Iterator<Item = &'a Text>,
     bytes: &'a [u8],
     table: &mut Table<V>,
+    database: u32,
     applied: &mut Applied,
 ) -> &'a [u8] {
-    let keys = || {
-        texts.clone().scan(bytes, |rest, text| {
-            let (key, _, behind) = text.split(rest);
-            *rest = behind;
-            Some(key)
-        })
-    };
-    let (mut far, mut near) = (keys(), keys());
-    for key in far.by_ref().take(2 * AHEAD) {
-        table.prefetch(key);
-    }
-    for key in near.by_ref().take(AHEAD) {
-        table.prefetch_room(key);
-    }
     let mut rest = bytes;
-    for text in texts.clone() {
-        if let Some(key) = far.next() {
-            table.prefetch(key);
-        }
-        if let Some(key) = near.next() {
-            table.prefetch_room(key);
-        }
+    let mut expired = 0;
+    let entries = texts.map(|text| {
         let (key, value, behind) = text.split(rest);
         rest = behind;
-        let value = V::from_string(value, text.expire_at_ms);
-        let old = table.insert(Key::from(key), value);
-        let expires = text.expire_at_ms.is_some();
-        applied.count(text.database, does_expire(old.as_ref()), expires);
-    }
+        applied.count(database, false, text.expire_at_ms.is_some());
+        (Key::from(key), V::from_string(value, text.expire_at_ms))
+    });
+    table.insert_many(entries, |_, old: V| {
+        expired += i64::from(old.expire_at_ms().is_some());
+    });
+    applied.count_expiring(database, -expired);
     rest
 }
 
