@@ -18,6 +18,7 @@ const START_SECONDS_MAX: u64 = 120;
 pub(crate) struct Server {
     child: Child,
     socket: PathBuf,
+    log: PathBuf,
     /// Holds the socket: a path under the target folder can be longer than the 107 bytes that a
     /// socket's path may have.
     _sockets: TempDir,
@@ -66,13 +67,13 @@ impl Server {
         let sockets = tempfile::tempdir().map_err(Failure::file(data))?;
         let socket = sockets.path().join("server.sock");
         let log = data.join("server.log");
-        let log = File::create(&log).map_err(Failure::file(&log))?;
+        let output = File::create(&log).map_err(Failure::file(&log))?;
         let mut command = Command::new(binary);
         tell(&mut command, &socket);
         let child = command
             .stdin(Stdio::null())
-            .stderr(log.try_clone().map_err(Failure::file(data))?)
-            .stdout(log)
+            .stderr(output.try_clone().map_err(Failure::file(&log))?)
+            .stdout(output)
             .spawn()
             .map_err(|source| Failure::Launch {
                 program: binary.display().to_string(),
@@ -81,9 +82,10 @@ impl Server {
         let mut server = Self {
             child,
             socket,
+            log,
             _sockets: sockets,
         };
-        server.wait_until_it_answers(&data.join("server.log"))?;
+        server.wait_until_it_answers()?;
         Ok(server)
     }
 
@@ -127,17 +129,32 @@ impl Server {
         }
     }
 
-    fn wait_until_it_answers(&mut self, log: &Path) -> Result<(), Failure> {
+    /// What it has logged so far.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] when that cannot be read.
+    pub(crate) fn log(&self) -> Result<String, Failure> {
+        std::fs::read_to_string(&self.log).map_err(Failure::file(&self.log))
+    }
+
+    /// Ends it, and waits until it is gone.
+    pub(crate) fn stop(&mut self) {
+        // Both fail only if it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    fn wait_until_it_answers(&mut self) -> Result<(), Failure> {
         let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
         loop {
-            let ended = self.child.try_wait().map_err(Failure::file(log))?;
+            let ended = self.child.try_wait().map_err(Failure::file(&self.log))?;
             let answers = self.ask(&["PING"]).is_ok_and(|said| said == "PONG");
             if ended.is_none() && answers {
                 return Ok(());
             }
             if ended.is_some() || Instant::now() > deadline {
-                let text = std::fs::read_to_string(log).map_err(Failure::file(log))?;
-                let said = text.lines().last().unwrap_or("nothing").to_owned();
+                let said = self.log()?.lines().last().unwrap_or("nothing").to_owned();
                 return Err(Failure::Unexpected {
                     from: "a server's start".to_owned(),
                     said,
@@ -150,9 +167,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both fail only if it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.stop();
     }
 }
 

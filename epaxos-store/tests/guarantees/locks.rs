@@ -167,7 +167,7 @@ fn an_expired_transaction_cannot_commit_and_others_take_its_locks() {
         ..quick()
     };
     // On a busy machine its time may be over before it has the lock: then another one.
-    let mut txn = loop {
+    let txn = loop {
         let mut txn = store.begin(short);
         match txn.set_kv(b"k", b"late") {
             Ok(()) => break txn,

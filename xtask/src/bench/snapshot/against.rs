@@ -74,7 +74,8 @@ pub(crate) fn saving(
     Ok(rows)
 }
 
-/// Loads of the file that the first server made, ours, and of their own, the servers.
+/// Loads of the file that the first server made, ours, and of their own, the servers: all in
+/// processes that have just started.
 ///
 /// # Errors
 ///
@@ -97,7 +98,7 @@ pub(crate) fn loading(
     for round in 1..=ROUNDS {
         eprintln!("load {}: round {round} of {ROUNDS}", set.name);
         for turn in &mut turns {
-            if let Ok(peer) = &turn.peer {
+            if let Ok(peer) = &mut turn.peer {
                 turn.figures.add(peer.load_seconds()?);
             }
         }
