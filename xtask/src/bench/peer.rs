@@ -230,14 +230,14 @@ mod tests {
             .start(
                 &workspace,
                 data.path(),
-                1000,
-                &["DEBUG", "POPULATE", "1000", "key", "100"].map(str::to_owned),
+                100_000,
+                &["DEBUG", "POPULATE", "100000", "key", "100"].map(str::to_owned),
             )
             .unwrap()
             .unwrap();
-        assert!(peer.store_bytes > 100_000.0);
+        assert!(peer.store_bytes > 10_000_000.0);
         assert!(peer.save_seconds().unwrap() > 0.0);
-        assert!(peer.file().metadata().unwrap().len() > 100_000);
+        assert!(peer.file().metadata().unwrap().len() > 10_000_000);
         assert!(peer.load_seconds().unwrap() > 0.0);
         assert!(peer.name.starts_with("Redis "), "{}", peer.name);
     }
