@@ -41,6 +41,8 @@ pub(crate) struct Cuts {
     relaxed: SmallVec<[Cut; 1]>,
     // Invariant: `clock`, or `NEVER` while some cut is relaxed.
     settled: u64,
+    // Invariant: whether no cut is open.
+    idle: bool,
 }
 
 /// The version of no bucket.
@@ -53,6 +55,7 @@ impl Cuts {
             open: SmallVec::new(),
             relaxed: SmallVec::new(),
             settled: 1,
+            idle: true,
         }
     }
 
@@ -102,7 +105,15 @@ impl Cuts {
         self.settle();
     }
 
+    /// Whether no cut is open. Then nobody needs a bucket, and none needs to be stamped: whatever
+    /// version it has, the cuts to come will need it.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.idle
+    }
+
     fn settle(&mut self) {
+        self.idle = self.open.is_empty();
         self.settled = if self.relaxed.is_empty() {
             self.clock
         } else {

@@ -39,7 +39,8 @@ impl<O> Hook<'_, O> {
     where
         O: Observer<K, V>,
     {
-        if !cfg!(uncut) && O::ENABLED && segment.version(bucket) != self.cuts.clock() {
+        let is_needed = || !self.cuts.is_idle() && segment.version(bucket) != self.cuts.clock();
+        if !cfg!(uncut) && O::ENABLED && is_needed() {
             self.deliver_and_stamp(segment, bucket, self.cuts.clock(), |_| true);
         }
     }
@@ -65,7 +66,10 @@ impl<O> Hook<'_, O> {
     where
         O: Observer<K, V>,
     {
-        cfg!(uncut) || !O::ENABLED || segment.version(bucket) == self.cuts.settled()
+        cfg!(uncut)
+            || !O::ENABLED
+            || self.cuts.is_idle()
+            || segment.version(bucket) == self.cuts.settled()
     }
 
     /// Must be called before the entry at `place` changes, is lent to be changed, or leaves.

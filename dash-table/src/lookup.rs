@@ -44,7 +44,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     #[inline]
     pub(crate) fn prefetch_tags(&self, hash: KeyHash) {
         if let Some(segment) = self.directory().settled_segment_of(hash) {
-            segment.prefetch::<O>(hash);
+            segment.prefetch(hash, O::ENABLED && !self.cuts().is_idle());
         }
     }
 

@@ -139,7 +139,7 @@ impl<K, V> Segment<K, V> {
         }
     }
 
-    /// The clock at the last change or delivery of a physical bucket.
+    /// The clock at the last delivery of a physical bucket, or its last change while a cut was open.
     #[inline]
     pub(crate) fn version(&self, bucket: usize) -> u64 {
         match self.link(bucket) {
@@ -156,14 +156,14 @@ impl<K, V> Segment<K, V> {
         }
     }
 
-    /// Asks for the groups, and the version if there is an observer, that an insert reads.
+    /// Asks for the groups that an insert reads, and for the version, if it reads that too.
     #[inline]
-    pub(crate) fn prefetch<O: Observer<K, V>>(&self, hash: KeyHash) {
+    pub(crate) fn prefetch(&self, hash: KeyHash, reads_version: bool) {
         let home = hash.home();
         for bucket in home..home + 2 {
             fingerprint::prefetch(ptr::from_ref(self.block.group(bucket)).cast());
         }
-        if O::ENABLED {
+        if reads_version {
             self.block.header().versions.prefetch(home);
         }
     }

@@ -23,7 +23,7 @@ pub(crate) struct Link<K, V> {
 
 /// What a link knows besides its entries.
 pub(crate) struct LinkHeader {
-    /// The clock at its last change or delivery.
+    /// The clock at its last delivery, or its last change while a cut was open.
     version: u64,
     /// The home of each entry; meaningless for vacant slots.
     homes: [u8; SLOTS],
@@ -46,7 +46,7 @@ impl<K, V> Link<K, V> {
         size_of::<Block<(K, V), 1, LinkHeader>>()
     }
 
-    /// The clock at its last change or delivery.
+    /// The clock at its last delivery, or its last change while a cut was open.
     pub(crate) fn version(&self) -> u64 {
         self.block.header().version
     }

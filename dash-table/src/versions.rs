@@ -1,4 +1,4 @@
-//! The clock at each bucket's last change or delivery.
+//! The clock at each bucket's last delivery, or its last change while a cut was open.
 
 #[cfg(not(uncut))]
 use core::ptr;
