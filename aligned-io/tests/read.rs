@@ -8,6 +8,8 @@
     reason = "a failure outside a test function fails the test too"
 )]
 
+mod skipped;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -17,6 +19,8 @@ use aligned_io::{
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
+
+use crate::skipped::skip;
 
 const BLOCK_BYTES: usize = 4096;
 
@@ -70,20 +74,6 @@ fn open(options: &ReaderOptions, path: &Path) -> Option<AlignedReader> {
         }
         Err(error) => panic!("{options:?}: {error}"),
     }
-}
-
-/// Says that a mode is skipped, because this machine refuses it, unless `FORKLESS_IO_URING` says
-/// that none may be. Only the memory may always refuse `O_DIRECT`.
-#[expect(
-    clippy::print_stderr,
-    reason = "a skipped test must say that it is skipped"
-)]
-fn skip(path: &Path, operation: Operation, source: &io::Error) {
-    let is_required = std::env::var_os("FORKLESS_IO_URING").is_some();
-    let may_refuse = operation != Operation::SetUpRing && path.starts_with("/dev/shm");
-    let place = path.display();
-    assert!(!is_required || may_refuse, "{place}: {operation}: {source}");
-    eprintln!("skipped: {place}: {operation}: {source}");
 }
 
 fn content(length: usize) -> Vec<u8> {

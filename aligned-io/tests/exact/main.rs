@@ -13,4 +13,6 @@ mod file;
 mod mode;
 mod restriction;
 mod sizes;
+#[path = "../skipped/mod.rs"]
+mod skipped;
 mod writers;

@@ -1,6 +1,5 @@
 //! The modes that a file can be written in: those that are forced are the ones reported.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use aligned_io::{
@@ -12,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::file::{directories, leftovers};
 use crate::restriction::{Restriction, is_restricted};
+use crate::skipped::skip;
 
 pub(crate) const BLOCK_BYTES: usize = 8192;
 
@@ -72,20 +72,6 @@ pub(crate) fn unless_refused(
         }
         Err(error) => panic!("{options:?}: {error}"),
     }
-}
-
-/// Says that a mode is skipped, because this machine refuses it, unless `FORKLESS_IO_URING` says
-/// that none may be. Only the memory may always refuse `O_DIRECT`.
-#[expect(
-    clippy::print_stderr,
-    reason = "a skipped test must say that it is skipped"
-)]
-fn skip(path: &Path, operation: Operation, source: &io::Error) {
-    let is_required = std::env::var_os("FORKLESS_IO_URING").is_some() && !is_restricted();
-    let may_refuse = operation != Operation::SetUpRing && path.starts_with("/dev/shm");
-    let place = path.display();
-    assert!(!is_required || may_refuse, "{place}: {operation}: {source}");
-    eprintln!("skipped: {place}: {operation}: {source}");
 }
 
 #[test]

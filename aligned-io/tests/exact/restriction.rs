@@ -8,8 +8,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 
-/// Set for a child that runs these same tests under a [`Restriction`].
-const RESTRICTION: &str = "ALIGNED_IO_RESTRICTION";
+use crate::skipped::RESTRICTION;
+
 const EPERM: u32 = 1;
 const ENOSYS: u32 = 38;
 /// The numbers of these system calls, the same on every machine.
