@@ -1,0 +1,126 @@
+//! Who is let in: strangers, too many, those that talk nonsense, and the tools of Redis.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use crate::serving::{Client, Served};
+
+fn succeeds(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Whether the server answers, and does not say that it has too many clients. Then it may close
+/// the connection before it is asked anything.
+fn is_let_in(client: &mut Client) -> bool {
+    client.send_in_vain(b"PING\r\n");
+    client.receive().bytes() == b"+PONG\r\n"
+}
+
+#[test]
+fn clients_beyond_the_most_are_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Served::forkless(folder.path(), &["--maxclients", "3"]);
+    let mut clients: Vec<Client> = Vec::new();
+    // The one that waited for the start may not have been noticed to be gone.
+    while clients.len() < 3 {
+        let mut client = server.connect();
+        if is_let_in(&mut client) {
+            clients.push(client);
+        }
+    }
+    let refused = server.connect().rest();
+    assert_eq!(refused, b"-ERR max number of clients reached\r\n");
+    drop(clients.pop());
+    while !is_let_in(&mut server.connect()) {}
+    assert!(
+        clients[0]
+            .ask("INFO stats")
+            .contains("rejected_connections:")
+    );
+}
+
+#[test]
+fn strangers_say_the_password_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    fs::write(&file, "open sesame\nignored\n").unwrap();
+    let options = ["--requirepass-file", file.to_str().unwrap()];
+    let server = Served::forkless(folder.path(), &options);
+    let client = &mut server.connect();
+    let refused = "-NOAUTH Authentication required.\r\n";
+    for command in [
+        "GET key",
+        "PING",
+        "DEBUG POPULATE 1",
+        "SHUTDOWN",
+        "MGET a b",
+    ] {
+        assert_eq!(client.ask(command), refused, "{command}");
+    }
+    assert!(client.ask("HELLO 3").starts_with("-NOAUTH "));
+    let wrong = client.ask_words(&[b"AUTH", b"open sesamE"]);
+    assert!(wrong.bytes().starts_with(b"-WRONGPASS "));
+    assert_eq!(
+        client.ask_words(&[b"AUTH", b"open sesame"]).bytes(),
+        b"+OK\r\n"
+    );
+    assert_eq!(client.ask("SET key 1"), "+OK\r\n");
+    let client = &mut server.connect();
+    let hello: &[&[u8]] = &[b"HELLO", b"3", b"AUTH", b"default", b"open sesame"];
+    assert_eq!(client.ask_words(hello).line, b"%7\r\n");
+    assert_eq!(client.ask("GET key"), "$1\r\n1\r\n");
+    let client = &mut server.connect();
+    client.send(b"*11\r\n");
+    let said = client.rest();
+    assert_eq!(
+        said,
+        b"-ERR Protocol error: unauthenticated multibulk length\r\n"
+    );
+}
+
+#[test]
+fn bytes_that_are_no_requests_harm_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Served::forkless(folder.path(), &[]);
+    let client = &mut server.connect();
+    let mut state = 1_u64;
+    for _ in 0..200 {
+        let bytes: Vec<u8> = (0..200)
+            .map(|_| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                b"*$\r\n0123456789-\"'\\ xGET\0\xff"[usize::try_from(state >> 40).unwrap() % 25]
+            })
+            .collect();
+        let mut noisy = server.connect();
+        noisy.send_in_vain(&bytes);
+        drop(noisy);
+        assert_eq!(client.ask("PING"), "+PONG\r\n");
+    }
+}
+
+#[test]
+fn redis_cli_and_redis_benchmark_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Served::forkless(folder.path(), &["--shards", "2"]);
+    let socket = server.socket();
+    let cli =
+        |words: &[&str]| succeeds(Command::new("redis-cli").arg("-s").arg(&socket).args(words));
+    assert_eq!(cli(&["SET", "key", "value"]), "OK\n");
+    assert_eq!(cli(&["-3", "GET", "key"]), "value\n");
+    assert!(cli(&["--bigkeys"]).contains("string"));
+    assert_eq!(cli(&["--scan"]), "key\n");
+    let mut benchmark = Command::new("redis-benchmark");
+    benchmark
+        .arg("-s")
+        .arg(&socket)
+        .args(["-q", "-n", "2000", "-P", "4", "-r", "100", "-t"]);
+    let tests =
+        "ping_inline,ping_mbulk,set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,zadd,lrange_100,mset";
+    let said = succeeds(benchmark.arg(tests));
+    assert!(said.matches("requests per second").count() >= 14, "{said}");
+    assert!(!said.contains("ERR"), "{said}");
+}
