@@ -6,6 +6,7 @@ use crate::server::command::Outcome;
 use crate::server::number::parse_integer;
 use crate::server::refusal::Refusal;
 use crate::server::reply::{Protocol, Reply};
+use crate::server::role::Role;
 use crate::server::session::Session;
 use crate::server::shard_state::DATABASES;
 use crate::server::words::Words;
@@ -144,7 +145,11 @@ fn describe(session: &Session, out: &mut Vec<u8>) {
     reply.integer(version);
     reply.bulk(b"id");
     reply.integer(i64::try_from(session.client.id).unwrap_or(i64::MAX));
-    for (key, value) in [("mode", "standalone"), ("role", "master")] {
+    let role = match session.shared.role.get() {
+        Role::Master => "master",
+        Role::Filling | Role::Following => "replica",
+    };
+    for (key, value) in [("mode", "standalone"), ("role", role)] {
         reply.bulk(key.as_bytes());
         reply.bulk(value.as_bytes());
     }
