@@ -2,7 +2,9 @@
 
 use snapshot::Copies;
 
+use crate::object::delta::Step;
 use crate::object::hashed::{Hashed, Place, hash_of};
+use crate::object::log::Log;
 use crate::object::pieces::{Encoded, Part};
 use crate::object::text::Text;
 use crate::object::tree::{Element, Tree, View};
@@ -54,6 +56,7 @@ impl Encoded for Field {
 #[derive(Debug, Default)]
 pub struct Hash {
     fields: Tree<Field>,
+    log: Log,
 }
 
 impl Hash {
@@ -80,6 +83,9 @@ impl Hash {
 
     /// Sets the value of a field, and gives back the one it had.
     pub fn set(&mut self, field: Text, value: Text) -> Option<Text> {
+        let step = Step::Field(field.as_bytes(), value.as_bytes());
+        self.log
+            .record(self.fields.weight_bytes(), |out| step.write(out));
         let hash = hash_of(field.as_bytes());
         let place = self.fields.find(field.as_bytes(), hash);
         let field = Field {
@@ -98,7 +104,11 @@ impl Hash {
 
     /// Removes a field, and gives back its value.
     pub fn remove(&mut self, field: &[u8]) -> Option<Text> {
-        self.fields.remove_key(field).map(|field| field.value)
+        let removed = self.fields.remove_key(field)?;
+        self.log.record(self.fields.weight_bytes(), |out| {
+            Step::Gone(field).write(out);
+        });
+        Some(removed.value)
     }
 
     /// Field and value number `index` of an order that any change may change; so a random number
@@ -126,6 +136,10 @@ impl Hash {
         self.fields.iter().map(pair)
     }
 
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
     pub(crate) fn tree(&self) -> &Tree<Field> {
         &self.fields
     }
@@ -145,6 +159,7 @@ impl FromIterator<(Text, Text)> for Hash {
         });
         Self {
             fields: Tree::from_unsorted(fields.collect()),
+            log: Log::default(),
         }
     }
 }

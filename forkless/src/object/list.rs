@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use snapshot::Copies;
 
+use crate::object::delta::Step;
+use crate::object::log::Log;
 use crate::object::pieces::{Encoded, Part};
 use crate::object::text::Text;
 use crate::object::tree::{Element, Tree, View};
@@ -38,6 +40,7 @@ impl Encoded for Text {
 #[derive(Debug, Default)]
 pub struct List {
     items: Tree<Text>,
+    log: Log,
 }
 
 impl List {
@@ -63,22 +66,23 @@ impl List {
 
     /// Puts an item in front of all.
     pub fn push_front(&mut self, item: Text) {
-        self.items.insert(0, item);
+        self.insert(0, item);
     }
 
     /// Puts an item behind all.
     pub fn push_back(&mut self, item: Text) {
+        self.record(Step::Push(item.as_bytes()));
         self.items.push(item);
     }
 
     /// Takes the first item.
     pub fn pop_front(&mut self) -> Option<Text> {
-        self.items.remove(0)
+        self.remove(0)
     }
 
     /// Takes the last item.
     pub fn pop_back(&mut self) -> Option<Text> {
-        self.items.remove(self.len().checked_sub(1)?)
+        self.remove(self.len().checked_sub(1)?)
     }
 
     /// Puts an item before number `index`, or behind all when there are just so many.
@@ -87,17 +91,23 @@ impl List {
     ///
     /// When there are fewer.
     pub fn insert(&mut self, index: usize, item: Text) {
+        self.record(Step::Insert(index, item.as_bytes()));
         self.items.insert(index, item);
     }
 
     /// Replaces item number `index`, and gives back the old one; `None` if there is none.
     pub fn set(&mut self, index: usize, item: Text) -> Option<Text> {
+        if index < self.len() {
+            self.record(Step::Replace(index, item.as_bytes()));
+        }
         self.items.replace(index, item)
     }
 
     /// Takes out item number `index`.
     pub fn remove(&mut self, index: usize) -> Option<Text> {
-        self.items.remove(index)
+        let removed = self.items.remove(index)?;
+        self.record(Step::Remove(index));
+        Some(removed)
     }
 
     /// The items with numbers in `range`, as far as there are such. O(log n) to begin with.
@@ -109,6 +119,15 @@ impl List {
     /// All items.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.items.iter().map(Text::as_bytes)
+    }
+
+    fn record(&mut self, step: Step<'_>) {
+        self.log
+            .record(self.items.weight_bytes(), |out| step.write(out));
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
     }
 
     pub(crate) fn tree(&self) -> &Tree<Text> {
@@ -124,6 +143,7 @@ impl FromIterator<Text> for List {
     fn from_iter<I: IntoIterator<Item = Text>>(items: I) -> Self {
         Self {
             items: items.into_iter().collect(),
+            log: Log::default(),
         }
     }
 }

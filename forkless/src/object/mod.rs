@@ -1,8 +1,10 @@
 //! The data types: what a key of the store can hold.
 
+mod delta;
 mod hash;
 mod hashed;
 mod list;
+mod log;
 mod opaque;
 mod pieces;
 mod set;

@@ -2,7 +2,9 @@
 
 use snapshot::Copies;
 
+use crate::object::delta::Step;
 use crate::object::hashed::{Hashed, Place, hash_of};
+use crate::object::log::Log;
 use crate::object::pieces::{Encoded, Part};
 use crate::object::text::Text;
 use crate::object::tree::{Element, Tree, View};
@@ -49,6 +51,7 @@ impl Encoded for Member {
 #[derive(Debug, Default)]
 pub struct Set {
     members: Tree<Member>,
+    log: Log,
 }
 
 impl Set {
@@ -78,13 +81,22 @@ impl Set {
         let Place::Before(index) = self.members.find(member.as_bytes(), hash) else {
             return false;
         };
+        self.log.record(self.members.weight_bytes(), |out| {
+            Step::Member(member.as_bytes()).write(out);
+        });
         self.members.insert(index, Member { hash, text: member });
         true
     }
 
     /// Removes a member; whether it was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
-        self.members.remove_key(member).is_some()
+        let is_removed = self.members.remove_key(member).is_some();
+        if is_removed {
+            self.log.record(self.members.weight_bytes(), |out| {
+                Step::Gone(member).write(out);
+            });
+        }
+        is_removed
     }
 
     /// Member number `index` of an order that any change may change; so a random number gets a
@@ -107,6 +119,10 @@ impl Set {
         self.members.iter().map(Hashed::key)
     }
 
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
     pub(crate) fn tree(&self) -> &Tree<Member> {
         &self.members
     }
@@ -125,6 +141,7 @@ impl FromIterator<Text> for Set {
         });
         Self {
             members: Tree::from_unsorted(members.collect()),
+            log: Log::default(),
         }
     }
 }

@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use snapshot::Copies;
 
+use crate::object::delta::Step;
 use crate::object::hashed::{Hashed, Place, hash_of};
+use crate::object::log::Log;
 use crate::object::pieces::{Encoded, Part};
 use crate::object::text::Text;
 use crate::object::tree::{Element, Tree, View};
@@ -87,6 +89,7 @@ impl Ranked {
 pub struct SortedSet {
     by_member: Tree<Scored>,
     by_score: Tree<Ranked>,
+    log: Log,
 }
 
 impl SortedSet {
@@ -117,6 +120,9 @@ impl SortedSet {
     /// When the score is not a number.
     pub fn insert(&mut self, member: Text, score: f64) -> Option<f64> {
         assert!(!score.is_nan(), "scores are in an order");
+        self.log.record(self.by_score.weight_bytes(), |out| {
+            Step::Score(member.as_bytes(), score).write(out);
+        });
         let member = member.shared();
         let hash = hash_of(member.as_bytes());
         let place = self.by_member.find(member.as_bytes(), hash);
@@ -144,6 +150,9 @@ impl SortedSet {
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
         let score = self.by_member.remove_key(member)?.score;
         self.by_score.remove(self.place(score, member));
+        self.log.record(self.by_score.weight_bytes(), |out| {
+            Step::Gone(member).write(out);
+        });
         Some(score)
     }
 
@@ -191,6 +200,10 @@ impl SortedSet {
             .partition_point(|ranked| ranked.compare(score, member).is_lt())
     }
 
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
     pub(crate) fn tree(&self) -> &Tree<Ranked> {
         &self.by_score
     }
@@ -226,6 +239,7 @@ impl FromIterator<(Text, f64)> for SortedSet {
         Self {
             by_member,
             by_score: ranked.into_iter().collect(),
+            log: Log::default(),
         }
     }
 }

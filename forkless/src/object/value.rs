@@ -81,6 +81,13 @@ impl Object {
         }
     }
 
+    /// Has it be gone at this time, in milliseconds since 1970; `None`: never.
+    pub(crate) fn expire_at(&mut self, expire_at_ms: Option<i64>) {
+        let empty = Self::String(Text::from(&b""[..]));
+        let object = std::mem::replace(self, empty);
+        *self = object.expiring(expire_at_ms);
+    }
+
     /// The same value, gone at this time, in milliseconds since 1970; `None`: never.
     #[must_use]
     pub fn expiring(self, expire_at_ms: Option<i64>) -> Self {
@@ -131,10 +138,10 @@ impl Value for Object {
     fn weight_bytes(&self) -> usize {
         match self {
             Self::String(text) => text.weight_bytes(),
-            Self::List(list) => list.tree().weight_bytes(),
-            Self::Set(set) => set.tree().weight_bytes(),
-            Self::Hash(hash) => hash.tree().weight_bytes(),
-            Self::SortedSet(set) => set.tree().weight_bytes(),
+            Self::List(list) => list.tree().weight_bytes() + list.log().weight_bytes(),
+            Self::Set(set) => set.tree().weight_bytes() + set.log().weight_bytes(),
+            Self::Hash(hash) => hash.tree().weight_bytes() + hash.log().weight_bytes(),
+            Self::SortedSet(set) => set.tree().weight_bytes() + set.log().weight_bytes(),
             Self::Stream(stream) => stream.weight_bytes(),
             Self::Opaque(opaque) => opaque.weight_bytes(),
             Self::Expiring(expiring) => expiring.object.weight_bytes(),
@@ -165,6 +172,14 @@ impl Value for Object {
             Self::Expiring(expiring) => expiring.object.encode(encoder, out)?,
         }
         Ok(())
+    }
+
+    fn mark(&self) -> Option<u64> {
+        self.state_name()
+    }
+
+    fn delta_since(&self, mark: u64, out: &mut Vec<u8>) -> bool {
+        self.write_delta(mark, out)
     }
 
     fn freeze(&self, copies: &Copies) -> Box<dyn Frozen> {
@@ -213,6 +228,10 @@ impl FromRdb for Object {
 
     fn from_string(bytes: &[u8], expire_at_ms: Option<i64>) -> Self {
         Self::String(Text::from(bytes)).expiring(expire_at_ms)
+    }
+
+    fn apply_delta(&mut self, delta: &[u8]) -> bool {
+        self.read_delta(delta)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use snapshot::{Key, Table, Value};
 
-use crate::object::{Object, Text};
+use crate::object::Object;
 use crate::server::collection::Collection;
 use crate::server::refusal::Refusal;
 use crate::server::role::Role;
@@ -141,9 +141,7 @@ impl<'a> Database<'a> {
         if let Some(object) = self.table.get_mut(key) {
             *self.expiring -= usize::from(object.expire_at_ms().is_some());
             *self.expiring += usize::from(expire_at_ms.is_some());
-            let empty = Object::String(Text::from(&b""[..]));
-            let old = std::mem::replace(object, empty);
-            *object = old.expiring(expire_at_ms);
+            object.expire_at(expire_at_ms);
         }
     }
 
@@ -221,7 +219,7 @@ pub(crate) mod tests {
     use snapshot::Keyspace;
 
     use super::*;
-    use crate::object::List;
+    use crate::object::{List, Text};
 
     /// Runs `test` on an empty database of a master at second 1000.
     pub(crate) fn with_database(test: impl FnOnce(&mut Database<'_>)) {

@@ -10,7 +10,7 @@ use crate::history::{Action, Model, actions, bytes, config, run, text};
 
 /// A sorted set as plain as it can be: scores are whole numbers, as an order of `std` wants them.
 #[derive(Default)]
-struct Board {
+pub(crate) struct Board {
     scores: BTreeMap<Vec<u8>, i32>,
     ranks: BTreeSet<(i32, Vec<u8>)>,
 }
