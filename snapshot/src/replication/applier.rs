@@ -10,6 +10,7 @@ use super::bundle::{Bundle, BundlePool};
 use super::error::ReplicationError;
 use crate::key::shard_hash;
 use crate::keyspace::{Applied, Owner, Store};
+use crate::room::Room;
 use crate::stream::{Recipient, Record};
 use crate::sync::{Condvar, Mutex};
 use crate::value::FromRdb;
@@ -19,6 +20,9 @@ const BUNDLE_RECORDS: usize = 1024;
 
 /// So many bytes of one stream may be on their way to the shards; then they are waited for.
 const BYTES_UNDER_WAY_MAX: usize = 4 << 20;
+
+/// A stream that promises more keys is believed to have so many.
+const KEYS_MAX: usize = 1 << 28;
 
 /// How many bundles of each stream are kept for the next records.
 const KEPT_BUNDLES: usize = 64;
@@ -67,6 +71,10 @@ pub(super) struct Applier<'a, S: Store> {
     under_way: Arc<UnderWay>,
     // The frame whose records are being added.
     frame: Option<Arc<OnItsWay>>,
+    // The stream's number, and how many streams there are.
+    stream: (u16, u16),
+    // The database that comes now, and what is known of the room that shards have for it.
+    rooms: Option<(u32, Vec<Room>)>,
     // The string that has begun: its shard, and the bytes of its key.
     open: (usize, usize),
     // What could not be sent, until the end of the frame.
@@ -77,7 +85,8 @@ impl<'a, S> Applier<'a, S>
 where
     S: Store<Value: FromRdb>,
 {
-    pub(super) fn new(shards: &'a ShardSet<S>, filling: &'a Filling) -> Self {
+    /// For the records of stream number `stream.0` of `stream.1`.
+    pub(super) fn new(shards: &'a ShardSet<S>, filling: &'a Filling, stream: (u16, u16)) -> Self {
         let mut bundles = Vec::new();
         bundles.resize_with(shards.len(), Bundle::default);
         Self {
@@ -87,6 +96,8 @@ where
             pool: BundlePool::new(KEPT_BUNDLES),
             under_way: Arc::new(UnderWay::new()),
             frame: None,
+            stream,
+            rooms: None,
             open: (0, 0),
             failed: None,
         }
@@ -126,18 +137,25 @@ where
     }
 
     fn added(&mut self, shard: usize) {
-        if self.bundles[shard].len() >= BUNDLE_RECORDS {
+        if self.bundles[shard].records() >= BUNDLE_RECORDS {
             self.send(shard);
         }
     }
 
     fn send(&mut self, shard: usize) {
-        if self.bundles[shard].len() == 0 {
+        if self.bundles[shard].is_empty() {
             return;
         }
-        let bundle = std::mem::replace(&mut self.bundles[shard], self.pool.bundle());
-        let count = bundle.len() as u64;
-        self.filling.records.fetch_add(count, Ordering::Relaxed);
+        let (mut next, records) = (self.pool.bundle(), self.bundles[shard].records());
+        if let Some((database, rooms)) = &mut self.rooms
+            && let Some(keys) = rooms[shard].make(records)
+        {
+            next.make_room(*database, keys);
+        }
+        let bundle = std::mem::replace(&mut self.bundles[shard], next);
+        self.filling
+            .records
+            .fetch_add(records as u64, Ordering::Relaxed);
         let delivery = Delivery {
             frame: self.frame.clone(),
             bundle,
@@ -160,6 +178,23 @@ impl<S> Recipient for Applier<'_, S>
 where
     S: Store<Value: FromRdb>,
 {
+    fn expect(&mut self, database: u32, keys: u64) {
+        let (stream, streams) = (usize::from(self.stream.0), usize::from(self.stream.1));
+        let shards = self.bundles.len();
+        let keys = usize::try_from(keys).unwrap_or(usize::MAX).min(KEYS_MAX);
+        let mut rooms = Vec::new();
+        for (shard, bundle) in self.bundles.iter_mut().enumerate() {
+            // All streams have about as many keys, and each a range of hashes, as each shard has.
+            bundle.plan(database, keys.saturating_mul(streams) / shards);
+            let begin = (stream * shards).max(shard * streams);
+            let end = ((stream + 1) * shards).min((shard + 1) * streams);
+            let mut room = Room::default();
+            room.expect(keys.saturating_mul(end.saturating_sub(begin)) / shards);
+            rooms.push(room);
+        }
+        self.rooms = Some((database, rooms));
+    }
+
     #[inline]
     fn begin_text(&mut self, key: &[u8]) {
         let shard = self.shards.shard_of(shard_hash(key));
@@ -273,5 +308,28 @@ impl Drop for OnItsWay {
         if before > BYTES_UNDER_WAY_MAX && *bytes <= BYTES_UNDER_WAY_MAX {
             self.of.changed.notify_all();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shard_runtime::spawn_named;
+
+    use super::*;
+
+    #[test]
+    fn who_waits_for_a_frame_goes_on_when_all_who_share_it_are_done() {
+        let under_way = Arc::new(UnderWay::new());
+        let frame = Arc::new(OnItsWay::new(&under_way, BYTES_UNDER_WAY_MAX + 1));
+        let other = Arc::clone(&frame);
+        let waited = Arc::clone(&under_way);
+        let waiting = spawn_named("waiting", move || {
+            waited.wait(BYTES_UNDER_WAY_MAX);
+            *waited.bytes.lock()
+        });
+        drop(frame);
+        assert_eq!(*under_way.bytes.lock(), BYTES_UNDER_WAY_MAX + 1);
+        drop(other);
+        assert_eq!(waiting.join().unwrap(), 0);
     }
 }

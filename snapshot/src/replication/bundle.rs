@@ -21,6 +21,7 @@ pub(super) struct Bundle {
     items: Vec<Item>,
     // Those that are no strings, in order.
     others: Vec<Record>,
+    records: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,16 @@ enum Item {
     Text(Text),
     /// The next of the others.
     Other,
+    /// The database is going to have about so many keys.
+    Plan {
+        database: u32,
+        keys: usize,
+    },
+    /// So many more keys of the database are about to come.
+    Room {
+        database: u32,
+        keys: usize,
+    },
 }
 
 /// A string: its key and its value are the next bytes.
@@ -40,8 +51,13 @@ struct Text {
 }
 
 impl Bundle {
-    pub(super) fn len(&self) -> usize {
-        self.items.len()
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// How many records there are in it.
+    pub(super) fn records(&self) -> usize {
+        self.records
     }
 
     /// Adds the key of a string. [`end_text`](Self::end_text) must come next.
@@ -60,6 +76,7 @@ impl Bundle {
         expire_at_ms: Option<i64>,
     ) {
         self.bytes.extend_from_slice(value);
+        self.records += 1;
         self.items.push(Item::Text(Text {
             database,
             key_bytes,
@@ -68,7 +85,18 @@ impl Bundle {
         }));
     }
 
+    /// The database is going to have about so many keys, somebody says. Takes no memory for them.
+    pub(super) fn plan(&mut self, database: u32, keys: usize) {
+        self.items.push(Item::Plan { database, keys });
+    }
+
+    /// So many more keys of the database are about to come: takes the memory for them.
+    pub(super) fn make_room(&mut self, database: u32, keys: usize) {
+        self.items.push(Item::Room { database, keys });
+    }
+
     pub(super) fn push(&mut self, record: Record) {
+        self.records += 1;
         self.items.push(Item::Other);
         self.others.push(record);
     }
@@ -85,20 +113,23 @@ impl Bundle {
     ) -> Result<(), ReplicationError> {
         let mut others = self.others.drain(..);
         let (mut items, mut bytes) = (self.items.as_slice(), self.bytes.as_slice());
-        while let Some((first, behind)) = items.split_first() {
-            if let Item::Text(Text { database, .. }) = first {
-                // Strings follow strings, so that the table waits for the memory of many at once.
-                let (texts, rest) = items.split_at(texts_of(items, *database).count());
-                let texts = texts_of(texts, *database);
-                let table = keyspace.database(*database);
-                bytes = insert(texts, bytes, table, *database, applied);
-                items = rest;
-            } else {
-                items = behind;
-                others
-                    .next()
-                    .map_or(Ok(()), |record| apply(record, keyspace, applied))?;
+        while let Some(first) = items.first() {
+            let mut count = 1;
+            match *first {
+                Item::Text(Text { database, .. }) => {
+                    // As many as there are, so that the table waits for their memory together.
+                    count = texts_of(items, database).count();
+                    let table = keyspace.database(database);
+                    bytes = insert(texts_of(items, database), bytes, table, database, applied);
+                }
+                Item::Other => {
+                    let record = others.next();
+                    record.map_or(Ok(()), |record| apply(record, keyspace, applied))?;
+                }
+                Item::Plan { database, keys } => keyspace.database(database).plan_for(keys),
+                Item::Room { database, keys } => keyspace.database(database).reserve(keys),
             }
+            items = &items[count..];
         }
         Ok(())
     }
@@ -109,6 +140,7 @@ impl Bundle {
         self.items.clear();
         self.items.shrink_to(KEPT_BYTES_MAX / size_of::<Item>());
         self.others.clear();
+        self.records = 0;
     }
 }
 
@@ -221,5 +253,145 @@ impl BundlePool {
     pub(super) fn recycle(&self, mut bundle: Bundle) {
         bundle.clear();
         drop(self.0.push(bundle));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdb_format::Value as Content;
+
+    use super::*;
+    use crate::owned::Owned;
+
+    fn text(bundle: &mut Bundle, database: u32, key: &[u8], value: &[u8], expires: Option<i64>) {
+        bundle.begin_text(key);
+        bundle.end_text(database, key.len(), value, expires);
+    }
+
+    fn list(key: &[u8]) -> Record {
+        Record::Set {
+            database: 0,
+            key: key.to_vec(),
+            value: Content::List(vec![b"item".to_vec()]),
+            expire_at_ms: None,
+        }
+    }
+
+    fn delete(key: &[u8]) -> Record {
+        Record::Delete {
+            database: 0,
+            key: key.to_vec(),
+        }
+    }
+
+    fn get<'a>(
+        keyspace: &'a mut Keyspace<Owned>,
+        database: u32,
+        key: &[u8],
+    ) -> Option<&'a Content> {
+        keyspace.database(database).get(key).map(Owned::get)
+    }
+
+    #[test]
+    fn the_last_record_of_a_key_counts_whatever_it_is() {
+        let mut keyspace = Keyspace::<Owned>::new();
+        let (mut bundle, mut applied) = (Bundle::default(), Applied::default());
+        for database in [0, 1] {
+            text(&mut bundle, database, b"text", b"1", Some(5));
+            text(&mut bundle, database, b"text", b"2", None);
+        }
+        text(&mut bundle, 0, b"then a list", b"1", None);
+        bundle.push(list(b"then a list"));
+        bundle.push(list(b"then a text"));
+        text(&mut bundle, 0, b"then a text", b"1", Some(7));
+        text(&mut bundle, 0, b"then nothing", b"1", Some(7));
+        bundle.push(delete(b"then nothing"));
+        bundle.push(delete(b"not even there"));
+        assert_eq!(bundle.records(), 11);
+        bundle.apply_to(&mut keyspace, &mut applied).unwrap();
+        for database in [0, 1] {
+            let value = get(&mut keyspace, database, b"text");
+            assert_eq!(value, Some(&Content::String(b"2".to_vec())));
+        }
+        let value = get(&mut keyspace, 0, b"then a list");
+        assert_eq!(value, Some(&Content::List(vec![b"item".to_vec()])));
+        let value = get(&mut keyspace, 0, b"then a text");
+        assert_eq!(value, Some(&Content::String(b"1".to_vec())));
+        assert_eq!(keyspace.len(), 4);
+        assert_eq!(applied.changes, 11);
+        let expiring = applied.expiring.iter().map(|(_, change)| change);
+        assert_eq!(expiring.sum::<i64>(), 1);
+    }
+
+    #[test]
+    fn many_strings_of_any_length_arrive_as_they_are() {
+        let mut keyspace = Keyspace::<Owned>::new();
+        let mut bundle = Bundle::default();
+        let key =
+            |number: usize| [number.to_string().as_bytes(), &[b'k'; 40][..number % 40]].concat();
+        for number in 0..1000 {
+            text(
+                &mut bundle,
+                0,
+                &key(number),
+                &vec![b'v'; number % 300],
+                None,
+            );
+        }
+        let applied = &mut Applied::default();
+        bundle.apply_to(&mut keyspace, applied).unwrap();
+        for number in 0..1000 {
+            let value = get(&mut keyspace, 0, &key(number));
+            assert_eq!(value, Some(&Content::String(vec![b'v'; number % 300])));
+        }
+    }
+
+    #[test]
+    fn nothing_is_applied_behind_what_cannot_be() {
+        let mut keyspace = Keyspace::<Owned>::new();
+        let mut bundle = Bundle::default();
+        text(&mut bundle, 0, b"before", b"1", None);
+        bundle.push(Record::Delta {
+            database: 0,
+            key: b"before".to_vec(),
+            delta: b"nobody understands it".to_vec(),
+        });
+        text(&mut bundle, 0, b"behind", b"1", None);
+        let applied = &mut Applied::default();
+        let failed = bundle.apply_to(&mut keyspace, applied);
+        assert!(matches!(failed, Err(ReplicationError::Diverged { .. })));
+        assert!(get(&mut keyspace, 0, b"before").is_some());
+        assert!(get(&mut keyspace, 0, b"behind").is_none());
+    }
+
+    #[test]
+    fn room_is_made_where_it_is_said() {
+        let mut keyspace = Keyspace::<Owned>::new();
+        let mut bundle = Bundle::default();
+        bundle.plan(2, 100_000);
+        bundle.plan(3, 100_000);
+        bundle.make_room(3, 100_000);
+        text(&mut bundle, 3, b"key", b"1", None);
+        let applied = &mut Applied::default();
+        bundle.apply_to(&mut keyspace, applied).unwrap();
+        assert_eq!(keyspace.database(2).stats().slots, 0);
+        assert!(keyspace.database(3).stats().slots >= 100_000);
+        assert_eq!((keyspace.len(), applied.changes), (1, 1));
+    }
+
+    #[test]
+    fn recycled_bundle_brings_nothing_old() {
+        let pool = BundlePool::new(1);
+        let mut bundle = pool.bundle();
+        text(&mut bundle, 0, b"old", &[0; 2 * KEPT_BYTES_MAX], None);
+        bundle.push(list(b"old list"));
+        pool.recycle(bundle);
+        let mut bundle = pool.bundle();
+        assert!(bundle.bytes.capacity() <= KEPT_BYTES_MAX);
+        text(&mut bundle, 0, b"new", b"1", None);
+        let mut keyspace = Keyspace::<Owned>::new();
+        let applied = &mut Applied::default();
+        bundle.apply_to(&mut keyspace, applied).unwrap();
+        assert_eq!(keyspace.len(), 1);
     }
 }

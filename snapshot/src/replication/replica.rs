@@ -381,6 +381,8 @@ where
         silence: Duration,
     ) -> Result<(), ReplicationError> {
         let (rendezvous, filling) = (&*held.rendezvous, &held.filling);
+        // Their number has come as 16 bits.
+        let count = u16::try_from(readers.len()).unwrap_or(u16::MAX);
         let first = Mutex::new(None);
         std::thread::scope(|scope| {
             let streams = (0..).zip(&mut held.decoders).zip(readers);
@@ -390,6 +392,7 @@ where
                     let mut reading = Reading {
                         inner,
                         stream,
+                        streams: count,
                         decoder,
                         reader,
                         rendezvous,

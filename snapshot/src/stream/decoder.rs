@@ -72,6 +72,9 @@ pub enum StreamError {
 
 /// Who is given the records of a stream, one after the other.
 pub(crate) trait Recipient {
+    /// The stream had so many keys of this database when it began, it says.
+    fn expect(&mut self, database: u32, keys: u64);
+
     /// A string begins. Its value comes next, or the stream cannot be followed any further.
     fn begin_text(&mut self, key: &[u8]);
 
@@ -89,6 +92,8 @@ struct Whole<F> {
 }
 
 impl<F: FnMut(Record)> Recipient for Whole<F> {
+    fn expect(&mut self, _database: u32, _keys: u64) {}
+
     fn begin_text(&mut self, key: &[u8]) {
         self.key = key.to_vec();
     }
@@ -290,6 +295,7 @@ impl StreamDecoder {
                     }
                 }
                 (Event::SelectDb(number), _) => database = number,
+                (Event::ResizeDb { keys, .. }, _) => recipient.expect(database, keys),
                 // What says nothing about the keys.
                 _ => {}
             }

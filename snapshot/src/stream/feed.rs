@@ -56,6 +56,8 @@ pub(crate) struct Feed {
     open: Option<Open>,
     changes: Changes,
     sealed: Option<Sealed>,
+    // How many keys there were of databases none of whose keys were told yet.
+    promised: Vec<(u32, u64)>,
     held_bytes_max: usize,
     // Wakes the task that tells changes, if it waits for some.
     waker: Option<Waker>,
@@ -110,12 +112,18 @@ impl Feed {
             open: None,
             changes: Changes::default(),
             sealed: None,
+            promised: Vec::new(),
             held_bytes_max: parts.held_bytes_max,
             waker: None,
             work_bytes: 0,
             scratch: Vec::new(),
             shared: Arc::clone(&parts.shared),
         }
+    }
+
+    /// Databases have so many keys: whoever reads the stream is told, so that there is room.
+    pub(crate) fn promise(&mut self, keys: Vec<(u32, u64)>) {
+        self.promised = keys;
     }
 
     /// Whether this bug is planted in the streams.

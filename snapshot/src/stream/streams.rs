@@ -198,7 +198,11 @@ impl Default for Relaxed {
 /// The part of the first cut that each shard runs.
 fn open_shard<S: Store>(shard: &mut Shard<S>, parts: &FeedParts) {
     let feed = Rc::new(RefCell::new(Feed::new(parts, shard.index())));
-    let cuts: Vec<(u32, Cut)> = shard.state().keyspace().follow(&feed);
+    let keyspace = shard.state().keyspace();
+    let keys = keyspace.databases();
+    let keys = keys.map(|(number, table)| (number, table.len() as u64));
+    feed.borrow_mut().promise(keys.collect());
+    let cuts: Vec<(u32, Cut)> = keyspace.follow(&feed);
     shard.spawn(Feeding::new(feed, cuts));
 }
 

@@ -24,6 +24,7 @@ const TELL_BYTES: usize = 1 << 20;
 pub(super) struct Reading<'a, S: Store> {
     pub(super) inner: &'a Inner<S>,
     pub(super) stream: u16,
+    pub(super) streams: u16,
     pub(super) decoder: &'a mut StreamDecoder,
     pub(super) reader: FrameReader,
     pub(super) rendezvous: &'a Rendezvous,
@@ -36,7 +37,11 @@ where
     S: Store<Value: FromRdb>,
 {
     pub(super) fn run(&mut self) -> Result<(), ReplicationError> {
-        let mut applier = Applier::new(&self.inner.shards, self.filling);
+        let mut applier = Applier::new(
+            &self.inner.shards,
+            self.filling,
+            (self.stream, self.streams),
+        );
         // It had come to a cut when its connection broke, and others may not have.
         if self.decoder.cut() > 0 {
             self.meet(self.decoder.cut())?;

@@ -50,6 +50,13 @@ impl Feed {
         let out = &mut self.blob.bytes;
         if open.selected != Some(database) {
             self.encoder.select_db(out, database);
+            let mut promised = self.promised.iter();
+            if kind == FrameKind::Base
+                && let Some(at) = promised.position(|(of, _)| *of == database)
+            {
+                let (_, keys) = self.promised.swap_remove(at);
+                self.encoder.resize_db(out, keys, 0);
+            }
             self.open = Some(Open {
                 selected: Some(database),
                 ..open
