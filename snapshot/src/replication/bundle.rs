@@ -383,7 +383,7 @@ mod tests {
     fn recycled_bundle_brings_nothing_old() {
         let pool = BundlePool::new(1);
         let mut bundle = pool.bundle();
-        text(&mut bundle, 0, b"old", &[0; 2 * KEPT_BYTES_MAX], None);
+        text(&mut bundle, 0, b"old", &vec![0; 2 * KEPT_BYTES_MAX], None);
         bundle.push(list(b"old list"));
         pool.recycle(bundle);
         let mut bundle = pool.bundle();
