@@ -9,6 +9,7 @@ use crate::server::inbox::{Arrival, Inbox};
 use crate::server::refusal::Refusal;
 use crate::server::reply::{Protocol, Reply};
 use crate::server::shard_state::{ShardState, now_ms};
+use crate::server::sync::AtomicUsize;
 use crate::server::words::{Stack, Words};
 
 /// What a batch that was large keeps of its memory, in bytes.
@@ -158,17 +159,26 @@ pub(crate) struct Errand {
     batch: Option<Batch>,
     shard: usize,
     round: usize,
+    /// How many batches of the round are not back.
+    missing: Arc<AtomicUsize>,
     home: Arc<Inbox>,
 }
 
 impl Errand {
-    /// `round` is for who finds the batch in `home`.
-    pub(crate) fn new(batch: Batch, shard: usize, round: usize, home: Arc<Inbox>) -> Self {
+    /// `round` is for who finds the batch in `home`, and is woken when none of its batches is
+    /// `missing` any more.
+    pub(crate) fn new(
+        batch: Batch,
+        shard: usize,
+        (round, missing): (usize, &Arc<AtomicUsize>),
+        home: &Arc<Inbox>,
+    ) -> Self {
         Self {
             batch: Some(batch),
             shard,
             round,
-            home,
+            missing: Arc::clone(missing),
+            home: Arc::clone(home),
         }
     }
 
@@ -184,11 +194,12 @@ impl Drop for Errand {
     /// Without its replies if the shard has failed on the way.
     fn drop(&mut self) {
         if let Some(batch) = self.batch.take() {
-            self.home.push(Arrival::Batch {
+            let arrival = Arrival::Batch {
                 batch,
                 shard: self.shard,
                 round: self.round,
-            });
+            };
+            self.home.push_one_of(arrival, &self.missing);
         }
     }
 }

@@ -106,7 +106,12 @@ impl<'a> Database<'a> {
     #[inline]
     pub(crate) fn set(&mut self, key: &[u8], object: Object) {
         *self.expiring += usize::from(object.expire_at_ms().is_some());
-        if let Some(old) = self.table.insert(Key::from(key), object) {
+        // Most keys that are set are there: they need not be made once more.
+        let old = match self.table.get_mut(key) {
+            Some(place) => Some(std::mem::replace(place, object)),
+            None => self.table.insert(Key::from(key), object),
+        };
+        if let Some(old) = old {
             *self.expiring -= usize::from(old.expire_at_ms().is_some());
         }
     }

@@ -8,7 +8,7 @@ use mio::Waker;
 use crate::server::batch::Batch;
 use crate::server::client::Client;
 use crate::server::stream::Stream;
-use crate::server::sync::Mutex;
+use crate::server::sync::{AtomicUsize, Mutex, Ordering};
 
 /// What comes to a connection thread.
 #[derive(Debug)]
@@ -57,11 +57,22 @@ impl Inbox {
     }
 
     pub(crate) fn push(&self, arrival: Arrival) {
+        self.push_if_last(arrival, || true);
+    }
+
+    /// Brings one of several that are worth nothing before all of them are there, of which so many
+    /// are still `missing`, this one among them: only the last wakes the thread.
+    pub(crate) fn push_one_of(&self, arrival: Arrival, missing: &AtomicUsize) {
+        // Relaxed: all who count do so under the lock.
+        self.push_if_last(arrival, || missing.fetch_sub(1, Ordering::Relaxed) == 1);
+    }
+
+    fn push_if_last(&self, arrival: Arrival, is_last: impl FnOnce() -> bool) {
         let mut state = self.state.lock();
         state.arrivals.push(arrival);
         // Decided under the lock under which the thread decides to sleep, so no wake-up is lost;
         // and only the first who comes pays for it.
-        let wakes = std::mem::replace(&mut state.asleep, false);
+        let wakes = is_last() && std::mem::replace(&mut state.asleep, false);
         drop(state);
         if wakes {
             // It fails only when the thread's poll is gone, and then nobody waits.

@@ -12,6 +12,7 @@ use crate::server::inbox::Inbox;
 use crate::server::reply::Reply;
 use crate::server::session::Session;
 use crate::server::shard_state::ShardState;
+use crate::server::sync::{AtomicUsize, Ordering};
 use crate::server::words::Words;
 
 /// What a round may hold before it is sent, in bytes of words.
@@ -32,6 +33,8 @@ pub(crate) struct Round {
     batches: Vec<Option<Batch>>,
     /// How many batches are under way.
     outstanding: usize,
+    /// The same, as those know who bring them back.
+    missing: Arc<AtomicUsize>,
     /// Replies that need no shard, one behind the other.
     replies: Vec<u8>,
     /// Where each of them ends.
@@ -96,10 +99,12 @@ impl Round {
 
     /// Sends the batches to their shards; they come back to `home`, as those of round `number`.
     pub(crate) fn send(&mut self, number: usize, shards: &ShardSet<ShardState>, home: &Arc<Inbox>) {
+        self.outstanding = self.batches.iter().flatten().count();
+        // Relaxed: whoever counts has got the batch through a lock.
+        self.missing.store(self.outstanding, Ordering::Relaxed);
         for (shard, batch) in self.batches.iter_mut().enumerate() {
             if let Some(batch) = batch.take() {
-                self.outstanding += 1;
-                let errand = Errand::new(batch, shard, number, Arc::clone(home));
+                let errand = Errand::new(batch, shard, (number, &self.missing), home);
                 // What cannot be sent is dropped, and so comes back without its replies.
                 drop(shards.send(shard, move |shard| errand.run(shard)));
             }

@@ -15,6 +15,7 @@ pub(crate) struct Span {
 #[derive(Debug, Clone, Copy)]
 pub struct Words<'a> {
     bytes: &'a [u8],
+    // In the order of the bytes.
     spans: &'a [Span],
 }
 
@@ -90,11 +91,14 @@ impl Stack {
     /// Puts these words behind all others; how many spans there are now.
     #[inline]
     pub(crate) fn push(&mut self, words: Words<'_>) -> usize {
-        for word in words.iter() {
-            let start = self.bytes.len();
-            self.bytes.extend_from_slice(word);
-            let end = self.bytes.len();
-            self.spans.push(Span { start, end });
+        if let (Some(first), Some(last)) = (words.spans.first(), words.spans.last()) {
+            // All at once, with what stands between them: quicker than one by one.
+            let (from, to) = (first.start, self.bytes.len());
+            self.bytes.extend_from_slice(&words.bytes[from..last.end]);
+            self.spans.extend(words.spans.iter().map(|span| Span {
+                start: span.start - from + to,
+                end: span.end - from + to,
+            }));
         }
         self.spans.len()
     }
@@ -105,7 +109,7 @@ impl Stack {
         Words::new(&self.bytes, &self.spans[first..end])
     }
 
-    /// Bytes of all words.
+    /// Bytes of all words, and of what stood between those of one request.
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.len()
