@@ -182,6 +182,7 @@ impl Turns {
             Ok::<_, Failure>((sync, memory, written?))
         })?;
         let extra_bytes = memory.extra_bytes()? + master.copied_bytes()?;
+        eprintln!("{}: in sync after {:.2} s", self.name, sync.as_secs_f64());
         self.seen.push(Seen {
             sync_s: sync.as_secs_f64(),
             idle,

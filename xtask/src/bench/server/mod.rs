@@ -1,5 +1,6 @@
 //! What `redis-benchmark` gets out of a server: ours, and the real ones.
 
+mod processor;
 mod run;
 mod turns;
 

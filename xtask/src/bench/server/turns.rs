@@ -9,6 +9,7 @@ use crate::bench::forkless::Forkless;
 use crate::bench::peer::{Candidate, REDIS_7_0, VALKEY_9_1};
 use crate::bench::row::{Goal, PeerFigure, Row};
 use crate::bench::sample::Sample;
+use crate::bench::server::processor;
 use crate::failure::Failure;
 use crate::program;
 use crate::server::Server;
@@ -45,9 +46,21 @@ pub(crate) struct Requests {
 struct Turns {
     name: String,
     server: Result<(Server, u16), String>,
-    /// Microseconds for each request, one sample for each command.
-    seen: [Sample; COMMANDS.len()],
+    seen: [Seen; COMMANDS.len()],
 }
+
+/// Microseconds for each request of one command.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    /// On the clock.
+    elapsed: Sample,
+    /// Of processors, in all threads of the server: what does not depend on how many of them are
+    /// free, or on who else wants them.
+    processor: Sample,
+}
+
+/// What a row shows of a command.
+type Figure = fn(&Seen) -> &Sample;
 
 /// Asks everyone the same.
 ///
@@ -102,30 +115,33 @@ impl Turns {
     }
 
     fn take(&mut self, requests: Requests) -> Result<(), Failure> {
-        let Ok((_, port)) = &self.server else {
+        let Ok((server, port)) = &self.server else {
             return Ok(());
         };
-        let mut command = Command::new("redis-benchmark");
-        command.args(["-p", &port.to_string(), "-t", "set,get", "--csv"]);
-        command.args(["-c", CLIENTS, "-r", KEYS, "-d", VALUE_BYTES]);
-        command.args(["-n", &requests.count.to_string()]);
-        command.args(["-P", &requests.pipeline.to_string()]);
-        let said = program::output(&mut command)?;
-        for (command, seen) in COMMANDS.iter().zip(&mut self.seen) {
-            let per_s = requests_per_s(&said, command).ok_or_else(|| Failure::Unexpected {
+        for (asked, seen) in COMMANDS.iter().zip(&mut self.seen) {
+            let mut command = Command::new("redis-benchmark");
+            command.args(["-p", &port.to_string(), "-t", asked, "--csv"]);
+            command.args(["-c", CLIENTS, "-r", KEYS, "-d", VALUE_BYTES]);
+            command.args(["-n", &requests.count.to_string()]);
+            command.args(["-P", &requests.pipeline.to_string()]);
+            let before_s = processor::seconds(server.process())?;
+            let said = program::output(&mut command)?;
+            let used_s = processor::seconds(server.process())? - before_s;
+            let per_s = requests_per_s(&said, asked).ok_or_else(|| Failure::Unexpected {
                 from: "redis-benchmark".to_owned(),
-                said: said.clone(),
+                said,
             })?;
-            seen.add(1e6 / per_s);
+            seen.elapsed.add(1e6 / per_s);
+            seen.processor.add(1e6 * used_s / f64::from(requests.count));
         }
         Ok(())
     }
 
-    fn figure(&self, command: usize) -> PeerFigure {
+    fn figure(&self, command: usize, figure: Figure) -> PeerFigure {
         PeerFigure {
             name: self.name.clone(),
             figure: match &self.server {
-                Ok(_) => Ok(self.seen[command].clone()),
+                Ok(_) => Ok(figure(&self.seen[command]).clone()),
                 Err(reason) => Err(reason.clone()),
             },
         }
@@ -143,19 +159,25 @@ fn requests_per_s(said: &str, command: &str) -> Option<f64> {
 /// A row for each command and rival: the design names each by itself.
 fn rows_of(ours: &Turns, peers: &[Turns], requests: Requests) -> Vec<Row> {
     let mut rows = Vec::new();
-    for (at, command) in COMMANDS.iter().enumerate() {
-        for ((rival, goal), peer) in RIVALS.iter().zip(peers) {
-            let asked = *command == "SET" && requests.pipeline > 1;
-            rows.push(Row {
-                name: format!(
-                    "{command}, pipeline {}, {CLIENTS} clients, beside {}",
-                    requests.pipeline, rival.name
-                ),
-                unit: "us".to_owned(),
-                ours: ours.seen[at].clone(),
-                peers: vec![peer.figure(at)],
-                goal: if asked { *goal } else { Goal::Nothing },
-            });
+    let figures: [(&str, Figure); 2] = [
+        ("", |seen| &seen.elapsed),
+        (", processor time", |seen| &seen.processor),
+    ];
+    for (what, figure) in figures {
+        for (at, command) in COMMANDS.iter().enumerate() {
+            for ((rival, goal), peer) in RIVALS.iter().zip(peers) {
+                let asked = *command == "SET" && requests.pipeline > 1 && what.is_empty();
+                rows.push(Row {
+                    name: format!(
+                        "{command}, pipeline {}, {CLIENTS} clients{what}, beside {}",
+                        requests.pipeline, rival.name
+                    ),
+                    unit: "us".to_owned(),
+                    ours: figure(&ours.seen[at]).clone(),
+                    peers: vec![peer.figure(at, figure)],
+                    goal: if asked { *goal } else { Goal::Nothing },
+                });
+            }
         }
     }
     rows
@@ -186,7 +208,10 @@ mod tests {
         let start = |data: &Path, port: &str| Server::start(&binary, data, &["--port", port]);
         let mut turns = Turns::start(&name, folder.path(), start).unwrap();
         turns.take(FEW).unwrap();
-        assert!(turns.seen.iter().all(|seen| seen.median() > Some(0.0)));
+        for seen in turns.seen {
+            assert!(seen.elapsed.median() > Some(0.0));
+            assert!(seen.processor.median() >= Some(0.0));
+        }
     }
 
     #[test]
@@ -194,14 +219,24 @@ mod tests {
         let turns = |seen: [f64; 2]| Turns {
             name: "server".to_owned(),
             server: Err("not fetched".to_owned()),
-            seen: seen.map(|us| Sample::from([us])),
+            seen: seen.map(|us| Seen {
+                elapsed: Sample::from([us]),
+                processor: Sample::from([us / 2.0]),
+            }),
         };
         let mut ours = turns([1.0, 2.0]);
         ours.name = "forkless".to_owned();
         let rows = rows_of(&ours, &[turns([2.0, 2.0]), turns([3.0, 2.0])], FEW);
         let goals = rows.iter().map(|row| (row.name.as_str(), row.goal));
+        let (elapsed, processor) = rows.split_at(rows.len() / 2);
+        assert!(processor.iter().all(|row| row.goal == Goal::Nothing));
+        let halves = elapsed.iter().zip(processor);
+        for (elapsed, processor) in halves {
+            assert_eq!(elapsed.ratio(), processor.ratio());
+            assert_ne!(elapsed.ours, processor.ours);
+        }
         assert_eq!(
-            goals.collect::<Vec<_>>(),
+            goals.take(elapsed.len()).collect::<Vec<_>>(),
             [
                 (
                     "SET, pipeline 16, 50 clients, beside Redis 7.0",
