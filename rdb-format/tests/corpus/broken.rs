@@ -3,6 +3,7 @@
 use rdb_format::{Checksum, DecodeError, Dump, ReadOptions, Strictness};
 
 use crate::files::{corpus, files, read};
+use crate::values::as_stream;
 
 /// Files that are broken on purpose, and what must be found.
 const BROKEN: &[(&str, &str)] = &[

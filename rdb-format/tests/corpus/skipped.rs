@@ -2,7 +2,7 @@
 
 use rdb_format::{DecodeError, Event, ReadOptions, Reader, Source, Values};
 
-use crate::files::{corpus, files};
+use crate::files::corpus;
 
 /// Keys of a stream, and whether it has a checksum that fits, passing what cannot be taken apart.
 fn skim<S: Source>(reader: Reader<S>) -> Result<(usize, u64), DecodeError> {

@@ -5,7 +5,7 @@ use rdb_format::{Compression, Encoder, Encodings, Entry, Losses, Reader, Target,
 use crate::files::{corpus, files, read};
 
 /// Whether two values are equal, the order of what has none put aside, and defaults of streams.
-fn same(left: &Value, right: &Value) -> bool {
+pub(crate) fn same(left: &Value, right: &Value) -> bool {
     fn sorted(mut value: Value) -> Value {
         match &mut value {
             Value::Set(members) => members.sort(),

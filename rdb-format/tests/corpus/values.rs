@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use crate::expected::{json, latin1, normal, utf8};
 use crate::files::{corpus, files, read};
+use crate::targets::same;
 
 #[test]
 fn payloads_of_dump_are_read() {
@@ -97,7 +98,7 @@ fn types_without_a_public_sample_are_read() {
 }
 
 /// A payload of `DUMP` as a stream with the key `k`.
-fn as_stream(payload: &[u8]) -> Vec<u8> {
+pub(crate) fn as_stream(payload: &[u8]) -> Vec<u8> {
     let (value_type, body) = payload[..payload.len() - 10].split_first().unwrap();
     [
         b"REDIS0012",
