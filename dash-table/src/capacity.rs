@@ -8,6 +8,7 @@ use crate::error::TryReserveError;
 use crate::geometry::ENTRIES_MAX;
 use crate::observer::Observer;
 use crate::segment::Segment;
+use crate::spread::Spread;
 use crate::table::DashTable;
 
 impl<K, V, S> DashTable<K, V, S> {
@@ -41,6 +42,40 @@ impl<K: Hash + Eq, V, S: BuildHasher> DashTable<K, V, S> {
 }
 
 impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
+    /// Says that the table, which must be empty, will soon have about `entries` entries.
+    ///
+    /// No memory is taken for them: this only chooses how hashes are spread over segments, so that
+    /// with so many entries about five sixths of all slots are in use, and not two thirds. More or
+    /// fewer entries, or none at all, do no harm. A table that is not empty stays as it is.
+    ///
+    /// For those who fill a table little by little and cannot, or must not, take all memory
+    /// beforehand; others [`reserve`](Self::reserve).
+    ///
+    /// ```
+    /// use dash_table::DashTable;
+    /// use std::hash::{BuildHasherDefault, DefaultHasher};
+    ///
+    /// // With a hasher that is seeded by chance, how many slots there are is a matter of chance.
+    /// let mut planned = DashTable::with_hasher(BuildHasherDefault::<DefaultHasher>::default());
+    /// planned.plan_for(60_000);
+    /// assert_eq!(planned.memory_usage(), 0);
+    /// planned.extend((0..60_000).map(|n| (n, n)));
+    /// assert!(planned.stats().slots < 80_000);
+    /// ```
+    pub fn plan_for(&mut self, entries: usize) {
+        if self.is_empty() {
+            self.parts().0.spread_as(Spread::fitting(entries));
+        }
+    }
+
+    /// How hashes are spread once this many entries have been reserved.
+    pub(crate) fn spread_for(&self, entries: usize) -> Spread {
+        match self.directory().spread() {
+            Spread::GROWING if self.is_empty() => Spread::fitting(entries),
+            spread => spread,
+        }
+    }
+
     /// As [`reserve`](Self::reserve), but says so when the room cannot be had.
     ///
     /// The allocator is first asked for all of it in one piece, which is given back at once; the

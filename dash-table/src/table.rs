@@ -14,7 +14,6 @@ use crate::merge::Density;
 use crate::observer::Observer;
 use crate::planted::{Bug, Plant};
 use crate::position::Position;
-use crate::spread::Spread;
 
 /// A hash map that grows by one small segment at a time, and tells an observer about every
 /// bucket before it changes.
@@ -323,39 +322,6 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         directory.spread_as(spread);
         directory.first(hook.cuts.clock());
         directory.make_room(entries, |key| KeyHash::of(hasher, key), &mut hook);
-    }
-
-    /// Says that the table, which must be empty, will soon have about `entries` entries.
-    ///
-    /// No memory is taken for them: this only chooses how hashes are spread over segments, so that
-    /// with so many entries about five sixths of all slots are in use, and not two thirds. More or
-    /// fewer entries, or none at all, do no harm. A table that is not empty stays as it is.
-    ///
-    /// For those who fill a table little by little and cannot, or must not, take all memory
-    /// beforehand; others [`reserve`](Self::reserve).
-    ///
-    /// ```
-    /// use dash_table::DashTable;
-    ///
-    /// let mut planned = DashTable::new();
-    /// planned.plan_for(60_000);
-    /// assert_eq!(planned.memory_usage(), 0);
-    /// planned.extend((0..60_000).map(|n| (n, n)));
-    /// // What is left for chance is the table's random seed.
-    /// assert!(planned.stats().slots < 80_000);
-    /// ```
-    pub fn plan_for(&mut self, entries: usize) {
-        if self.is_empty() {
-            self.directory.spread_as(Spread::fitting(entries));
-        }
-    }
-
-    /// How hashes are spread once this many entries have been reserved.
-    pub(crate) fn spread_for(&self, entries: usize) -> Spread {
-        match self.directory.spread() {
-            Spread::GROWING if self.is_empty() => Spread::fitting(entries),
-            spread => spread,
-        }
     }
 
     #[inline]
