@@ -18,6 +18,7 @@ mod sync;
 
 mod words;
 
+mod quotes;
 mod request;
 
 mod refusal;
