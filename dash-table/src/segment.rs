@@ -139,7 +139,8 @@ impl<K, V> Segment<K, V> {
         }
     }
 
-    /// The clock at the last delivery of a physical bucket, or its last change while a cut was open.
+    /// The clock at the last delivery of a physical bucket, or its last change while a cut was
+    /// open.
     #[inline]
     pub(crate) fn version(&self, bucket: usize) -> u64 {
         match self.link(bucket) {

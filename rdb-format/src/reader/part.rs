@@ -43,7 +43,8 @@ impl<'a> Reader<SliceSource<'a>> {
     /// ```
     /// use rdb_format::{Dialect, Reader};
     ///
-    /// let mut reader = Reader::from_slice_middle(b"\xfe\x02\x00\x01k\x01v", 22, 9, Dialect::Redis);
+    /// let bytes = b"\xfe\x02\x00\x01k\x01v";
+    /// let mut reader = Reader::from_slice_middle(bytes, 22, 9, Dialect::Redis);
     /// let entry = reader.next_entry()?.expect("one key");
     /// assert_eq!((entry.db, entry.key.as_slice()), (2, &b"k"[..]));
     /// assert_eq!((reader.next_entry()?, reader.position()), (None, 29));

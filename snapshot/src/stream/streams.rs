@@ -249,8 +249,8 @@ impl Streams {
     /// Takes a cut across all shards: its number, from 1 on; `None` if some shard has not told all
     /// its keys yet, or not passed the last cut.
     ///
-    /// Calls [`Store::on_stream_cut`] on every shard. Each stream passes the cut, with a frame of its own,
-    /// when it has told everything before it.
+    /// Calls [`Store::on_stream_cut`] on every shard. Each stream passes the cut, with a frame of
+    /// its own, when it has told everything before it.
     ///
     /// # Errors
     ///
