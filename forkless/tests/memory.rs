@@ -11,9 +11,9 @@ mod resident;
 mod store;
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use rdb_format::Target;
 use shard_runtime::spawn_named;
@@ -28,20 +28,19 @@ const SLACK_BYTES: usize = 8 << 20;
 /// Longer than a busy machine keeps anything waiting that works.
 const PATIENCE: Duration = Duration::from_mins(10);
 
+/// Longer than it takes until the value is written to, unless that waits for the disk.
+const LONG: Duration = Duration::from_mins(1);
+
 /// A disk so slow that there is time to write to every chunk of the value.
 struct Slow {
-    changes: Arc<AtomicUsize>,
-    has_begun: bool,
+    /// Gone when the disk may begin.
+    begin: mpsc::Receiver<()>,
 }
 
 impl Write for Slow {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.begin.recv().ok();
         std::thread::sleep(Duration::from_millis(2));
-        // However busy the machine is: nothing of the value is encoded before it is written to.
-        if !self.has_begun {
-            await_changes(&self.changes, 10);
-            self.has_begun = true;
-        }
         Ok(bytes.len())
     }
 
@@ -50,11 +49,11 @@ impl Write for Slow {
     }
 }
 
-/// Waits until the value has been written to so many times more.
-fn await_changes(changes: &AtomicUsize, more: usize) {
+/// Waits until the value has been written to so many times more, or `is_enough` says so.
+fn await_changes(changes: &AtomicUsize, more: usize, is_enough: impl Fn() -> bool) {
     // Relaxed: a count that orders nothing.
-    let enough = changes.load(Ordering::Relaxed) + more;
-    while changes.load(Ordering::Relaxed) < enough {
+    let all = changes.load(Ordering::Relaxed) + more;
+    while changes.load(Ordering::Relaxed) < all && !is_enough() {
         std::thread::yield_now();
     }
 }
@@ -81,7 +80,7 @@ fn save(kind: &str) -> (Report, usize) {
         }
     });
     // What the writer takes at first is not the snapshot's.
-    await_changes(&changes, 2000);
+    await_changes(&changes, 200, || false);
     let before = resident::begin();
     // Older servers could not be told of entries that a stream once had.
     let snapshot = Snapshot::new()
@@ -89,11 +88,16 @@ fn save(kind: &str) -> (Report, usize) {
         .cut_deadline(PATIENCE)
         .stall_deadline(PATIENCE)
         .budget_bytes(BUDGET_BYTES);
-    let disk = Slow {
-        changes,
-        has_begun: false,
-    };
-    let report = snapshot.to_writer(&shards, disk).unwrap().wait().unwrap();
+    let (hold, begin) = mpsc::channel();
+    let handle = snapshot.to_writer(&shards, Slow { begin }).unwrap();
+    // However busy the machine is, nothing of the value is encoded before it is written to. Who
+    // writes to it may soon wait for the disk.
+    let since = Instant::now();
+    await_changes(&changes, 10, || {
+        handle.progress().copied_bytes > 0 || since.elapsed() > LONG
+    });
+    drop(hold);
+    let report = handle.wait().unwrap();
     let most = resident::most_bytes();
     stop.store(true, Ordering::Relaxed);
     writer.join().unwrap();
