@@ -33,7 +33,8 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         entries: impl IntoIterator<Item = (K, V)>,
         mut replaced: impl FnMut(K, V),
     ) {
-        let mut entries = entries.into_iter();
+        // Fused: it is asked once more after its end.
+        let mut entries = entries.into_iter().fuse();
         let mut next: SmallVec<[(KeyHash, (K, V)); TOGETHER]> = SmallVec::new();
         loop {
             while next.len() < TOGETHER
@@ -76,5 +77,14 @@ mod tests {
             many.insert_many(entries, |key, value| found.push((key, value)));
             assert_eq!((&one, expected), (&many, found));
         }
+    }
+
+    #[test]
+    fn iterator_is_not_asked_for_more_behind_its_end() {
+        let mut table = DashTable::new();
+        // Goes on behind what it takes for its end, as `map_while` may.
+        let entries = [Some((1, 1)), None, Some((2, 2))];
+        table.insert_many(entries.into_iter().map_while(|entry| entry), |_, _| ());
+        assert_eq!((table.len(), table.get(&2)), (1, None));
     }
 }
