@@ -90,7 +90,7 @@ fn command(random: &mut Random) -> String {
         10 => format!("SET s:{key} {value} PX {soon}"),
         11 => format!("SET s:{key} {value} EX 100000"),
         12 => format!("APPEND s:{key} {value}"),
-        13 => format!("SET s:{key} {}", "long".repeat(number * 20)),
+        13 => format!("SET s:big {}", "long".repeat(number * 20)),
         14 => format!("INCRBY i:{key} {number}"),
         15 => format!("MSET s:{key} {value} s:{number} {value} i:{number} {number}"),
         16..19 => format!("DEL s:{key} s:{number} l:{number}"),

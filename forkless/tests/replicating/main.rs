@@ -26,7 +26,7 @@ fn number(variable: &str, default: u64) -> u64 {
 
 /// How often each process is killed.
 fn rounds() -> u64 {
-    number("FORKLESS_REPLICATION_ROUNDS", 2)
+    number("FORKLESS_REPLICATION_ROUNDS", 1)
 }
 
 /// For how long each process is stopped.
@@ -48,11 +48,11 @@ fn replica_of_fewer_equal_or_more_shards_holds_what_the_master_holds() {
         let client = &mut master.connect();
         client.ask("DEBUG POPULATE 20000 key 100");
         let load = Load::start(&master.socket(), 1 + number as u64);
-        wait_for_load(&load, 2000);
+        wait_for_load(&load, 500);
         let replica = place.replica(&["--shards", shards[1]]);
         let other = &mut replica.connect();
         wait_following(other);
-        wait_for_load(&load, 4000);
+        wait_for_load(&load, 1000);
         load.stop();
         assert_equal(client, other);
         // Keys whose time has come are the last to go.
@@ -199,16 +199,16 @@ fn killed_servers_come_back_and_the_other_goes_on() {
     for round in 0..rounds() {
         // The replica is killed, in the middle of whatever it does, and the load goes on.
         let load = Load::start(&master.socket(), 100 + round);
-        wait_for_load(&load, 1000 * (1 + round % 3));
+        wait_for_load(&load, 500 * (1 + round % 3));
         replica.kill();
-        wait_for_load(&load, 2000);
+        wait_for_load(&load, 500);
         replica = place.replica(&["--shards", "3"]);
         wait_following(&mut replica.connect());
-        wait_for_load(&load, 1000);
+        wait_for_load(&load, 500);
         // The master is killed, and comes back with what it has saved.
         let client = &mut master.connect();
         assert_eq!(client.ask("SAVE"), "+OK\r\n");
-        wait_for_load(&load, 1000);
+        wait_for_load(&load, 500);
         master.kill();
         load.stop();
         let other = &mut replica.connect();
@@ -233,23 +233,21 @@ fn stopped_servers_do_not_hold_up_the_other() {
     client.ask("DEBUG POPULATE 20000 key 100");
     wait_following(other);
     let load = Load::start(&master.socket(), 77);
-    wait_for_load(&load, 2000);
+    wait_for_load(&load, 500);
     signal(&replica, Signal::STOP);
     let since = Instant::now();
     while since.elapsed() < pause() {
-        wait_for_load(&load, 1000);
+        wait_for_load(&load, 100);
     }
     signal(&replica, Signal::CONT);
-    wait_for_load(&load, 1000);
+    wait_for_load(&load, 500);
     load.stop();
     assert_equal(client, other);
 
     signal(&master, Signal::STOP);
     let since = Instant::now();
     while since.elapsed() < pause() {
-        for _ in 0..1000 {
-            assert!(other.ask("GET s:1").starts_with('$'));
-        }
+        assert!(other.ask("GET s:1").starts_with('$'));
     }
     signal(&master, Signal::CONT);
     client.ask("SET after 1");
