@@ -5,6 +5,7 @@ use crate::random::Random;
 use crate::sync::Waited;
 use crate::thread::Place;
 use crate::trace::{Trace, What};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -64,6 +65,8 @@ pub(crate) struct Schedule {
     pub(crate) members: Vec<Member>,
     /// Those that can run, apart from the one that does.
     runnable: Vec<usize>,
+    /// Those that wait: a program may start and end thousands, of which few live at a time.
+    waiting: BTreeSet<usize>,
     pub(crate) current: usize,
     /// How many wait for a lock, so that most unlocks cost nothing.
     pub(crate) lockers: usize,
@@ -107,6 +110,7 @@ impl Schedule {
             steps: 0,
             members: Vec::new(),
             runnable: Vec::new(),
+            waiting: BTreeSet::new(),
             current: 0,
             lockers: 0,
             ending: None,
@@ -139,11 +143,7 @@ impl Schedule {
         self.expire();
         if self.runnable.is_empty() {
             let Some(deadline_ns) = self.next_deadline_ns() else {
-                let all_ended = self
-                    .members
-                    .iter()
-                    .all(|member| matches!(member.state, State::Ended));
-                return Err(if all_ended {
+                return Err(if self.waiting.is_empty() {
                     Ending::Finished
                 } else {
                     Ending::Stalled
@@ -201,6 +201,7 @@ impl Schedule {
             deadline_ns,
             at,
         };
+        self.waiting.insert(self.current);
         self.lockers += usize::from(matches!(on, On::Lock(_)));
         self.record(self.current, What::Waits(at));
     }
@@ -210,7 +211,8 @@ impl Schedule {
             State::Waiting { on, .. } => on == wanted,
             State::Runnable | State::Ended => false,
         };
-        (0..self.members.len())
+        let waiting = self.waiting.iter().copied();
+        waiting
             .filter(|&member| waits(&self.members[member]))
             .collect()
     }
@@ -224,6 +226,7 @@ impl Schedule {
             self.lockers -= 1;
         }
         woken.state = State::Runnable;
+        self.waiting.remove(&member);
         woken.waited = waited;
         self.runnable.push(member);
         self.record(
@@ -237,17 +240,17 @@ impl Schedule {
 
     /// Ends the waits whose deadline has come.
     fn expire(&mut self) {
-        for member in 0..self.members.len() {
-            if self.deadline_ns(member).is_some_and(|at| at <= self.now_ns) {
-                self.make_runnable(member, Waited::TimedOut);
-            }
+        let is_late =
+            |&member: &usize| self.deadline_ns(member).is_some_and(|at| at <= self.now_ns);
+        let late: Vec<usize> = self.waiting.iter().copied().filter(is_late).collect();
+        for member in late {
+            self.make_runnable(member, Waited::TimedOut);
         }
     }
 
     fn next_deadline_ns(&self) -> Option<u64> {
-        (0..self.members.len())
-            .filter_map(|member| self.deadline_ns(member))
-            .min()
+        let waiting = self.waiting.iter();
+        waiting.filter_map(|&member| self.deadline_ns(member)).min()
     }
 
     fn deadline_ns(&self, member: usize) -> Option<u64> {
