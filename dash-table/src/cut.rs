@@ -1,9 +1,13 @@
 //! Cuts: the moments whose state somebody still needs.
 
+use core::borrow::Borrow;
+use core::hash::{BuildHasher, Hash};
+
 use smallvec::SmallVec;
 
 use crate::cursor::{Cursor, Traversal};
 use crate::observer::Observer;
+use crate::position::Position;
 use crate::table::DashTable;
 
 /// A moment in the life of one table, at which its state is to be seen.
@@ -216,6 +220,31 @@ impl<K, V, S, O: Observer<K, V>> DashTable<K, V, S, O> {
     pub fn traverse(&mut self, cut: Cut, cursor: &mut Cursor, max_buckets: usize) -> Traversal {
         let (directory, mut hook, _) = self.parts();
         cursor.advance(cut, max_buckets, directory, &mut hook)
+    }
+}
+
+impl<K, V, S, O> DashTable<K, V, S, O>
+where
+    K: Eq + Hash,
+    S: BuildHasher,
+    O: Observer<K, V>,
+{
+    /// The value of a key, if it stands in a bucket that `cut` has had, or in one that is new since
+    /// then; `None` if it is still to be delivered.
+    ///
+    /// Whoever follows a [relaxed](Self::cut_relaxed) cut and was told of a write looks the key up
+    /// here: what is to be delivered is not to be told ahead of that, since nobody would hear of it
+    /// should the key leave again before.
+    pub fn get_delivered<Q>(&self, key: &Q, cut: Cut) -> Option<&V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let is_key = move |other: &K| other.borrow() == key;
+        let Position { number, place } = self.position(self.hash(key), is_key)?;
+        let segment = &self.directory().segments()[number];
+        let is_delivered = !cut.needs(segment.version(place.bucket));
+        is_delivered.then(|| &segment.get(place).1)
     }
 }
 
