@@ -55,9 +55,11 @@ fn open<V: Value>(table: &mut Table<V>, database: u32, feed: &Rc<RefCell<Feed>>)
     cut
 }
 
-fn is_followed<V: Value>(table: &Table<V>, number: u32, feed: &Rc<RefCell<Feed>>) -> bool {
+/// The cut that is open in a table for `feed`, if it is the table of that database.
+fn followed_from<V: Value>(table: &Table<V>, number: u32, feed: &Rc<RefCell<Feed>>) -> Option<Cut> {
     let mut opened = table.observer().opened.iter();
-    opened.any(|opened| opened.database == number && opened.taker.is_feed(feed))
+    let of_feed = |opened: &&Opened| opened.database == number && opened.taker.is_feed(feed);
+    Some(opened.find(of_feed)?.cut)
 }
 
 impl<V: Value> Keyspace<V> {
@@ -106,7 +108,7 @@ impl<V: Value> Keyspace<V> {
         };
         // Users are lent whole tables, and may have put others in their places.
         let mut tables = self.databases.iter();
-        match tables.find(|(number, table)| !is_followed(table, **number, feed)) {
+        match tables.find(|(number, table)| followed_from(table, **number, feed).is_none()) {
             Some((&database, _)) if !feed.borrow().has(Bug::ForgetNewDatabase) => {
                 feed.borrow_mut()
                     .fail(SnapshotError::TableGone { database });
@@ -116,10 +118,15 @@ impl<V: Value> Keyspace<V> {
         }
     }
 
-    /// The table of a database that `feed` follows; `None` if it is gone.
-    pub(crate) fn followed(&self, feed: &Rc<RefCell<Feed>>, number: u32) -> Option<&Table<V>> {
+    /// The table of a database that `feed` follows, and the cut that is open in it for that;
+    /// `None` if it is gone.
+    pub(crate) fn followed(
+        &self,
+        feed: &Rc<RefCell<Feed>>,
+        number: u32,
+    ) -> Option<(&Table<V>, Cut)> {
         let table = self.databases.get(&number)?;
-        is_followed(table, number, feed).then_some(table)
+        Some((table, followed_from(table, number, feed)?))
     }
 
     /// As [`make_room`](Self::make_room), for a feed.

@@ -82,7 +82,12 @@ impl Feeding {
                     let table = keyspace.followed(&self.feed, database);
                     let mut feed = self.feed.borrow_mut();
                     match table {
-                        Some(table) => feed.tell(database, &key, table.get(key.as_bytes()), mark),
+                        Some((table, cut)) => {
+                            // What is still to be delivered is not there yet: the key has left,
+                            // came back, and may leave again without a word.
+                            let value = table.get_delivered(key.as_bytes(), cut);
+                            feed.tell(database, &key, value, mark);
+                        }
                         None => feed.fail(SnapshotError::TableGone { database }),
                     }
                 }
