@@ -155,6 +155,15 @@ pub(crate) fn doubted() {
     tracing::debug!("the marks of the file are not right, or it is damaged: it is read in order");
 }
 
+/// Tells that the disk failed that keeps what was sent to replicas.
+#[cfg(feature = "replication")]
+pub(crate) fn backlog_failed(error: &std::io::Error) {
+    let error = chain(error);
+    #[cfg(feature = "tracing")]
+    tracing::warn!(error, "frames that were sent are lost on the disk");
+    let _ = error;
+}
+
 /// An error and its causes, in one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

@@ -104,6 +104,10 @@ pub use crate::replication::{
     Address, Master, MasterOptions, ParseAddressError, Replica, ReplicaOptions, ReplicaState,
     ReplicaStatistics, ReplicationError, SessionStatistics, StreamStatistics,
 };
+#[cfg(all(feature = "replication", feature = "sim"))]
+pub use crate::replication::{
+    SimulatedListener, SimulatedNetwork, SimulatedPassage, SimulatedSocket, Towards,
+};
 pub use crate::report::{Part, Report, TypeCounts};
 pub use crate::retention::{Retention, RetentionError};
 pub use crate::rider::RIDER_BYTES;

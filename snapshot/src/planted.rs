@@ -51,6 +51,34 @@ pub enum Bug {
     ChangeBeforeBase,
     /// What a value tells begins with its last change, and not with its first.
     MarkLastChange,
+    /// A shard waits until its stream has room.
+    #[cfg(planted)]
+    WriteWaitsForStream,
+    /// A stream goes on with the last frame that the replica has.
+    ResumeTooEarly,
+    /// A stream goes on behind the first frame that the replica lacks.
+    ResumeTooLate,
+    /// A replica says that it has a frame more than it has, and believes it.
+    #[cfg(planted)]
+    ResumeSkipsFrame,
+    /// A replica forgets that it has the last frame, and applies it again.
+    #[cfg(planted)]
+    ResumeRepeatsFrame,
+    /// A frame that a replica has already is applied again.
+    #[cfg(planted)]
+    TakeFrameTwice,
+    /// What one replica has acknowledged is forgotten for all.
+    #[cfg(planted)]
+    AcknowledgeForeign,
+    /// A connection may carry a stream whatever handshake it belongs to.
+    AttachReplaced,
+    /// A second connection takes a stream from the first.
+    AttachTwice,
+    /// A replica shows what has come before all of it is there.
+    #[cfg(planted)]
+    ShowBeforeCut,
+    /// A stream that has come to a cut goes on before the others have.
+    PassCutAlone,
 }
 
 /// The bug that is planted in one snapshot, if any.

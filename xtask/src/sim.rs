@@ -1,4 +1,5 @@
-//! `cargo xtask sim`: short seeded runs of the whole snapshot, as many as you like.
+//! `cargo xtask sim`: short seeded runs of whole snapshots, and of masters and replicas, as many as
+//! you like.
 
 use crate::failure::Failure;
 use crate::step::{self, Needs, Step, Work};
@@ -7,7 +8,8 @@ use crate::workspace::Workspace;
 /// The most seeds that are tried on real threads, where one takes some milliseconds.
 const THREADED_SEEDS_MAX: u64 = 3000;
 
-/// Compare snapshots with the state at their cut in seeded runs: many seeds, or one again.
+/// Compare snapshots and replicas with the state at their cuts in seeded runs: many seeds, or one
+/// again.
 ///
 /// First in a simulation, where the seed decides all and a failure comes again; then on real
 /// threads, where it fixes what is written, not how threads take turns.
@@ -33,7 +35,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
         step(
             workspace,
             "simulation",
-            &["--features", "sim", "--test", "simulation"],
+            &["--features", "sim,replication", "--test", "simulation"],
             (options.seeds, options.seed),
         ),
         step(

@@ -194,7 +194,7 @@ const CLIPPY_SIM: &[&str] = &[
     "snapshot",
     "--all-targets",
     "--features",
-    "sim",
+    "sim,snapshot/replication",
     "--",
     "-D",
     "warnings",
@@ -214,7 +214,7 @@ const SNAPSHOTS: &[&str] = &[
     "--package",
     "snapshot",
     "--features",
-    "sim",
+    "sim,replication",
     "--test",
     "simulation",
 ];
@@ -289,7 +289,7 @@ fn planted(workspace: &Workspace) -> Step<'static> {
 fn planted_in_simulation(workspace: &Workspace) -> Step<'static> {
     let mut cargo = workspace.cargo(&["test", "--release", "--package", "snapshot"]);
     cargo
-        .args(["--features", "sim", "--test", "simulation"])
+        .args(["--features", "sim,replication", "--test", "simulation"])
         .arg("--target-dir")
         .arg(workspace.target().join("planted"))
         .env("RUSTFLAGS", rustflags("--cfg planted"));

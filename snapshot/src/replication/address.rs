@@ -2,12 +2,23 @@
 
 use std::fmt;
 use std::io;
-use std::net::{TcpListener, ToSocketAddrs};
+use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::connection::Connection;
+use super::dial;
+#[cfg(feature = "sim")]
+use super::simulated::{SimulatedListener, SimulatedNetwork};
+use crate::sync::{now, sleep};
+
+/// How often a listener looks for a connection. In a simulation it is told.
+const LOOK: Duration = Duration::from_millis(if cfg!(feature = "sim") { 500 } else { 10 });
+
+/// How long it may take to find the address that a name stands for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where a master listens.
 ///
@@ -26,6 +37,9 @@ pub enum Address {
     Tcp(String),
     /// `unix:PATH`.
     Unix(PathBuf),
+    /// Inside a simulation.
+    #[cfg(feature = "sim")]
+    Simulated(SimulatedNetwork),
 }
 
 /// A text that is no address.
@@ -63,22 +77,26 @@ impl fmt::Display for Address {
         match self {
             Self::Tcp(address) => f.write_str(address),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            #[cfg(feature = "sim")]
+            Self::Simulated(_) => f.write_str("simulated"),
         }
     }
 }
 
-/// What accepts connections, without waiting.
+/// What accepts connections.
 #[derive(Debug)]
 pub(super) enum Listener {
     Tcp(TcpListener),
     Unix(UnixListener),
+    #[cfg(feature = "sim")]
+    Simulated(SimulatedListener),
 }
 
 impl Listener {
     pub(super) fn bind(address: &Address) -> io::Result<Self> {
         match address {
             Address::Tcp(address) => {
-                let addresses: Vec<_> = address.to_socket_addrs()?.collect();
+                let addresses = dial::resolve(address, now() + PATIENCE)?;
                 let listener = TcpListener::bind(addresses.as_slice())?;
                 listener.set_nonblocking(true)?;
                 Ok(Self::Tcp(listener))
@@ -88,6 +106,18 @@ impl Listener {
                 listener.set_nonblocking(true)?;
                 Ok(Self::Unix(listener))
             }
+            #[cfg(feature = "sim")]
+            Address::Simulated(network) => network.listen().map(Self::Simulated),
+        }
+    }
+
+    /// Whether only this machine can reach it.
+    pub(super) fn is_local(&self) -> io::Result<bool> {
+        match self {
+            Self::Tcp(listener) => Ok(listener.local_addr()?.ip().is_loopback()),
+            Self::Unix(_) => Ok(true),
+            #[cfg(feature = "sim")]
+            Self::Simulated(_) => Ok(true),
         }
     }
 
@@ -99,10 +129,12 @@ impl Listener {
                 let address = listener.local_addr()?;
                 Address::Unix(address.as_pathname().unwrap_or("".as_ref()).to_path_buf())
             }
+            #[cfg(feature = "sim")]
+            Self::Simulated(listener) => Address::Simulated(listener.network().clone()),
         })
     }
 
-    /// The next connection, if one waits.
+    /// The next connection; `None` if none waits now, and none comes in a little while.
     pub(super) fn accept(&self) -> io::Result<Option<Connection>> {
         let accepted = match self {
             Self::Tcp(listener) => listener.accept().and_then(|(stream, _)| {
@@ -114,11 +146,20 @@ impl Listener {
                 stream.set_nonblocking(false)?;
                 Ok(Connection::Unix(stream))
             }),
+            #[cfg(feature = "sim")]
+            Self::Simulated(listener) => {
+                return Ok(listener.accept(LOOK).map(Connection::Simulated));
+            }
         };
         match accepted {
             Ok(connection) => Ok(Some(connection)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => {
+                sleep(LOOK);
+                match error.kind() {
+                    io::ErrorKind::WouldBlock => Ok(None),
+                    _ => Err(error),
+                }
+            }
         }
     }
 }

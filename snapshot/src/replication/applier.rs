@@ -12,14 +12,14 @@ use crate::key::shard_hash;
 use crate::keyspace::{Applied, Owner, Store};
 use crate::room::Room;
 use crate::stream::{Recipient, Record};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, SHRINK};
 use crate::value::FromRdb;
 
 /// A bundle with so many records travels.
-const BUNDLE_RECORDS: usize = 1024;
+const BUNDLE_RECORDS: usize = if cfg!(feature = "sim") { 4 } else { 1024 };
 
 /// So many bytes of one stream may be on their way to the shards; then they are waited for.
-const BYTES_UNDER_WAY_MAX: usize = 4 << 20;
+const BYTES_UNDER_WAY_MAX: usize = (4 << 20) / SHRINK;
 
 /// A stream that promises more keys is believed to have so many.
 const KEYS_MAX: usize = 1 << 28;
@@ -48,7 +48,7 @@ impl Filling {
             owner: Arc::new(Owner),
             committed: AtomicBool::new(false),
             failed: AtomicBool::new(false),
-            failure: Arc::default(),
+            failure: Arc::new(Mutex::new(None)),
             records: Arc::clone(records),
             bytes: Arc::clone(bytes),
         }

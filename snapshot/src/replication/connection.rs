@@ -1,16 +1,20 @@
 //! A connection, and frames over it, with a deadline for everything.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use super::address::Address;
+use super::dial;
 use super::error::ReplicationError;
+#[cfg(feature = "sim")]
+use super::simulated::SimulatedSocket;
 use crate::stream::{Frame, FrameKind, HEADER_BYTES, Header};
+use crate::sync::{SHRINK, now};
 
 /// How much is asked of a socket at once, in bytes.
-const READ_BYTES: usize = 256 << 10;
+const READ_BYTES: usize = (256 << 10) / SHRINK;
 
 /// The shortest time that sockets are given.
 const TICK: Duration = Duration::from_millis(1);
@@ -20,25 +24,18 @@ const TICK: Duration = Duration::from_millis(1);
 pub(super) enum Connection {
     Tcp(TcpStream),
     Unix(UnixStream),
+    #[cfg(feature = "sim")]
+    Simulated(SimulatedSocket),
 }
 
 impl Connection {
     pub(super) fn open(address: &Address, patience: Duration) -> io::Result<Self> {
+        let deadline = now() + patience;
         match address {
-            Address::Tcp(address) => {
-                let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-                for address in address.to_socket_addrs()? {
-                    match TcpStream::connect_timeout(&address, patience) {
-                        Ok(stream) => {
-                            stream.set_nodelay(true)?;
-                            return Ok(Self::Tcp(stream));
-                        }
-                        Err(error) => last = error,
-                    }
-                }
-                Err(last)
-            }
-            Address::Unix(path) => UnixStream::connect(path).map(Self::Unix),
+            Address::Tcp(address) => dial::tcp(address, deadline).map(Self::Tcp),
+            Address::Unix(path) => dial::unix(path, deadline).map(Self::Unix),
+            #[cfg(feature = "sim")]
+            Address::Simulated(network) => network.connect().map(Self::Simulated),
         }
     }
 
@@ -47,6 +44,8 @@ impl Connection {
         Ok(match self {
             Self::Tcp(stream) => Self::Tcp(stream.try_clone()?),
             Self::Unix(stream) => Self::Unix(stream.try_clone()?),
+            #[cfg(feature = "sim")]
+            Self::Simulated(socket) => Self::Simulated(socket.clone()),
         })
     }
 
@@ -56,6 +55,11 @@ impl Connection {
         let _ = match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
             Self::Unix(stream) => stream.shutdown(Shutdown::Both),
+            #[cfg(feature = "sim")]
+            Self::Simulated(socket) => {
+                socket.close();
+                Ok(())
+            }
         };
     }
 
@@ -69,14 +73,8 @@ impl Connection {
         mut bytes: &[u8],
         silence: Duration,
     ) -> Result<(), ReplicationError> {
-        self.write_timeout(silence)
-            .map_err(|source| ReplicationError::of_io(source, silence))?;
         while !bytes.is_empty() {
-            let written = match self {
-                Self::Tcp(stream) => stream.write(bytes),
-                Self::Unix(stream) => stream.write(bytes),
-            };
-            match written {
+            match self.write(bytes, silence) {
                 Ok(0) => return Err(ReplicationError::Closed),
                 Ok(written) => bytes = &bytes[written..],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -86,26 +84,35 @@ impl Connection {
         Ok(())
     }
 
-    fn write_timeout(&self, timeout: Duration) -> io::Result<()> {
-        let timeout = Some(timeout.max(TICK));
+    fn write(&mut self, bytes: &[u8], patience: Duration) -> io::Result<usize> {
+        let timeout = Some(patience.max(TICK));
         match self {
-            Self::Tcp(stream) => stream.set_write_timeout(timeout),
-            Self::Unix(stream) => stream.set_write_timeout(timeout),
+            Self::Tcp(stream) => {
+                stream.set_write_timeout(timeout)?;
+                stream.write(bytes)
+            }
+            Self::Unix(stream) => {
+                stream.set_write_timeout(timeout)?;
+                stream.write(bytes)
+            }
+            #[cfg(feature = "sim")]
+            Self::Simulated(socket) => socket.write(bytes, patience),
         }
     }
 
-    fn read_timeout(&self, timeout: Duration) -> io::Result<()> {
-        let timeout = Some(timeout.max(TICK));
+    fn read(&mut self, room: &mut [u8], patience: Duration) -> io::Result<usize> {
+        let timeout = Some(patience.max(TICK));
         match self {
-            Self::Tcp(stream) => stream.set_read_timeout(timeout),
-            Self::Unix(stream) => stream.set_read_timeout(timeout),
-        }
-    }
-
-    fn receive(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.read(room),
-            Self::Unix(stream) => stream.read(room),
+            Self::Tcp(stream) => {
+                stream.set_read_timeout(timeout)?;
+                stream.read(room)
+            }
+            Self::Unix(stream) => {
+                stream.set_read_timeout(timeout)?;
+                stream.read(room)
+            }
+            #[cfg(feature = "sim")]
+            Self::Simulated(socket) => socket.read(room, patience),
         }
     }
 }
@@ -164,7 +171,7 @@ impl FrameReader {
         &mut self,
         patience: Duration,
     ) -> Result<Option<Frame<'_>>, ReplicationError> {
-        let deadline = Instant::now() + patience;
+        let deadline = now() + patience;
         let header = loop {
             let bytes = &self.buffer[self.start..self.end];
             let wanted = match bytes.first_chunk::<HEADER_BYTES>() {
@@ -234,9 +241,8 @@ impl FrameReader {
         }
         let broken = |source| ReplicationError::of_io(source, patience);
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            self.connection.read_timeout(left).map_err(broken)?;
-            match self.connection.receive(&mut self.buffer[self.end..]) {
+            let left = deadline.saturating_duration_since(now());
+            match self.connection.read(&mut self.buffer[self.end..], left) {
                 Ok(0) => return Err(ReplicationError::Closed),
                 Ok(read) => {
                     self.end += read;

@@ -1,6 +1,7 @@
 //! Everything that can go wrong between a master and a replica.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use shard_runtime::ShardError;
@@ -19,6 +20,20 @@ pub enum ReplicationError {
     Listen {
         /// Where.
         address: Address,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The master would serve every machine, without a secret.
+    #[error("whoever reaches {address} could follow: there is no secret")]
+    Unprotected {
+        /// Where it was to listen.
+        address: Address,
+    },
+    /// What was sent cannot be kept on the disk.
+    #[error("cannot keep what was sent in {}", folder.display())]
+    Spill {
+        /// The folder.
+        folder: PathBuf,
         /// What the system said.
         source: io::Error,
     },
@@ -78,6 +93,9 @@ pub enum ReplicationError {
         /// What it is.
         found: u64,
     },
+    /// The replica was so slow that what it lacks is kept no more.
+    #[error("what comes next is kept no more")]
+    BacklogSpent,
     /// The master refused.
     #[error("the master refuses: {text}")]
     Refused {
@@ -126,6 +144,13 @@ pub enum ReplicationError {
 }
 
 impl ReplicationError {
+    /// The master refuses, for this reason.
+    pub(super) fn refused(text: &str) -> Self {
+        Self::Refused {
+            text: text.to_owned(),
+        }
+    }
+
     /// What a failed read or write of a connection means, which may take so long.
     pub(super) fn of_io(source: io::Error, silence: Duration) -> Self {
         match source.kind() {

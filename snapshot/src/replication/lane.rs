@@ -6,9 +6,11 @@ use super::backlog::Backlog;
 use super::connection::Connection;
 use super::error::ReplicationError;
 use super::handshake::Acknowledge;
+use super::spill::Spill;
 use super::statistics::StreamStatistics;
+use crate::planted::{Bug, Plant};
 use crate::stream::{Frame, FrameKind, StreamSource};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, now};
 
 /// How long the pump waits for frames before it looks whether there is anything else to do.
 const PUMP_PATIENCE: Duration = Duration::from_millis(50);
@@ -20,6 +22,7 @@ pub(super) struct LaneLimits {
     pub(super) silence: Duration,
     /// How much of what was sent is kept, in bytes.
     pub(super) backlog_bytes: usize,
+    pub(super) plant: Plant,
 }
 
 /// One stream of a session.
@@ -55,19 +58,19 @@ struct State {
 }
 
 impl Lane {
-    pub(super) fn new(stream: u16, limits: LaneLimits) -> Self {
+    pub(super) fn new(stream: u16, limits: LaneLimits, spill: Option<Spill>) -> Self {
         Self {
             stream,
             limits,
             state: Mutex::new(State {
-                backlog: Backlog::new(limits.backlog_bytes),
+                backlog: Backlog::new(limits.backlog_bytes, spill),
                 connection: None,
                 closer: None,
                 epoch: 0,
                 attached: false,
-                detached_since: Instant::now(),
+                detached_since: now(),
                 sent: 0,
-                sent_at: Instant::now(),
+                sent_at: now(),
                 acknowledged: Acknowledge { number: 0, cut: 0 },
                 bytes_sent: 0,
                 connections: 0,
@@ -91,29 +94,40 @@ impl Lane {
         state.claimed = false;
     }
 
-    /// Whether the connection that asks is the first of its handshake, and can be served.
-    pub(super) fn claim(&self, number: u64) -> bool {
+    /// Keeps the place for the connection that asks, if it is the first of its handshake and can
+    /// be served; what [`attach`](Self::attach) wants to know.
+    pub(super) fn claim(&self, number: u64) -> Option<u64> {
         let mut state = self.state.lock();
-        if state.claimed || state.over || !state.backlog.has_after(number) {
-            return false;
+        let is_taken = state.claimed && !self.limits.plant.has(Bug::AttachTwice);
+        if is_taken || state.over || !state.backlog.has_after(number) {
+            return None;
         }
         state.claimed = true;
-        true
+        Some(state.epoch)
     }
 
     /// Gives it a connection, which has everything up to this frame; the connection's number.
-    pub(super) fn attach(&self, connection: Connection, number: u64) -> u64 {
+    /// `None` if the place that was `claimed` is kept for somebody else by now.
+    pub(super) fn attach(&self, connection: Connection, number: u64, claimed: u64) -> Option<u64> {
         let mut state = self.state.lock();
+        if state.epoch != claimed && !self.limits.plant.has(Bug::AttachTwice) {
+            return None;
+        }
+        let number = match self.limits.plant {
+            plant if plant.has(Bug::ResumeTooEarly) => number.saturating_sub(1),
+            plant if plant.has(Bug::ResumeTooLate) && number > 0 => number + 1,
+            _ => number,
+        };
         state.detach();
         // Without it, a write may take as long as it may take.
         state.closer = connection.again().ok();
         state.connection = Some(connection);
         state.attached = true;
         state.sent = number;
-        state.sent_at = Instant::now();
+        state.sent_at = now();
         state.connections += 1;
         self.changed.notify_all();
-        state.epoch
+        Some(state.epoch)
     }
 
     /// The connection of this number is gone.
@@ -124,17 +138,32 @@ impl Lane {
         }
     }
 
-    /// The replica says how far it is.
-    pub(super) fn acknowledge(&self, acknowledged: Acknowledge) {
+    /// The replica says over the connection of this number how far it is; whether that can be.
+    pub(super) fn acknowledge(&self, epoch: u64, acknowledged: Acknowledge) -> bool {
         let mut state = self.state.lock();
+        // A connection that was replaced says nothing that still matters.
+        if state.epoch != epoch {
+            return false;
+        }
+        if acknowledged.number > state.backlog.last() {
+            return false;
+        }
         state.acknowledged = acknowledged;
         state.backlog.forget(acknowledged.number);
+        true
+    }
+
+    /// Takes what another session's replica has said for what this one's has.
+    #[cfg(planted)]
+    pub(super) fn acknowledge_foreign(&self, acknowledged: Acknowledge) {
+        self.state.lock().backlog.forget(acknowledged.number);
     }
 
     /// For how long it has been without a connection, if it is.
     pub(super) fn detached_for(&self) -> Option<Duration> {
         let state = self.state.lock();
-        (!state.attached).then(|| state.detached_since.elapsed())
+        let since = now().saturating_duration_since(state.detached_since);
+        (!state.attached).then_some(since)
     }
 
     pub(super) fn statistics(&self) -> StreamStatistics {
@@ -149,6 +178,7 @@ impl Lane {
             cut_acknowledged: state.acknowledged.cut,
             bytes: state.bytes_sent,
             backlog_bytes: state.backlog.bytes(),
+            backlog_disk_bytes: state.backlog.disk_bytes(),
         }
     }
 
@@ -165,7 +195,7 @@ impl Lane {
                 }
                 continue;
             }
-            let Ok(frames) = source.next(Instant::now().checked_add(PUMP_PATIENCE)) else {
+            let Ok(frames) = source.next(now().checked_add(PUMP_PATIENCE)) else {
                 return;
             };
             if !frames.is_empty() {
@@ -178,7 +208,7 @@ impl Lane {
 
     /// Waits a little for a connection, if there is none; whether there is one.
     fn wait_attached(&self) -> bool {
-        let deadline = Instant::now().checked_add(PUMP_PATIENCE);
+        let deadline = now().checked_add(PUMP_PATIENCE);
         let mut state = self.state.lock();
         if !state.attached {
             state = self.changed.wait_until(state, deadline);
@@ -210,12 +240,18 @@ impl Lane {
     fn send_over(&self, connection: &mut Connection, epoch: u64) -> Result<(), ReplicationError> {
         loop {
             let (next, sent, is_quiet) = {
-                let state = self.state.lock();
+                let mut state = self.state.lock();
                 if state.epoch != epoch {
                     return Ok(());
                 }
-                let is_quiet = state.sent_at.elapsed() >= self.limits.silence / 4;
-                (state.backlog.after(state.sent), state.sent, is_quiet)
+                let sent = state.sent;
+                let next = state.backlog.after(sent);
+                if next.is_none() && !state.backlog.has_after(sent) {
+                    return Err(ReplicationError::BacklogSpent);
+                }
+                let quiet = now().saturating_duration_since(state.sent_at);
+                let is_quiet = quiet >= self.limits.silence / 4;
+                (next, sent, is_quiet)
             };
             let (bytes, number) = if let Some((frames, last)) = next {
                 let unsent = skip(&frames, sent);
@@ -233,7 +269,7 @@ impl Lane {
             state.bytes_sent += bytes as u64;
             if state.epoch == epoch {
                 state.sent = number;
-                state.sent_at = Instant::now();
+                state.sent_at = now();
             }
         }
     }
@@ -262,7 +298,7 @@ impl State {
         self.epoch += 1;
         if self.attached {
             self.attached = false;
-            self.detached_since = Instant::now();
+            self.detached_since = now();
         }
     }
 }

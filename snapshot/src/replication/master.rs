@@ -1,120 +1,39 @@
 //! The master's side: listens, shakes hands, and gives each replica a session.
 
+mod options;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rdb_format::{Dialect, Target};
+use rdb_format::Dialect;
 use shard_runtime::{ShardSet, Worker, spawn_named};
 
+pub use self::options::MasterOptions;
 use super::address::{Address, Listener};
 use super::connection::{Connection, FrameReader};
 use super::error::ReplicationError;
 use super::handshake::{
     Acknowledge, Attach, HANDSHAKE_BYTES_MAX, Hello, STREAMS_MAX, SessionId, Welcome,
 };
-use super::lane::{Lane, LaneLimits};
+use super::lane::LaneLimits;
 use super::secret::{Nonce, Secret, random};
 use super::session::{Session, SessionLimits};
+use super::spill::{SpillFolder, SpillOptions};
 use super::statistics::SessionStatistics;
 use crate::keyspace::Store;
-use crate::stream::{Fields, FrameKind, Relaxed};
-use crate::sync::Mutex;
+#[cfg(planted)]
+use crate::planted::Bug;
+use crate::stream::{Fields, FrameKind};
+use crate::sync::{Mutex, now};
 
-/// How often the listener looks for a connection.
-const LOOK: Duration = Duration::from_millis(10);
+/// How long it may take the sessions of an earlier master to leave their folder.
+const SPILL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many connections may be in their handshake, or carry a stream, at once.
 const CONNECTIONS_MAX: usize = 4096;
-
-/// What a master keeps to.
-#[derive(Debug, Clone)]
-pub struct MasterOptions {
-    secret: Vec<u8>,
-    relaxed: Relaxed,
-    target: Target,
-    backlog_bytes: usize,
-    cut_every: Duration,
-    silence: Duration,
-    detached: Duration,
-    replicas_max: usize,
-}
-
-impl MasterOptions {
-    /// No secret, 64 MiB for what waits to be sent to each replica and 64 MiB of what was sent
-    /// kept for it, a cut every 100 ms, 10 s of silence before a connection is dead, 60 s for a
-    /// replica to come back, and 16 replicas.
-    pub fn new() -> Self {
-        Self {
-            secret: Vec::new(),
-            relaxed: Relaxed::new(),
-            target: Target::default(),
-            backlog_bytes: 64 << 20,
-            cut_every: Duration::from_millis(100),
-            silence: Duration::from_secs(10),
-            detached: Duration::from_mins(1),
-            replicas_max: 16,
-        }
-    }
-
-    /// What replicas must know.
-    #[must_use]
-    pub fn secret(mut self, secret: &[u8]) -> Self {
-        self.secret = secret.to_vec();
-        self
-    }
-
-    /// How many bytes may wait to be sent to one replica; see
-    /// [`Relaxed::budget_bytes`]. When they are spent, its session ends.
-    #[must_use]
-    pub fn budget_bytes(mut self, bytes: usize) -> Self {
-        self.relaxed = self.relaxed.budget_bytes(bytes);
-        self
-    }
-
-    /// How many bytes of what was sent are kept for one replica, should it have to come back.
-    #[must_use]
-    pub fn backlog_bytes(mut self, bytes: usize) -> Self {
-        self.backlog_bytes = bytes;
-        self
-    }
-
-    /// How often a cut is taken: the moments that a replica shows exactly.
-    #[must_use]
-    pub fn cut_every(mut self, time: Duration) -> Self {
-        self.cut_every = time;
-        self
-    }
-
-    /// After how long without a word a connection is dead.
-    #[must_use]
-    pub fn silence(mut self, silence: Duration) -> Self {
-        self.silence = silence;
-        self
-    }
-
-    /// For how long a stream may be without a connection before the session ends.
-    #[must_use]
-    pub fn detached(mut self, time: Duration) -> Self {
-        self.detached = time;
-        self
-    }
-
-    /// How many replicas there may be at once.
-    #[must_use]
-    pub fn replicas_max(mut self, replicas: usize) -> Self {
-        self.replicas_max = replicas;
-        self
-    }
-}
-
-impl Default for MasterOptions {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 /// A master: whoever connects and knows the secret follows the shards. Dropping it ends all
 /// sessions.
@@ -128,6 +47,7 @@ struct Inner<S: Store> {
     shards: Arc<ShardSet<S>>,
     options: MasterOptions,
     secret: Secret,
+    spill: Option<Arc<SpillFolder>>,
     sessions: Mutex<BTreeMap<SessionId, Arc<Session>>>,
     connections: AtomicUsize,
     stop: AtomicBool,
@@ -138,7 +58,8 @@ impl<S: Store> Master<S> {
     ///
     /// # Errors
     ///
-    /// [`ReplicationError::Listen`].
+    /// [`ReplicationError::Listen`], [`ReplicationError::Unprotected`] and
+    /// [`ReplicationError::Spill`].
     pub fn start(
         shards: &Arc<ShardSet<S>>,
         address: &Address,
@@ -149,10 +70,24 @@ impl<S: Store> Master<S> {
             source,
         };
         let listener = Listener::bind(address).map_err(listen)?;
+        let is_private = !options.secret.is_empty() || options.without_secret_for_all;
+        if !is_private && !listener.is_local().map_err(listen)? {
+            let address = address.clone();
+            return Err(ReplicationError::Unprotected { address });
+        }
         let address = listener.address().map_err(listen)?;
+        let take = |spill: &SpillOptions| {
+            let taken = SpillFolder::take(spill.clone(), SPILL_PATIENCE);
+            taken.map_err(|source| ReplicationError::Spill {
+                folder: spill.folder().to_path_buf(),
+                source,
+            })
+        };
+        let spill = options.spill.as_ref().map(take).transpose()?.map(Arc::new);
         let inner = Arc::new(Inner {
             shards: Arc::clone(shards),
             secret: Secret::new(&options.secret),
+            spill,
             options,
             sessions: Mutex::new(BTreeMap::new()),
             connections: AtomicUsize::new(0),
@@ -206,7 +141,6 @@ impl<S: Store> Inner<S> {
         while !self.stop.load(Ordering::Relaxed) {
             // A connection that failed before it was accepted is none.
             let Ok(Some(connection)) = listener.accept() else {
-                std::thread::sleep(LOOK);
                 continue;
             };
             if self.connections.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS_MAX {
@@ -299,23 +233,22 @@ impl<S: Store> Inner<S> {
                 session.stop();
             }
         }
-        let refused = |text: &str| ReplicationError::Refused {
-            text: text.to_owned(),
-        };
         if self.shards.len() > usize::from(STREAMS_MAX) {
-            return Err(refused("it has too many shards"));
+            return Err(ReplicationError::refused("it has too many shards"));
         }
         // The lock is kept while the session begins, so that there are never too many.
         let mut sessions = self.sessions.lock();
         if sessions.len() >= self.options.replicas_max || self.stop.load(Ordering::Relaxed) {
-            return Err(refused("it has too many replicas"));
+            return Err(ReplicationError::refused("it has too many replicas"));
         }
         let id: SessionId = random().map_err(|source| ReplicationError::Broken { source })?;
         let limits = SessionLimits {
             lane: LaneLimits {
                 silence: self.options.silence,
                 backlog_bytes: self.options.backlog_bytes / self.shards.len(),
+                plant: self.options.plant,
             },
+            spill: self.spill.clone(),
             detached: self.options.detached,
             cut_every: self.options.cut_every,
         };
@@ -334,48 +267,46 @@ impl<S: Store> Inner<S> {
     /// Has a connection carry a stream, and listens to what the replica says of it.
     fn carry(&self, reader: &mut FrameReader, attach: &Attach) -> Result<(), ReplicationError> {
         let silence = self.options.silence;
-        let refused = |text: &str| ReplicationError::Refused {
-            text: text.to_owned(),
-        };
         let known = self.sessions.lock().get(&attach.session).cloned();
-        let session = known.ok_or_else(|| refused("there is no such session"))?;
-        let subject = Attach::subject(&attach.session, attach.stream, attach.number);
-        if !session
-            .key()
-            .verifies("forkless attach", &[&subject], &attach.proof)
-        {
-            return Err(ReplicationError::Secret);
-        }
-        let lane = session.lanes.get(usize::from(attach.stream));
-        let lane = lane.ok_or_else(|| refused("there is no such stream"))?;
-        if !lane.claim(attach.number) {
-            return Err(refused("the stream is taken, or has gone on"));
-        }
+        let unknown = || ReplicationError::refused("there is no such session");
+        let session = known.ok_or_else(unknown)?;
+        let (lane, claimed) = session.claim(attach)?;
         reader.say(FrameKind::Attached, &[], silence)?;
         let again = reader.connection().again();
         let connection = again.map_err(|source| ReplicationError::Broken { source })?;
-        let epoch = lane.attach(connection, attach.number);
-        listen(reader, lane, silence);
-        // What was wrong is not told: others may be in the middle of a frame.
-        lane.detach(epoch);
+        if let Some(epoch) = lane.attach(connection, attach.number, claimed) {
+            // What was wrong is not told: others may be in the middle of a frame.
+            self.listen(reader, |acknowledged| {
+                #[cfg(planted)]
+                if self.options.plant.has(Bug::AcknowledgeForeign) {
+                    for session in self.sessions.lock().values() {
+                        session.lanes[usize::from(attach.stream)].acknowledge_foreign(acknowledged);
+                    }
+                }
+                lane.acknowledge(epoch, acknowledged)
+            });
+            lane.detach(epoch);
+        }
         Ok(())
     }
-}
 
-/// Listens to what the replica says of a stream, until it says nothing more, or something else.
-fn listen(reader: &mut FrameReader, lane: &Lane, silence: Duration) {
-    let mut heard = Instant::now();
-    loop {
-        match reader.next(silence / 4) {
-            Ok(Some(frame)) if frame.kind == FrameKind::Acknowledge => {
-                let Ok(acknowledged) = Acknowledge::decode(frame.payload) else {
-                    return;
-                };
-                lane.acknowledge(acknowledged);
-                heard = Instant::now();
+    /// Listens to what the replica says of a stream, until it says nothing more, or something
+    /// else, or something that cannot be.
+    fn listen(&self, reader: &mut FrameReader, take: impl Fn(Acknowledge) -> bool) {
+        let silence = self.options.silence;
+        let mut heard = now();
+        loop {
+            match reader.next(silence / 4) {
+                Ok(Some(frame)) if frame.kind == FrameKind::Acknowledge => {
+                    let acknowledged = Acknowledge::decode(frame.payload);
+                    if !acknowledged.is_ok_and(&take) {
+                        return;
+                    }
+                    heard = now();
+                }
+                Ok(None) if now().saturating_duration_since(heard) < silence => {}
+                _ => return,
             }
-            Ok(None) if heard.elapsed() < silence => {}
-            _ => return,
         }
     }
 }

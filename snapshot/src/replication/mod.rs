@@ -5,6 +5,7 @@ mod applier;
 mod backlog;
 mod bundle;
 mod connection;
+mod dial;
 mod error;
 mod handshake;
 mod lane;
@@ -13,10 +14,17 @@ mod rendezvous;
 mod replica;
 mod secret;
 mod session;
+#[cfg(feature = "sim")]
+mod simulated;
+mod spill;
 mod statistics;
 
 pub use address::{Address, ParseAddressError};
 pub use error::ReplicationError;
 pub use master::{Master, MasterOptions};
 pub use replica::{Replica, ReplicaOptions};
+#[cfg(feature = "sim")]
+pub use simulated::{
+    SimulatedListener, SimulatedNetwork, SimulatedPassage, SimulatedSocket, Towards,
+};
 pub use statistics::{ReplicaState, ReplicaStatistics, SessionStatistics, StreamStatistics};

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use crate::sync::{Condvar, Mutex};
+use crate::planted::{Bug, Plant};
+use crate::sync::{Condvar, Mutex, now};
 
 /// Where the readers of all streams of a session meet: nobody goes on behind a cut before all have
 /// come to it, and what is to be done then is done.
@@ -10,6 +11,7 @@ use crate::sync::{Condvar, Mutex};
 pub(super) struct Rendezvous {
     state: Mutex<State>,
     changed: Condvar,
+    plant: Plant,
 }
 
 #[derive(Debug)]
@@ -31,10 +33,12 @@ pub(super) enum Met {
     Done,
     /// Somebody will not come.
     Aborted,
+    /// Somebody has not come yet.
+    Waiting,
 }
 
 impl Rendezvous {
-    pub(super) fn new(streams: usize) -> Self {
+    pub(super) fn new(streams: usize, plant: Plant) -> Self {
         Self {
             state: Mutex::new(State {
                 come: vec![0; streams],
@@ -44,6 +48,7 @@ impl Rendezvous {
                 aborted: false,
             }),
             changed: Condvar::new(),
+            plant,
         }
     }
 
@@ -54,7 +59,8 @@ impl Rendezvous {
     }
 
     /// The stream's reader has come to this cut, or had come to it before its connection broke.
-    /// Waits for the others; the last to come does what is to be done.
+    /// Waits for the others until `deadline`, if there is one; the last to come does what is to be
+    /// done. Who has waited in vain asks again.
     ///
     /// # Errors
     ///
@@ -62,12 +68,13 @@ impl Rendezvous {
     pub(super) fn meet<E>(
         &self,
         stream: usize,
-        cut: u64,
+        (cut, deadline): (u64, Option<Instant>),
         act: impl FnOnce(u64) -> Result<(), E>,
     ) -> Result<Met, E> {
         let mut state = self.state.lock();
         state.come[stream] = cut;
         let all_here = state.come.iter().all(|come| *come >= cut);
+        let all_here = all_here || self.plant.has(Bug::PassCutAlone);
         if all_here && state.done < cut && !state.doing && !state.aborted {
             state.doing = true;
             drop(state);
@@ -76,20 +83,23 @@ impl Rendezvous {
             state.doing = false;
             if acted.is_ok() {
                 state.done = cut;
-                state.done_at = Some(Instant::now());
+                state.done_at = Some(now());
             } else {
                 state.aborted = true;
             }
             self.changed.notify_all();
             return acted.map(|()| Met::Done);
         }
-        while state.done < cut && !state.aborted {
-            state = self.changed.wait_until(state, None);
+        let is_late = || deadline.is_some_and(|deadline| now() >= deadline);
+        while state.done < cut && !state.aborted && !is_late() {
+            state = self.changed.wait_until(state, deadline);
         }
-        Ok(if state.done < cut {
+        Ok(if state.done >= cut {
+            Met::Done
+        } else if state.aborted {
             Met::Aborted
         } else {
-            Met::Done
+            Met::Waiting
         })
     }
 
@@ -120,7 +130,7 @@ mod tests {
 
     #[test]
     fn one_of_those_who_meet_acts_once_for_each_cut() {
-        let rendezvous = Arc::new(Rendezvous::new(3));
+        let rendezvous = Arc::new(Rendezvous::new(3, Plant::default()));
         let acted = Arc::new(AtomicU64::new(0));
         let reader = |stream| {
             let (rendezvous, acted) = (Arc::clone(&rendezvous), Arc::clone(&acted));
@@ -130,7 +140,7 @@ mod tests {
                         assert_eq!(acted.fetch_add(1, Ordering::SeqCst), cut - 1);
                         Ok::<(), ()>(())
                     };
-                    assert_eq!(rendezvous.meet(stream, cut, act), Ok(Met::Done));
+                    assert_eq!(rendezvous.meet(stream, (cut, None), act), Ok(Met::Done));
                     assert!(acted.load(Ordering::SeqCst) >= cut);
                 }
             })
@@ -144,13 +154,27 @@ mod tests {
 
     #[test]
     fn who_waits_for_one_that_will_not_come_is_let_go_and_may_come_again() {
-        let rendezvous = Arc::new(Rendezvous::new(2));
+        let rendezvous = Arc::new(Rendezvous::new(2, Plant::default()));
         let waiting = Arc::clone(&rendezvous);
-        let waiting = spawn_named("waiting", move || waiting.meet(0, 1, |_| Ok::<(), ()>(())));
+        let waiting = spawn_named("waiting", move || {
+            waiting.meet(0, (1, None), |_| Ok::<(), ()>(()))
+        });
         rendezvous.abort();
         assert_eq!(waiting.join().unwrap(), Ok(Met::Aborted));
         rendezvous.again();
-        assert_eq!(rendezvous.meet(1, 1, |_| Ok::<(), ()>(())), Ok(Met::Done));
-        assert_eq!(rendezvous.meet(0, 1, |_| Err(())), Ok(Met::Done));
+        let meet = |stream, acted| rendezvous.meet(stream, (1, None), |_| acted);
+        assert_eq!(meet(1, Ok::<(), ()>(())), Ok(Met::Done));
+        assert_eq!(meet(0, Err(())), Ok(Met::Done));
+    }
+
+    #[test]
+    fn who_waits_for_one_that_is_late_may_ask_again() {
+        let rendezvous = Rendezvous::new(2, Plant::default());
+        let soon = Some(now());
+        let meet = |stream, deadline| rendezvous.meet(stream, (1, deadline), |_| Ok::<(), ()>(()));
+        assert_eq!(meet(0, soon), Ok(Met::Waiting));
+        assert_eq!(meet(0, soon), Ok(Met::Waiting));
+        assert_eq!(meet(1, soon), Ok(Met::Done));
+        assert_eq!(meet(0, soon), Ok(Met::Done));
     }
 }

@@ -1,31 +1,34 @@
 //! The replica's side: shakes hands, reads all streams into its shards, and comes back.
 
+mod joining;
 mod options;
 mod reading;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rdb_format::Dialect;
 use shard_runtime::{ShardSet, Worker, spawn_named};
 
 pub use self::options::ReplicaOptions;
-use self::reading::Reading;
+use self::reading::{Leaving, Reading};
 use super::address::Address;
 use super::applier::Filling;
-use super::connection::{Connection, FrameReader};
+use super::connection::FrameReader;
 use super::error::ReplicationError;
-use super::handshake::{Attach, HANDSHAKE_BYTES_MAX, Hello, Resume, SessionId, Welcome};
+use super::handshake::{SessionId, Welcome};
 use super::rendezvous::Rendezvous;
-use super::secret::{Nonce, Secret, random};
+use super::secret::Secret;
 use super::statistics::{ReplicaState, ReplicaStatistics};
 use crate::events;
 use crate::keyspace::Store;
-use crate::stream::{Fields, FrameKind, PAYLOAD_BYTES_MAX, StreamDecoder};
-use crate::sync::{Condvar, Mutex};
+use crate::stream::StreamDecoder;
+use crate::sync::{Condvar, Mutex, now};
 use crate::value::FromRdb;
+
+/// The longest silence of a master that is believed to be meant.
+const SILENCE_MAX: Duration = Duration::from_mins(10);
 
 /// A replica: its shards become what the master's are, and follow. Dropping it stops that, and
 /// leaves what is there.
@@ -64,7 +67,7 @@ struct Held {
     id: SessionId,
     decoders: Vec<StreamDecoder>,
     rendezvous: Arc<Rendezvous>,
-    filling: Filling,
+    filling: Arc<Filling>,
 }
 
 /// What one handshake came to.
@@ -106,11 +109,9 @@ impl<S: Store> Replica<S> {
     /// Waits until the shards show what the master had at some cut, but not longer than
     /// `patience`; whether they do.
     pub fn wait_synced(&self, patience: Duration) -> bool {
-        let deadline = Instant::now().checked_add(patience);
+        let deadline = now().checked_add(patience);
         let mut course = self.inner.course.lock();
-        while !course.following
-            && !course.over
-            && deadline.is_none_or(|deadline| Instant::now() < deadline)
+        while !course.following && !course.over && deadline.is_none_or(|deadline| now() < deadline)
         {
             course = self.inner.changed.wait_until(course, deadline);
         }
@@ -138,7 +139,7 @@ impl<S: Store> Replica<S> {
         ReplicaStatistics {
             state,
             cut,
-            lag: at.map(|at| at.elapsed()),
+            lag: at.map(|at| now().saturating_duration_since(at)),
             streams: course.streams,
             records: self.inner.records.load(Ordering::Relaxed),
             bytes: self.inner.bytes.load(Ordering::Relaxed),
@@ -196,7 +197,7 @@ impl<S> Inner<S>
 where
     S: Store<Value: FromRdb>,
 {
-    fn run(&self) {
+    fn run(self: &Arc<Self>) {
         let mut held = None;
         while !self.is_stopped() {
             let Err(error) = self.follow(&mut held) else {
@@ -221,9 +222,9 @@ where
             }
             let error = events::chain(&error);
             self.tell(|course| (course.connected, course.last_error) = (false, Some(error)));
-            let pause = Instant::now() + self.options.retry;
+            let pause = now() + self.options.retry;
             let mut course = self.course.lock();
-            while !self.is_stopped() && Instant::now() < pause {
+            while !self.is_stopped() && now() < pause {
                 course = self.changed.wait_until(course, Some(pause));
             }
         }
@@ -245,7 +246,13 @@ where
     }
 
     /// Follows the master until something goes wrong.
-    fn follow(&self, held: &mut Option<Held>) -> Result<(), ReplicationError> {
+    fn follow(self: &Arc<Self>, held: &mut Option<Held>) -> Result<(), ReplicationError> {
+        #[cfg(planted)]
+        if let Some(held) = held {
+            held.decoders
+                .iter_mut()
+                .for_each(StreamDecoder::forget_where);
+        }
         let handshake = self.shake_hands(held.as_ref())?;
         if !handshake.welcome.resumed {
             *held = None;
@@ -264,154 +271,63 @@ where
             course.connected = true;
             if handshake.welcome.resumed {
                 course.resumptions += 1;
-            } else {
-                course.full_syncs += 1;
             }
         });
         if self.is_stopped() {
             return Ok(());
         }
-        let silence = Duration::from_millis(handshake.welcome.silence_ms.into());
+        let silence = Duration::from_millis(handshake.welcome.silence_ms.into()).min(SILENCE_MAX);
         self.read_all(kept, readers, silence)
-    }
-
-    fn open(&self) -> Result<FrameReader, ReplicationError> {
-        let opened = Connection::open(&self.address, self.options.connect);
-        let connection = opened.map_err(|source| ReplicationError::Connect {
-            address: self.address.clone(),
-            source,
-        })?;
-        Ok(FrameReader::new(connection, HANDSHAKE_BYTES_MAX))
-    }
-
-    /// Proves to the master, and has it prove, that both know the secret; what it gives.
-    fn shake_hands(&self, held: Option<&Held>) -> Result<Handshake, ReplicationError> {
-        let patience = self.options.connect;
-        let nonce: Nonce = random().map_err(|source| ReplicationError::Broken { source })?;
-        let mut reader = self.open()?;
-        let hello = Hello {
-            nonce,
-            resume: held.map(|held| Resume {
-                session: held.id,
-                numbers: held.decoders.iter().map(StreamDecoder::number).collect(),
-            }),
-        };
-        reader.say(FrameKind::Hello, &hello.encode(), patience)?;
-        let challenge = reader.expect(FrameKind::Challenge, patience)?;
-        let mut fields = Fields::of(challenge.payload);
-        let master: Nonce = fields.array()?;
-        fields.end()?;
-        let nonces = [&nonce[..], &master[..]];
-        let proof = self.secret.prove("forkless replica", &nonces);
-        reader.say(FrameKind::Answer, &proof, patience)?;
-        let welcome = Welcome::decode(reader.expect(FrameKind::Welcome, patience)?.payload)?;
-        reader.connection().close();
-        if !self
-            .secret
-            .verifies("forkless master", &nonces, &welcome.proof)
-        {
-            return Err(ReplicationError::Secret);
-        }
-        let resumable = held.is_some_and(|held| {
-            held.id == welcome.session && held.decoders.len() == usize::from(welcome.streams)
-        });
-        if welcome.resumed && !resumable {
-            return Err(ReplicationError::Nonsense {
-                what: "what is resumed",
-                found: 1,
-            });
-        }
-        Ok(Handshake {
-            key: self.secret.of_handshake(&nonce, &master),
-            welcome,
-        })
-    }
-
-    /// Begins to keep apart what a new session brings.
-    fn begin(&self, welcome: &Welcome) -> Result<Held, ReplicationError> {
-        let filling = Filling::new(&self.records, &self.bytes);
-        let owner = Arc::clone(&filling.owner);
-        self.shards.cut(self.options.cut_deadline, move |shard| {
-            let before = shard.state().keyspace().stage_replacement(&owner);
-            shard.state().discard(before);
-        })?;
-        let streams = usize::from(welcome.streams);
-        let dialect: Dialect = welcome.dialect;
-        let decoder = || StreamDecoder::new(welcome.rdb_version, dialect);
-        self.tell(|course| course.following = false);
-        Ok(Held {
-            id: welcome.session,
-            decoders: std::iter::repeat_with(decoder).take(streams).collect(),
-            rendezvous: Arc::new(Rendezvous::new(streams)),
-            filling,
-        })
-    }
-
-    /// Opens a connection for each stream.
-    fn attach(
-        &self,
-        held: &Held,
-        handshake: &Handshake,
-    ) -> Result<Vec<FrameReader>, ReplicationError> {
-        let patience = self.options.connect;
-        let attach = |(stream, decoder): (u16, &StreamDecoder)| {
-            let mut reader = self.open()?;
-            let number = decoder.number();
-            let subject = Attach::subject(&held.id, stream, number);
-            let attach = Attach {
-                session: held.id,
-                stream,
-                number,
-                proof: handshake.key.prove("forkless attach", &[&subject]),
-            };
-            reader.say(FrameKind::Attach, &attach.encode(), patience)?;
-            let attached = reader.expect(FrameKind::Attached, patience)?;
-            Fields::of(attached.payload).end()?;
-            reader.allow(PAYLOAD_BYTES_MAX);
-            Ok(reader)
-        };
-        (0..).zip(&held.decoders).map(attach).collect()
     }
 
     /// Reads all streams, each in a thread of its own, until something goes wrong with one.
     fn read_all(
-        &self,
+        self: &Arc<Self>,
         held: &mut Held,
         readers: Vec<FrameReader>,
         silence: Duration,
     ) -> Result<(), ReplicationError> {
-        let (rendezvous, filling) = (&*held.rendezvous, &held.filling);
         // Their number has come as 16 bits.
         let count = u16::try_from(readers.len()).unwrap_or(u16::MAX);
-        let first = Mutex::new(None);
-        std::thread::scope(|scope| {
-            let streams = (0..).zip(&mut held.decoders).zip(readers);
-            for ((stream, decoder), reader) in streams {
-                let (first, inner) = (&first, &*self);
-                scope.spawn(move || {
-                    let mut reading = Reading {
-                        inner,
-                        stream,
-                        streams: count,
-                        decoder,
-                        reader,
-                        rendezvous,
-                        filling,
-                        silence,
-                    };
-                    let read = reading.run();
-                    reading.reader.connection().close();
-                    if let Err(error) = read {
-                        // Before the others are let go: what they then say is a consequence.
-                        first.lock().get_or_insert(error);
-                    }
-                    rendezvous.abort();
-                });
+        let first = Arc::new(Mutex::new(None));
+        let decoders = std::mem::take(&mut held.decoders);
+        let streams = (0..).zip(decoders).zip(readers);
+        let start = |((stream, decoder), reader)| {
+            let mut reading = Reading {
+                inner: Arc::clone(self),
+                stream,
+                streams: count,
+                decoder,
+                reader,
+                rendezvous: Arc::clone(&held.rendezvous),
+                filling: Arc::clone(&held.filling),
+                silence,
+            };
+            let first = Arc::clone(&first);
+            spawn_named("replica-stream", move || {
+                let leaving = Leaving(Arc::clone(&reading.rendezvous));
+                let read = reading.run();
+                reading.reader.connection().close();
+                if let Err(error) = read {
+                    // Before the others are let go: what they then say is a consequence.
+                    first.lock().get_or_insert(error);
+                }
+                drop(leaving);
+                reading.decoder
+            })
+        };
+        let reading: Vec<Worker<StreamDecoder>> = streams.map(start).collect();
+        let mut lost = None;
+        for reading in reading {
+            match reading.join() {
+                Ok(decoder) => held.decoders.push(decoder),
+                Err(error) => lost = Some(error.into()),
             }
-        });
-        match (filling.take_failure(), first.into_inner()) {
-            (Some(error), _) | (None, Some(error)) => Err(error),
-            (None, None) => Ok(()),
+        }
+        let first = first.lock().take();
+        match held.filling.take_failure().or(lost).or(first) {
+            Some(error) => Err(error),
+            None => Ok(()),
         }
     }
 }

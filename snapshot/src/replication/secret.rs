@@ -57,8 +57,17 @@ impl fmt::Debug for Secret {
 }
 
 /// Fills an array with what nobody can foresee.
+///
+/// In a simulation the seed decides.
 pub(super) fn random<const N: usize>() -> std::io::Result<[u8; N]> {
     let mut bytes = [0; N];
+    #[cfg(feature = "sim")]
+    if let Some(simulation) = shard_runtime::SimulationHandle::current() {
+        for part in bytes.chunks_mut(8) {
+            part.copy_from_slice(&simulation.random().to_le_bytes()[..part.len()]);
+        }
+        return Ok(bytes);
+    }
     getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
     Ok(bytes)
 }

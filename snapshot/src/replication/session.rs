@@ -7,12 +7,14 @@ use std::time::Duration;
 use shard_runtime::{ShardSet, spawn_named};
 
 use super::error::ReplicationError;
-use super::handshake::{Resume, SessionId};
+use super::handshake::{Attach, Resume, SessionId};
 use super::lane::{Lane, LaneLimits};
 use super::secret::Secret;
+use super::spill::{Spill, SpillFolder};
 use super::statistics::SessionStatistics;
 use crate::error::SnapshotError;
 use crate::keyspace::Store;
+use crate::planted::{Bug, Plant};
 use crate::stream::{Relaxed, Streams, StreamsProgress};
 use crate::sync::Mutex;
 
@@ -20,6 +22,8 @@ use crate::sync::Mutex;
 #[derive(Debug, Clone)]
 pub(super) struct SessionLimits {
     pub(super) lane: LaneLimits,
+    /// Where frames go that memory has no room for.
+    pub(super) spill: Option<Arc<SpillFolder>>,
     /// How long a stream may be without a connection.
     pub(super) detached: Duration,
     /// How often a cut is taken.
@@ -35,6 +39,7 @@ pub(super) struct Session {
     key: Mutex<Secret>,
     progress: Mutex<StreamsProgress>,
     stop: AtomicBool,
+    plant: Plant,
 }
 
 impl Session {
@@ -46,7 +51,13 @@ impl Session {
         over: impl FnOnce(&SessionId) + Send + 'static,
     ) -> Result<Arc<Self>, ReplicationError> {
         let (streams, sources) = relaxed.start(shards)?;
-        let lane = |stream| Arc::new(Lane::new(stream, limits.lane));
+        let name = name_of(&id);
+        let count = sources.len();
+        let lane = |stream| {
+            let spill = limits.spill.as_ref();
+            let spill = spill.map(|folder| Spill::new(folder, format!("{name}-{stream}"), count));
+            Arc::new(Lane::new(stream, limits.lane, spill))
+        };
         let lanes: Vec<Arc<Lane>> = (0..).map(lane).take(sources.len()).collect();
         for (source, lane) in sources.into_iter().zip(&lanes) {
             let lane = Arc::clone(lane);
@@ -58,6 +69,7 @@ impl Session {
             key: Mutex::new(key),
             progress: Mutex::new(streams.progress()),
             stop: AtomicBool::new(false),
+            plant: limits.lane.plant,
         });
         let (kept, shards) = (Arc::clone(&session), Arc::clone(shards));
         spawn_named("replication-session", move || {
@@ -94,28 +106,42 @@ impl Session {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn key(&self) -> Secret {
-        self.key.lock().clone()
+    /// Keeps a stream's place for the connection that asks, if it belongs to the last handshake
+    /// and is the first to ask; the stream, and what [`Lane::attach`] wants to know.
+    pub(super) fn claim(&self, attach: &Attach) -> Result<(&Arc<Lane>, u64), ReplicationError> {
+        let subject = Attach::subject(&attach.session, attach.stream, attach.number);
+        // No other handshake comes between the proof and the place.
+        let key = self.key.lock();
+        if !key.verifies("forkless attach", &[&subject], &attach.proof)
+            && !self.plant.has(Bug::AttachReplaced)
+        {
+            return Err(ReplicationError::Secret);
+        }
+        let lane = self.lanes.get(usize::from(attach.stream));
+        let lane = lane.ok_or_else(|| ReplicationError::refused("there is no such stream"))?;
+        let claimed = lane.claim(attach.number);
+        let refused = || ReplicationError::refused("the stream is taken, or has gone on");
+        Ok((lane, claimed.ok_or_else(refused)?))
     }
 
     /// Whether a replica can go on with what it has; if so, it has made a handshake with this key,
     /// and its connections will come.
     pub(super) fn resume(&self, resume: &Resume, key: &Secret) -> bool {
+        let mut current = self.key.lock();
         let lanes = self.lanes.iter().zip(&resume.numbers);
         let kept = lanes.clone().all(|(lane, number)| lane.can_resume(*number));
         if resume.numbers.len() != self.lanes.len() || !kept {
             return false;
         }
-        *self.key.lock() = key.clone();
+        *current = key.clone();
         self.lanes.iter().for_each(|lane| lane.renew());
         true
     }
 
     pub(super) fn statistics(&self) -> SessionStatistics {
         let progress = *self.progress.lock();
-        let digits = self.id.iter().map(|byte| format!("{byte:02x}"));
         SessionStatistics {
-            session: digits.collect(),
+            session: name_of(&self.id),
             cut: progress.cut,
             keys: progress.keys,
             changes: progress.changes,
@@ -124,4 +150,10 @@ impl Session {
             streams: self.lanes.iter().map(|lane| lane.statistics()).collect(),
         }
     }
+}
+
+/// The name of a session, in hexadecimal.
+fn name_of(id: &SessionId) -> String {
+    let digits = id.iter().map(|byte| format!("{byte:02x}"));
+    digits.collect()
 }

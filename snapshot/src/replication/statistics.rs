@@ -22,8 +22,10 @@ pub struct StreamStatistics {
     pub cut_acknowledged: u64,
     /// Bytes sent, over all connections.
     pub bytes: u64,
-    /// What is kept for a replica that comes back, in bytes.
+    /// What is kept in memory for a replica that comes back, in bytes.
     pub backlog_bytes: usize,
+    /// What is kept on the disk for it, in bytes.
+    pub backlog_disk_bytes: u64,
 }
 
 /// How a replica is served, on the master's side.

@@ -7,6 +7,8 @@ use rdb_format::{
 use super::frame::{Fields, Frame, FrameError, FrameKind};
 use super::record::Record;
 use crate::open_key::OpenKey;
+#[cfg(planted)]
+use crate::planted::{Bug, Plant};
 
 /// Why a stream cannot be followed any further. What came before holds.
 #[derive(Debug, thiserror::Error)]
@@ -136,6 +138,8 @@ pub struct StreamDecoder {
     cut: u64,
     parts: Vec<u8>,
     in_parts: bool,
+    #[cfg(planted)]
+    plant: Plant,
 }
 
 impl StreamDecoder {
@@ -149,6 +153,29 @@ impl StreamDecoder {
             cut: 0,
             parts: Vec::new(),
             in_parts: false,
+            #[cfg(planted)]
+            plant: Plant::default(),
+        }
+    }
+
+    /// Decodes with what is planted.
+    #[cfg(planted)]
+    pub(crate) fn plant(mut self, plant: Plant) -> Self {
+        self.plant = plant;
+        self
+    }
+
+    /// Forgets, before it goes on, how far it has come, if that is planted.
+    #[cfg(planted)]
+    pub(crate) fn forget_where(&mut self) {
+        if self.number == 0 {
+            return;
+        }
+        if self.plant.has(Bug::ResumeSkipsFrame) {
+            self.number += 1;
+        }
+        if self.plant.has(Bug::ResumeRepeatsFrame) {
+            self.number -= 1;
         }
     }
 
@@ -192,7 +219,11 @@ impl StreamDecoder {
     ) -> Result<Option<u64>, StreamError> {
         let number = frame.number;
         let expected = self.number + 1;
-        if number != expected {
+        #[cfg(planted)]
+        let is_repeated = self.plant.has(Bug::TakeFrameTwice) && number == self.number;
+        #[cfg(not(planted))]
+        let is_repeated = false;
+        if number != expected && !is_repeated {
             return Err(StreamError::OutOfOrder {
                 expected,
                 found: number,

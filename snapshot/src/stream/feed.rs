@@ -292,6 +292,12 @@ impl Feed {
                 waker
             };
             blob.riders.iter().for_each(|rider| rider.account.sent());
+            #[cfg(planted)]
+            if self.shared.has(Bug::WriteWaitsForStream) {
+                drop(sender.send(blob));
+                self.waiting_bytes -= load_bytes;
+                continue;
+            }
             match sender.try_send(blob, waker) {
                 Ok(()) => self.waiting_bytes -= load_bytes,
                 Err(TrySendError::Full(blob)) => {

@@ -21,6 +21,8 @@ pub(crate) struct Shape {
     pub(crate) writes: u64,
     /// Whether somebody writes values that no encoder takes.
     pub(crate) refusing: bool,
+    /// How long a client rests after each write, at most.
+    pub(crate) rest: Duration,
 }
 
 /// A number below `bound` that the seed decides.
@@ -66,6 +68,7 @@ impl Shape {
             padding_bytes_max: pick(sim, &[40, 300, 2500]),
             writes: pick(sim, &[5, 20, 40]),
             refusing: sim.below(32) == 0,
+            rest: Duration::ZERO,
         }
     }
 
@@ -189,6 +192,9 @@ pub(crate) fn start(sim: SimulationHandle, shards: &Shards, shape: Shape) -> Vec
                     1..12 => move_amount(sim, shards),
                     12..16 => sim.sleep(Duration::from_micros(sim.below(500))),
                     _ => shape.write(sim, shards),
+                }
+                if let Ok(rest_us @ 1..) = u64::try_from(shape.rest.as_micros()) {
+                    sim.sleep(Duration::from_micros(sim.below(rest_us)));
                 }
             }
         })));

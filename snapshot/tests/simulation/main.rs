@@ -11,6 +11,7 @@
 #![expect(clippy::print_stdout, reason = "tells its seeds, and what they led to")]
 
 mod clients;
+mod copy;
 mod follower;
 mod output;
 #[cfg(planted)]
@@ -19,6 +20,8 @@ mod program;
 mod proof;
 mod store;
 mod taker;
+mod transport;
+mod weather;
 
 /// A number from the environment.
 fn set(name: &str) -> Option<u64> {
@@ -32,6 +35,7 @@ mod sound {
 
     use crate::program::{Prepare, run};
     use crate::proof::Proof;
+    use crate::transport::{self, Planted};
 
     /// Seeds to run: `default` of them from a first one that is new each time, unless set
     /// otherwise.
@@ -89,7 +93,44 @@ mod sound {
     }
 
     #[test]
+    fn replicas_are_what_the_master_was_at_every_cut_on_every_seed() {
+        let seeds = seeds(1000);
+        println!("seeds {seeds:?}");
+        let mut all = Proof::default();
+        let mut steps = 0;
+        for seed in seeds.clone() {
+            let run = transport::run(seed, Planted::nothing()).unwrap();
+            steps += run.steps;
+            all.add(run.proof);
+        }
+        println!("{steps} steps; {:#?}", all.ends);
+        if seeds.end - seeds.start >= 1000 {
+            let wanted = [
+                "cuts passed",
+                "resumptions",
+                "full syncs",
+                "masters died",
+                "replays",
+                "frames tampered with",
+                "files of backlogs",
+                "files spoilt",
+            ];
+            for end in wanted {
+                assert!(
+                    all.ends.get(end).is_some_and(|&times| times > 50),
+                    "{end}: {all:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn same_seed_is_the_same_run() {
+        for seed in 0..30 {
+            let run = || transport::run(seed, Planted::nothing()).unwrap();
+            let (first, second) = (run(), run());
+            assert_eq!(first, second, "seed {seed} of replicas");
+        }
         for seed in 0..300 {
             let run = || run(seed, Prepare::nothing()).unwrap();
             let (first, second) = (run(), run());

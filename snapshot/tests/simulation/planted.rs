@@ -2,10 +2,11 @@
 
 use dash_table::Bug as TableBug;
 use shard_runtime::spawn_named;
-use snapshot::{Bug, Relaxed, Snapshot, Store};
+use snapshot::{Bug, MasterOptions, Relaxed, ReplicaOptions, Snapshot, Store};
 
 use crate::program::{Prepare, run};
 use crate::store::{DATABASES, SimStore};
+use crate::transport::{self, Planted};
 
 /// A bug must be found by one of this many seeds, whatever the first.
 const SEEDS_MAX: u64 = 10_000;
@@ -65,14 +66,36 @@ const IN_STREAMS: &[Bug] = &[
     Bug::MarkLastChange,
 ];
 
+/// On the master's side of the transport.
+const IN_MASTERS: &[Bug] = &[
+    Bug::MissDelete,
+    Bug::CutBeforeChanges,
+    Bug::ResumeTooEarly,
+    Bug::ResumeTooLate,
+    Bug::AcknowledgeForeign,
+    Bug::AttachReplaced,
+    Bug::AttachTwice,
+    Bug::WriteWaitsForStream,
+    Bug::ForgetSealedChange,
+    Bug::ChangeBeforeBase,
+];
+
+const IN_REPLICAS: &[Bug] = &[
+    Bug::ResumeSkipsFrame,
+    Bug::ResumeRepeatsFrame,
+    Bug::TakeFrameTwice,
+    Bug::ShowBeforeCut,
+    Bug::PassCutAlone,
+];
+
 /// How many seeds it takes to find what is wrong, from each first seed.
-fn seeds_to_find(name: &str, prepare: &Prepare) -> Vec<u64> {
+fn seeds_to_find(name: &str, is_wrong: impl Fn(u64) -> bool + Clone + Send + 'static) -> Vec<u64> {
     let first = super::set("FORKLESS_SIM_SEED").unwrap_or(1);
     let search = |base| {
         // Far from each other, and from the seeds of other bases.
         let base = first.wrapping_add(base << 40);
-        let prepare = prepare.clone();
-        let is_found = move |seed: &u64| run(base + seed, prepare.clone()).is_err();
+        let is_wrong = is_wrong.clone();
+        let is_found = move |seed: &u64| is_wrong(base + seed);
         // On a thread of its own: a failed run may leave its thread unwinding for ever, and then
         // every later run would fail there.
         let search = spawn_named("search", move || (0..SEEDS_MAX).find(is_found));
@@ -108,7 +131,8 @@ fn bugs_of_tables_are_found() {
             bug: index as u64,
             ..Prepare::nothing()
         };
-        report(&name, &seeds_to_find(&name, &prepare));
+        let is_wrong = move |seed| run(seed, prepare.clone()).is_err();
+        report(&name, &seeds_to_find(&name, is_wrong));
     }
 }
 
@@ -121,7 +145,8 @@ fn bugs_of_snapshots_are_found() {
             snapshot: Snapshot::new().plant(bug),
             ..Prepare::nothing()
         };
-        report(&name, &seeds_to_find(&name, &prepare));
+        let is_wrong = move |seed| run(seed, prepare.clone()).is_err();
+        report(&name, &seeds_to_find(&name, is_wrong));
     }
 }
 
@@ -134,6 +159,27 @@ fn bugs_of_streams_are_found() {
             relaxed: Relaxed::new().plant(bug),
             ..Prepare::nothing()
         };
-        report(&name, &seeds_to_find(&name, &prepare));
+        let is_wrong = move |seed| run(seed, prepare.clone()).is_err();
+        report(&name, &seeds_to_find(&name, is_wrong));
+    }
+}
+
+#[test]
+fn bugs_of_replication_are_found() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let of_master = |&bug: &Bug| Planted {
+        master: MasterOptions::new().plant(bug),
+        ..Planted::nothing()
+    };
+    let of_replica = |&bug: &Bug| Planted {
+        replica: ReplicaOptions::new().plant(bug),
+        ..Planted::nothing()
+    };
+    let masters = IN_MASTERS.iter().map(|bug| (bug, of_master(bug)));
+    let replicas = IN_REPLICAS.iter().map(|bug| (bug, of_replica(bug)));
+    for (bug, planted) in masters.chain(replicas) {
+        let name = format!("{bug:?} of replication");
+        let is_wrong = move |seed| transport::run(seed, planted.clone()).is_err();
+        report(&name, &seeds_to_find(&name, is_wrong));
     }
 }

@@ -72,7 +72,7 @@ fn start(sim: SimulationHandle, ledger: &Arc<Ledger>, prepare: &Prepare) -> Shar
     };
     let (ledger, store, bug) = (Arc::clone(ledger), prepare.store, prepare.bug);
     let shards = ShardSet::start(config, move |shard| {
-        let mut state = SimStore::new(shard, Arc::clone(&ledger));
+        let mut state = SimStore::new(shard, 0, Arc::clone(&ledger));
         store(&mut state, bug);
         state
     });
@@ -137,7 +137,7 @@ fn program(sim: SimulationHandle, prepare: &Prepare) -> Proof {
 }
 
 /// A folder for files: in memory where that is to be had, for it is not the disk that is tried.
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 

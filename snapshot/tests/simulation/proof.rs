@@ -121,6 +121,22 @@ pub(crate) fn of_replicas(found: &[Model], ledger: &Ledger) {
     is_one_moment(&state, shards);
 }
 
+/// Proves what a replica showed when it had passed a cut of the master.
+///
+/// # Panics
+///
+/// When it is not what the master's shards had.
+pub(crate) fn of_copy(found: &Model, ledger: &Ledger) {
+    let first = found.get(&(0, cut_key(0))).map(|val| val.number);
+    let first = first.expect("the replica does not say which cut it shows");
+    let parts = (0..).map_while(|shard| ledger.at_cut(shard, first));
+    let parts: Vec<Model> = parts.collect();
+    let shards = parts.len();
+    let expected: Model = parts.into_iter().flatten().collect();
+    assert_eq!(difference(found, &expected), None, "at cut {first}");
+    is_one_moment(found, shards);
+}
+
 /// Amounts add up, and turns were taken in order: across shards, too.
 fn is_one_moment(state: &Model, shards: usize) {
     let numbers = |key: fn(usize) -> Vec<u8>| {

@@ -217,6 +217,17 @@ impl FromRdb for Val {
     }
 }
 
+/// What the tables hold.
+pub(crate) fn contents(keyspace: &Keyspace<Val>) -> Model {
+    let mut all = Model::new();
+    for (database, table) in keyspace.databases() {
+        for (key, val) in table {
+            all.insert((database, key.as_bytes().to_vec()), val.clone());
+        }
+    }
+    all
+}
+
 /// What every shard held at every cut, by its number on the shard.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger(Mutex<BTreeMap<(usize, u64), Model>>);
@@ -269,12 +280,13 @@ pub(crate) fn turn_key(shard: usize) -> Vec<u8> {
 }
 
 impl SimStore {
-    pub(crate) fn new(shard: usize, ledger: Arc<Ledger>) -> Self {
+    /// A store whose cuts are counted from `cuts` on.
+    pub(crate) fn new(shard: usize, cuts: u64, ledger: Arc<Ledger>) -> Self {
         let mut store = Self {
             shard,
             keyspace: Keyspace::new(),
             model: Model::new(),
-            cuts: 0,
+            cuts,
             ledger,
         };
         store.set(0, &account_key(shard), Val::number(FIRST_AMOUNT));
@@ -370,14 +382,8 @@ impl SimStore {
     }
 
     /// What the tables hold.
-    pub(crate) fn contents(&mut self) -> Model {
-        let mut all = Model::new();
-        for database in 0..DATABASES {
-            for (key, val) in self.keyspace.database(database).iter() {
-                all.insert((database, key.as_bytes().to_vec()), val.clone());
-            }
-        }
-        all
+    pub(crate) fn contents(&self) -> Model {
+        contents(&self.keyspace)
     }
 
     /// How many cuts are open in the tables, and how often segments were split and merged.

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+#[cfg(planted)]
+use crate::planted::Bug;
+use crate::planted::Plant;
+
 /// What a replica keeps to.
 #[derive(Debug, Clone)]
 pub struct ReplicaOptions {
@@ -9,6 +13,7 @@ pub struct ReplicaOptions {
     pub(super) connect: Duration,
     pub(super) retry: Duration,
     pub(super) cut_deadline: Duration,
+    pub(super) plant: Plant,
 }
 
 impl ReplicaOptions {
@@ -19,7 +24,16 @@ impl ReplicaOptions {
             connect: Duration::from_secs(5),
             retry: Duration::from_millis(500),
             cut_deadline: Duration::from_mins(1),
+            plant: Plant::default(),
         }
+    }
+
+    /// Follows with `bug`.
+    #[cfg(planted)]
+    #[must_use]
+    pub fn plant(mut self, bug: Bug) -> Self {
+        self.plant.set(bug);
+        self
     }
 
     /// What the master asks to be known, and must know itself.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Inner;
 use crate::keyspace::{Owner, Store};
@@ -12,6 +12,7 @@ use crate::replication::error::ReplicationError;
 use crate::replication::handshake::Acknowledge;
 use crate::replication::rendezvous::{Met, Rendezvous};
 use crate::stream::{Frame, FrameKind, StreamDecoder};
+use crate::sync::now;
 use crate::value::FromRdb;
 
 /// How often a reader looks whether it is to stop, and tells the master how far it is.
@@ -21,33 +22,39 @@ const LOOK: Duration = Duration::from_millis(200);
 const TELL_BYTES: usize = 1 << 20;
 
 /// One stream being read.
-pub(super) struct Reading<'a, S: Store> {
-    pub(super) inner: &'a Inner<S>,
+pub(super) struct Reading<S: Store> {
+    pub(super) inner: Arc<Inner<S>>,
     pub(super) stream: u16,
     pub(super) streams: u16,
-    pub(super) decoder: &'a mut StreamDecoder,
+    pub(super) decoder: StreamDecoder,
     pub(super) reader: FrameReader,
-    pub(super) rendezvous: &'a Rendezvous,
-    pub(super) filling: &'a Filling,
+    pub(super) rendezvous: Arc<Rendezvous>,
+    pub(super) filling: Arc<Filling>,
     pub(super) silence: Duration,
 }
 
-impl<S> Reading<'_, S>
+/// Lets the other readers go when it is dropped, should one of them panic, too.
+pub(super) struct Leaving(pub(super) Arc<Rendezvous>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl<S> Reading<S>
 where
     S: Store<Value: FromRdb>,
 {
     pub(super) fn run(&mut self) -> Result<(), ReplicationError> {
-        let mut applier = Applier::new(
-            &self.inner.shards,
-            self.filling,
-            (self.stream, self.streams),
-        );
+        let (inner, filling) = (Arc::clone(&self.inner), Arc::clone(&self.filling));
+        let mut applier = Applier::new(&inner.shards, &filling, (self.stream, self.streams));
         // It had come to a cut when its connection broke, and others may not have.
         if self.decoder.cut() > 0 {
             self.meet(self.decoder.cut())?;
         }
-        let mut heard = Instant::now();
-        let (mut told, mut untold_bytes) = (Instant::now(), 0);
+        let mut heard = now();
+        let (mut told, mut untold_bytes) = (now(), 0);
         self.acknowledge()?;
         loop {
             if self.inner.is_stopped() || self.rendezvous.is_aborted() {
@@ -56,11 +63,11 @@ where
             }
             let cut = match self.reader.next(LOOK)? {
                 Some(frame) => {
-                    heard = Instant::now();
+                    heard = now();
                     untold_bytes += frame.payload.len();
-                    take(frame, (self.decoder, &mut applier, self.stream))?
+                    take(frame, (&mut self.decoder, &mut applier, self.stream))?
                 }
-                None if heard.elapsed() < self.silence => None,
+                None if now().saturating_duration_since(heard) < self.silence => None,
                 None => {
                     return Err(ReplicationError::Silent {
                         silence: self.silence,
@@ -70,20 +77,34 @@ where
             if let Some(cut) = cut {
                 applier.confirm()?;
                 self.meet(cut)?;
-                heard = Instant::now();
+                heard = now();
             }
-            if cut.is_some() || untold_bytes >= TELL_BYTES || told.elapsed() >= LOOK {
+            let since_told = now().saturating_duration_since(told);
+            if cut.is_some() || untold_bytes >= TELL_BYTES || since_told >= LOOK {
                 self.acknowledge()?;
-                (told, untold_bytes) = (Instant::now(), 0);
+                (told, untold_bytes) = (now(), 0);
             }
         }
     }
 
-    /// Waits until all streams have come to the cut. The last one shows what there was at the
-    /// first, or has the shards know that this is another.
-    fn meet(&self, cut: u64) -> Result<(), ReplicationError> {
-        let met = self.rendezvous.meet(usize::from(self.stream), cut, |_| {
-            let (inner, filling) = (self.inner, self.filling);
+    /// Waits until all streams have come to the cut, and has the master know that this side lives.
+    fn meet(&mut self, cut: u64) -> Result<(), ReplicationError> {
+        loop {
+            match self.meet_within(cut, LOOK)? {
+                Met::Done => return Ok(()),
+                Met::Aborted => return Err(ReplicationError::Stopped),
+                Met::Waiting => self.acknowledge()?,
+            }
+        }
+    }
+
+    /// Waits a while for the other streams. The last one shows what there was at the first cut, or
+    /// has the shards know that this is another.
+    fn meet_within(&self, cut: u64, patience: Duration) -> Result<Met, ReplicationError> {
+        let stream = usize::from(self.stream);
+        let deadline = now().checked_add(patience);
+        self.rendezvous.meet(stream, (cut, deadline), |_| {
+            let (inner, filling) = (&self.inner, &self.filling);
             let owner = Arc::downgrade(&filling.owner);
             let shows = filling.committed.load(Ordering::Acquire);
             inner.shards.cut(inner.options.cut_deadline, move |shard| {
@@ -95,18 +116,14 @@ where
             // Release: pairs with the Acquire of the readers, who go on after this.
             filling.committed.store(true, Ordering::Release);
             inner.tell(|course| course.following = true);
-            Ok::<(), ReplicationError>(())
-        })?;
-        match met {
-            Met::Done => Ok(()),
-            Met::Aborted => Err(ReplicationError::Stopped),
-        }
+            Ok(())
+        })
     }
 
     fn acknowledge(&mut self) -> Result<(), ReplicationError> {
         let acknowledged = Acknowledge {
             number: self.decoder.number(),
-            cut: self.decoder.cut(),
+            cut: self.rendezvous.done().0.min(self.decoder.cut()),
         };
         self.reader
             .say(FrameKind::Acknowledge, &acknowledged.encode(), self.silence)
