@@ -14,7 +14,7 @@ use rdb_format::Value;
 use shard_runtime::{ShardSet, ShardSetConfig, Worker, spawn_named};
 use snapshot::{
     Address, Key, Keyspace, Master, MasterOptions, Owned, Replica, ReplicaOptions, ReplicaState,
-    shard_hash,
+    ReplicationError, shard_hash,
 };
 
 type Shards = Arc<ShardSet<Keyspace<Owned>>>;
@@ -438,4 +438,59 @@ fn master_survives_whatever_connects() {
     let replica = Replica::start(&copy, master.address(), replica_options());
     assert!(replica.wait_synced(PATIENCE), "{:?}", replica.statistics());
     assert_equal(&store, &copy, &replica);
+}
+
+#[test]
+fn master_without_a_secret_serves_this_machine_only() {
+    let store = shards(1);
+    let everywhere: Address = "0.0.0.0:0".parse().unwrap();
+    let start = |address: &Address, options| Master::start(&store, address, options);
+    let refused = start(&everywhere, MasterOptions::new()).unwrap_err();
+    assert!(
+        matches!(refused, ReplicationError::Unprotected { .. }),
+        "{refused}"
+    );
+    start(&tcp(), MasterOptions::new()).unwrap();
+    start(&everywhere, MasterOptions::new().secret(b"secret")).unwrap();
+    start(&everywhere, MasterOptions::new().without_secret_for_all()).unwrap();
+}
+
+#[test]
+fn backlog_on_the_disk_is_as_good_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = || std::fs::read_dir(folder.path()).unwrap().count();
+    let store = shards(2);
+    fill(&store, 20_000);
+    let options = options().backlog_bytes(256 << 10);
+    let options = options.backlog_on_disk(folder.path(), 1 << 30);
+    let master = Master::start(&store, &tcp(), options.clone()).unwrap();
+    let refused = Master::start(&store, &tcp(), options).unwrap_err();
+    assert!(
+        matches!(refused, ReplicationError::Spill { .. }),
+        "{refused}"
+    );
+    let proxy = Proxy::start(master.address());
+    let writer = Writer::start(&store, 30_000);
+    let copy = shards(2);
+    let replica = Replica::start(&copy, &proxy.address, replica_options());
+    assert!(replica.wait_synced(PATIENCE), "{:?}", replica.statistics());
+    for round in 1..=3 {
+        proxy.cut_off();
+        let until = Instant::now() + PATIENCE;
+        while replica.statistics().resumptions < round {
+            assert!(Instant::now() < until, "{:?}", replica.statistics());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    writer.stop();
+    assert_equal(&store, &copy, &replica);
+    assert_eq!(replica.statistics().full_syncs, 1);
+    replica.stop();
+    drop(master);
+    let until = Instant::now() + PATIENCE;
+    // The lock stays.
+    while files() > 1 {
+        assert!(Instant::now() < until, "{} files are left", files());
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
