@@ -17,13 +17,13 @@ pub(crate) struct Options {
     /// Seconds for each target.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
-    /// Which targets to run; all of them when none is named.
+    /// Which targets to run, by their names or as `crate/name`; all of them when none is named.
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
 }
 
-/// The fuzz crates, from the root. No two of their targets have one name.
-const CRATES: &[&str] = &["rdb-format/fuzz", EPAXOS, "forkless/fuzz"];
+/// The fuzz crates, from the root.
+const CRATES: &[&str] = &["rdb-format/fuzz", EPAXOS, "snapshot/fuzz", "forkless/fuzz"];
 
 /// The fuzz crate that links RocksDB.
 const EPAXOS: &str = "epaxos-store/fuzz";
@@ -48,8 +48,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
         target: workspace.target().join("fuzz"),
         seconds: options.seconds,
     };
-    let steps = targets.iter().map(|target| Step {
-        name: &target.name,
+    let names: Vec<String> = targets.iter().map(Target::full_name).collect();
+    let steps = targets.iter().zip(&names).map(|(target, name)| Step {
+        name,
         needs: Needs::Nothing,
         work: Work::Check(Box::new(|| fuzz.run(target))),
     });
@@ -62,6 +63,18 @@ struct Target {
     name: String,
     /// Its crate, from the root.
     krate: &'static str,
+}
+
+impl Target {
+    /// `crate/name`: targets of two crates may share a name.
+    fn full_name(&self) -> String {
+        let krate = self.krate.trim_end_matches("/fuzz");
+        format!("{krate}/{}", self.name)
+    }
+
+    fn is(&self, wanted: &str) -> bool {
+        self.name == wanted || self.full_name() == wanted
+    }
 }
 
 /// Every target of every crate.
@@ -95,15 +108,16 @@ fn targets(manifest: &str) -> Vec<String> {
 
 /// Those of `all` that are `wanted`; all when nothing is.
 fn chosen(all: Vec<Target>, wanted: &[String]) -> Result<Vec<Target>, Failure> {
-    let is_known = |name: &&String| all.iter().any(|target| target.name == **name);
+    let is_known = |name: &&String| all.iter().any(|target| target.is(name));
     if let Some(name) = wanted.iter().find(|name| !is_known(name)) {
-        let names = all.iter().map(|target| target.name.as_str());
+        let names = all.iter().map(Target::full_name);
         return Err(Failure::Missing {
             what: format!("there is no fuzz target {name}"),
             remedy: format!("name one of {}", names.collect::<Vec<_>>().join(", ")),
         });
     }
-    let is_wanted = |target: &Target| wanted.is_empty() || wanted.contains(&target.name);
+    let is_wanted =
+        |target: &Target| wanted.is_empty() || wanted.iter().any(|wanted| target.is(wanted));
     Ok(all.into_iter().filter(is_wanted).collect())
 }
 
@@ -144,7 +158,7 @@ impl Fuzz<'_> {
         let mut new = files(&artifacts).into_iter();
         match (result, new.find(|file| !before.contains(file))) {
             (_, Some(artifact)) => Err(Failure::Crash {
-                target: target.name.clone(),
+                target: target.full_name(),
                 artifact,
             }),
             (result, None) => result,
@@ -153,7 +167,7 @@ impl Fuzz<'_> {
 
     /// Inputs that reach new code go to the target folder; those in the repository are read only.
     fn command(&self, target: &Target, folder: &Path) -> Result<Command, Failure> {
-        let found = self.target.join("corpus").join(&target.name);
+        let found = self.target.join("corpus").join(target.full_name());
         fs::create_dir_all(&found).map_err(Failure::file(&found))?;
         let mut command = nightly();
         if target.krate == EPAXOS {
@@ -205,12 +219,13 @@ mod tests {
     #[test]
     fn this_workspace_has_targets_for_its_decoders() {
         let all = all(&Workspace::find().unwrap()).unwrap();
-        let names: BTreeSet<_> = all.iter().map(|target| &target.name).collect();
+        let names: BTreeSet<_> = all.iter().map(Target::full_name).collect();
         assert_eq!(names.len(), all.len(), "two targets share a name");
         for (name, krate) in [
             ("lzf", CRATES[0]),
             ("frames", EPAXOS),
-            ("requests", CRATES[2]),
+            ("frames", CRATES[2]),
+            ("requests", CRATES[3]),
         ] {
             let name = name.to_owned();
             assert!(all.contains(&Target { name, krate }), "{all:?}");
@@ -221,8 +236,11 @@ mod tests {
     fn all_targets_run_unless_some_are_named() {
         let all = parsed();
         assert_eq!(chosen(all.clone(), &[]).unwrap(), all);
-        let one = chosen(all.clone(), &["lzf".to_owned()]).unwrap();
-        assert_eq!(one, all[1..]);
+        for name in ["lzf", "rdb-format/lzf"] {
+            let one = chosen(all.clone(), &[name.to_owned()]).unwrap();
+            assert_eq!(one, all[1..]);
+        }
+        chosen(all, &["snapshot/lzf".to_owned()]).unwrap_err();
     }
 
     #[test]
@@ -230,7 +248,7 @@ mod tests {
         let refused = chosen(parsed(), &["lz4".to_owned()]).unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "there is no fuzz target lz4; to get it: name one of events, lzf"
+            "there is no fuzz target lz4; to get it: name one of rdb-format/events, rdb-format/lzf"
         );
     }
 
@@ -247,7 +265,7 @@ mod tests {
         fs::create_dir_all(crates.join("corpus/lzf")).unwrap();
         let target = &parsed()[1];
         let line = program::line(&fuzz.command(target, &crates).unwrap());
-        let (found, kept) = ("target/corpus/lzf", "fuzz/corpus/lzf");
+        let (found, kept) = ("target/corpus/rdb-format/lzf", "fuzz/corpus/lzf");
         // New inputs go to the first folder that is named.
         assert!(
             line.find(found).unwrap() < line.find(kept).unwrap(),

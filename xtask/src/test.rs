@@ -217,6 +217,8 @@ const SNAPSHOTS: &[&str] = &[
     "sim,replication",
     "--test",
     "simulation",
+    "--test",
+    "fuzzing_peers",
 ];
 
 /// `RUSTFLAGS` as the user set it, with `configuration` added.
