@@ -58,7 +58,7 @@ pub(crate) enum Waited {
 #[cfg(not(loom))]
 mod real {
     use super::Waited;
-    use crossbeam::utils::Backoff;
+    use std::cell::Cell;
     use std::time::Instant;
 
     #[cfg(not(feature = "sim"))]
@@ -106,24 +106,32 @@ mod real {
         }
     }
 
+    /// After pauses of 1, 2, 4 ... 128 steps, 255 in all, it is time to sleep.
+    const PAUSES: u32 = 8;
+
     /// The few microseconds to look again and again before going to sleep.
     #[derive(Debug)]
-    pub(crate) struct Spin(Backoff);
+    pub(crate) struct Spin(Cell<u32>);
 
     impl Spin {
         pub(crate) fn new() -> Self {
-            Self(Backoff::new())
+            Self(Cell::new(0))
         }
 
         /// Pauses a little; `false` when it is time to sleep.
         ///
-        /// Later pauses yield the core, so that whoever is waited for can use it.
+        /// It never yields the core. Where others want it, whoever yields is behind all of them,
+        /// for milliseconds; who sleeps comes first when it is woken.
         pub(crate) fn again(&self) -> bool {
-            let again = !self.0.is_completed();
-            if again {
-                self.0.snooze();
+            let pauses = self.0.get();
+            if pauses == PAUSES {
+                return false;
             }
-            again
+            for _ in 0..1_u32 << pauses {
+                std::hint::spin_loop();
+            }
+            self.0.set(pauses + 1);
+            true
         }
     }
 }
