@@ -158,6 +158,41 @@ fn flushed_databases_are_flushed_on_the_replica() {
 }
 
 #[test]
+fn change_of_a_large_collection_costs_no_more_than_the_change() {
+    let place = Place::new();
+    let (master, replica) = (place.master(&[]), place.replica(&["--shards", "2"]));
+    let (client, other) = (&mut master.connect(), &mut replica.connect());
+    for first in (0..20_000).step_by(1000) {
+        let numbers = first..first + 1000;
+        let of = |item: fn(u32) -> String| numbers.clone().map(item).collect::<String>();
+        client.ask(&format!("HSET hash{}", of(|n| format!(" f{n} value"))));
+        client.ask(&format!("SADD set{}", of(|n| format!(" m{n}"))));
+        client.ask(&format!("ZADD zset{}", of(|n| format!(" {n} m{n}"))));
+        client.ask(&format!("RPUSH list{}", of(|n| format!(" i{n}"))));
+    }
+    assert_equal(client, other);
+    let told = |other: &mut Client| info(other, "replica_bytes").parse::<u64>().unwrap();
+    let before = told(other);
+    for change in [
+        "HSET hash f7 other new value",
+        "HDEL hash f8",
+        "SADD set new",
+        "SREM set m9",
+        "ZADD zset 3.5 m10",
+        "ZREM zset m11",
+        "LPUSH list first",
+        "RPOP list 3",
+        "PEXPIREAT hash 4000000000000",
+    ] {
+        assert!(client.ask(change).starts_with([':', '*']), "{change}");
+        assert_equal(client, other);
+    }
+    let cost = told(other) - before;
+    assert!((1..2000).contains(&cost), "{cost} bytes");
+    assert_eq!(info(other, "replica_full_syncs"), "1");
+}
+
+#[test]
 fn snapshots_and_reloads_go_on_beside_replication() {
     let place = Place::new();
     let (master, replica) = (place.master(&["--shards", "2"]), place.replica(&[]));
