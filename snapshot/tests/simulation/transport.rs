@@ -106,7 +106,8 @@ impl Course {
             .secret(b"secret")
             .cut_every(Duration::from_millis(pick(sim, &[5, 20, 100])))
             .silence(SILENCE)
-            .budget_bytes(bytes(&[64 << 10, 64 << 10, 1 << 20]))
+            // No bucket is too much for it: then no replica would ever be filled.
+            .budget_bytes(bytes(&[384 << 10, 384 << 10, 1 << 20]))
             .backlog_bytes(bytes(&[600, 8 << 10, 1 << 20]))
             .replicas_max(if is_foul { 2 } else { 100 });
         let writes = pick(sim, &[20, 60, 200]);
