@@ -377,7 +377,8 @@ fn watch(
     (seen, replica): (&Seen, &Replica<CopyStore>),
 ) {
     let first = shown(shards);
-    let mut filling: Option<(u64, Model)> = None;
+    // Of which full sync, and behind how many cuts.
+    let mut filling: Option<((u64, u64), Model)> = None;
     while !over.load(Ordering::Relaxed) {
         sim.sleep(Duration::from_micros(sim.below(20_000)));
         let before = replica.statistics();
@@ -393,11 +394,13 @@ fn watch(
             filling = None;
             continue;
         }
+        // It shows what is there a moment before it says so.
+        let now = (after.full_syncs, seen.cuts());
         match &filling {
-            Some((syncs, shown)) if *syncs == after.full_syncs => {
+            Some((since, shown)) if *since == now => {
                 assert_eq!(difference(&found, shown), None, "while it is filled");
             }
-            _ => filling = Some((after.full_syncs, found)),
+            _ => filling = Some((now, found)),
         }
     }
 }
