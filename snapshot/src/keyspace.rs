@@ -336,7 +336,9 @@ impl<V: Value> Keyspace<V> {
 
     /// Makes room for a bucket with every producer that the traversal of `cut` could give it to,
     /// without waiting: its own and those of older cuts. If one has none, `waker` is woken when
-    /// another try is worth it. A table that is gone needs no room.
+    /// another try is worth it. Older streams are not waited for: they keep what they have no room
+    /// for within their budgets, and end when these are spent, so that a replica that hangs holds
+    /// up nobody. A table that is gone needs no room.
     pub(crate) fn make_room(
         &mut self,
         producer: &Rc<RefCell<Producer>>,
@@ -382,5 +384,8 @@ fn make_room<V: Value>(table: Option<&mut Table<V>>, cut: Cut, waker: &Waker) ->
     };
     let opened = table.observer().opened.iter();
     let mut older = opened.filter(|opened| opened.cut <= cut);
-    older.all(|opened| opened.taker.make_room(waker))
+    older.all(|opened| {
+        let has_room = opened.taker.make_room(waker);
+        has_room || (opened.cut != cut && matches!(opened.taker, Taker::Feed(_)))
+    })
 }
