@@ -25,6 +25,10 @@ const DATA_BYTES: usize = 40 << 20;
 /// What buffers, and pieces that the allocator hands out, may take beside.
 const SLACK_BYTES: usize = 8 << 20;
 
+/// How often the value is written to while it is saved, at most: about once for each of its chunks.
+/// A view keeps what leaves the value meanwhile, so what comes in its place takes memory too.
+const CHANGES_MAX: usize = (3 << 20) / store::VALUE_BYTES;
+
 /// Longer than a busy machine keeps anything waiting that works.
 const PATIENCE: Duration = Duration::from_mins(10);
 
@@ -65,13 +69,18 @@ fn save(kind: &str) -> (Report, usize) {
     let elements = store::put_huge(&shards, kind, DATA_BYTES);
     let stop = Arc::new(AtomicBool::new(false));
     let changes = Arc::new(AtomicUsize::new(0));
+    let changes_max = Arc::new(AtomicUsize::new(usize::MAX));
     let writer = spawn_named("writer", {
         let (shards, stop) = (Arc::clone(&shards), Arc::clone(&stop));
-        let changes = Arc::clone(&changes);
+        let (changes, changes_max) = (Arc::clone(&changes), Arc::clone(&changes_max));
         move || {
             let mut number = 0;
             // Relaxed: a flag that orders nothing; the thread is joined.
             while !stop.load(Ordering::Relaxed) {
+                if changes.load(Ordering::Relaxed) >= changes_max.load(Ordering::Relaxed) {
+                    std::thread::yield_now();
+                    continue;
+                }
                 // A prime, so that one chunk after another is written to.
                 number = (number + 7919) % elements.max(1);
                 change::huge(&shards, number);
@@ -81,6 +90,8 @@ fn save(kind: &str) -> (Report, usize) {
     });
     // What the writer takes at first is not the snapshot's.
     await_changes(&changes, 200, || false);
+    let made = changes.load(Ordering::Relaxed);
+    changes_max.store(made + CHANGES_MAX, Ordering::Relaxed);
     let before = resident::begin();
     // Older servers could not be told of entries that a stream once had.
     let snapshot = Snapshot::new()
