@@ -3,44 +3,14 @@
 //! With `--cfg planted`, the same schedules must find every bug that can be planted in a scan.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, Hasher};
 
 use dash_table::DashTable;
 use proptest::prelude::*;
 
-/// Hashes an integer to itself, masked: few bits make equal hashes.
-#[derive(Clone)]
-struct Masked(u64);
+#[path = "cuts/masked.rs"]
+mod masked;
 
-struct MaskedHasher {
-    mask: u64,
-    key: u64,
-}
-
-impl BuildHasher for Masked {
-    type Hasher = MaskedHasher;
-
-    fn build_hasher(&self) -> MaskedHasher {
-        MaskedHasher {
-            mask: self.0,
-            key: 0,
-        }
-    }
-}
-
-impl Hasher for MaskedHasher {
-    fn finish(&self) -> u64 {
-        self.key & self.mask
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("keys are u32");
-    }
-
-    fn write_u32(&mut self, key: u32) {
-        self.key = u64::from(key);
-    }
-}
+use masked::Masked;
 
 /// What happens between two runs of steps.
 #[derive(Clone, Copy, Debug)]

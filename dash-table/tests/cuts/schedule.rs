@@ -1,6 +1,6 @@
 //! A table beside a plain map, under a schedule of writes, cuts and traversals.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use dash_table::{Cursor, Cut, DashTable, Traversal};
 
@@ -188,21 +188,23 @@ impl Schedule {
         }
     }
 
-    /// Closes a cut whose traversal is done, and checks what it got.
-    fn finish(&mut self, index: usize) -> Result<(), &'static str> {
+    /// Closes a cut: what was delivered to it, each entry once, and what it had.
+    fn close(&mut self, index: usize) -> Result<[HashMap<u32, u32>; 2], &'static str> {
         let Expected { cut, state, .. } = self.cuts.remove(index);
         self.table.close(cut);
-        let got = self
-            .table
-            .observer_mut()
-            .entries
-            .remove(&cut)
-            .unwrap_or_default();
+        let got = self.table.observer_mut().entries.remove(&cut);
+        let got = got.unwrap_or_default();
         let unique: HashMap<u32, u32> = got.iter().copied().collect();
         if unique.len() != got.len() {
             return Err("an entry was delivered twice");
         }
-        if unique != state {
+        Ok([unique, state])
+    }
+
+    /// Closes a cut whose traversal is done, and checks what it got.
+    fn finish(&mut self, index: usize) -> Result<(), &'static str> {
+        let [got, state] = self.close(index)?;
+        if got != state {
             return Err("not the state at the cut");
         }
         Ok(())
@@ -210,22 +212,8 @@ impl Schedule {
 
     /// Closes a cut before its traversal is done: what came so far must be right.
     fn give_up(&mut self, index: usize) -> Result<(), &'static str> {
-        let Expected { cut, state, .. } = self.cuts.remove(index);
-        self.table.close(cut);
-        let got = self
-            .table
-            .observer_mut()
-            .entries
-            .remove(&cut)
-            .unwrap_or_default();
-        let unique: BTreeMap<u32, u32> = got.iter().copied().collect();
-        if unique.len() != got.len() {
-            return Err("an entry was delivered twice");
-        }
-        if unique
-            .iter()
-            .any(|(key, value)| state.get(key) != Some(value))
-        {
+        let [got, state] = self.close(index)?;
+        if got.iter().any(|(key, value)| state.get(key) != Some(value)) {
             return Err("an entry that the cut did not have");
         }
         Ok(())
