@@ -1,7 +1,12 @@
 //! The parts of a bench, each short enough to have a machine to itself.
 
+use std::path::Path;
+
+use crate::bench::forkless::Forkless;
 use crate::bench::options::{Extent, Plan};
+use crate::bench::row::Row;
 use crate::failure::Failure;
+use crate::workspace::Workspace;
 
 /// A part, its name on the command line, and what it measures.
 #[derive(Debug)]
@@ -42,7 +47,7 @@ impl<M> Part<M> {
 ///
 /// [`Failure::Unexpected`] when a part is named that the extent does not have: its rows would be
 /// missing, and nobody told.
-pub(crate) fn meant<'a, M>(parts: &'a [Part<M>], plan: &Plan) -> Result<Vec<&'a Part<M>>, Failure> {
+fn meant<'a, M>(parts: &'a [Part<M>], plan: &Plan) -> Result<Vec<&'a Part<M>>, Failure> {
     let known = parts.iter().filter(|part| part.extent == plan.extent);
     let known = known.map(|part| part.name).collect::<Vec<_>>();
     let named = plan.parts.iter().map(String::as_str);
@@ -60,6 +65,30 @@ pub(crate) fn meant<'a, M>(parts: &'a [Part<M>], plan: &Plan) -> Result<Vec<&'a 
             known.join(", ")
         ),
     })
+}
+
+/// What `measure` says of the parts that the plan asks for, each with a folder of its own, because
+/// a server loads the file that it finds when it starts.
+///
+/// # Errors
+///
+/// As [`meant`], and as `measure`; when our program does not build, or there is no room for a
+/// folder.
+pub(crate) fn rows<M>(
+    parts: &[Part<M>],
+    workspace: &Workspace,
+    plan: &Plan,
+    measure: impl Fn(&Forkless, &M, &Path) -> Result<Vec<Row>, Failure>,
+) -> Result<Vec<Row>, Failure> {
+    let parts = meant(parts, plan)?;
+    let forkless = Forkless::build(workspace)?;
+    let mut rows = Vec::new();
+    for part in parts {
+        eprintln!("{}", part.name);
+        let folder = workspace.folder_on_disk()?;
+        rows.extend(measure(&forkless, &part.measures, folder.path())?);
+    }
+    Ok(rows)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! The parts of the bench.
 
-use crate::bench::forkless::Forkless;
 use crate::bench::options::Plan;
 use crate::bench::part::{self, Part};
 use crate::bench::row::Row;
@@ -46,18 +45,7 @@ const PARTS: [Part<Requests>; 4] = [
 /// [`Failure`] when a part is named that the extent does not have, or when a server or our program
 /// cannot do its part.
 pub(crate) fn run(workspace: &Workspace, plan: &Plan) -> Result<Vec<Row>, Failure> {
-    let parts = part::meant(&PARTS, plan)?;
-    let forkless = Forkless::build(workspace)?;
-    let mut rows = Vec::new();
-    for part in parts {
-        eprintln!("{}", part.name);
-        let folder = workspace.folder_on_disk()?;
-        rows.extend(turns::rows(
-            workspace,
-            &forkless,
-            part.measures,
-            folder.path(),
-        )?);
-    }
-    Ok(rows)
+    part::rows(&PARTS, workspace, plan, |forkless, requests, folder| {
+        turns::rows(workspace, forkless, *requests, folder)
+    })
 }

@@ -1,6 +1,5 @@
 //! The parts of the bench, each short enough to have a machine to itself.
 
-use crate::bench::forkless::Forkless;
 use crate::bench::options::Plan;
 use crate::bench::part::{self, Part};
 use crate::bench::row::Row;
@@ -58,19 +57,15 @@ const PARTS: [Part<Measures>; 17] = [
 /// [`Failure`] when a part is named that the extent does not have, or when a server or our program
 /// cannot do its part.
 pub(crate) fn run(workspace: &Workspace, plan: &Plan) -> Result<Vec<Row>, Failure> {
-    let parts = part::meant(&PARTS, plan)?;
-    let forkless = Forkless::build(workspace)?;
-    let mut rows = Vec::new();
-    for part in parts {
-        eprintln!("{}", part.name);
-        let folder = workspace.folder_on_disk()?;
-        let folder = folder.path();
-        rows.extend(match part.measures {
-            Measures::Saving(set) => against::saving(workspace, &forkless, &set, folder)?,
-            Measures::Loading(set) => against::loading(workspace, &forkless, &set, folder)?,
-            Measures::Scaling(set) => scaling::rows(workspace, &forkless, &set, folder)?,
-            Measures::Writers(set, rate) => writers::rows(&forkless, &set, rate, folder)?,
-        });
-    }
-    Ok(rows)
+    part::rows(
+        &PARTS,
+        workspace,
+        plan,
+        |forkless, measures, folder| match measures {
+            Measures::Saving(set) => against::saving(workspace, forkless, set, folder),
+            Measures::Loading(set) => against::loading(workspace, forkless, set, folder),
+            Measures::Scaling(set) => scaling::rows(workspace, forkless, set, folder),
+            Measures::Writers(set, rate) => writers::rows(forkless, set, *rate, folder),
+        },
+    )
 }
