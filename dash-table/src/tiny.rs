@@ -1,5 +1,10 @@
 //! The integration tests once more, over the tiny geometry that unit tests are compiled with.
 
+#![expect(
+    clippy::duplicate_mod,
+    reason = "what two tests share is in each of them, and both are here"
+)]
+
 #[path = "../tests/cuts/main.rs"]
 mod cuts;
 #[path = "../tests/map/main.rs"]

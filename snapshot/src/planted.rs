@@ -55,8 +55,10 @@ pub enum Bug {
     #[cfg(planted)]
     WriteWaitsForStream,
     /// A stream goes on with the last frame that the replica has.
+    #[cfg(any(planted, feature = "replication"))]
     ResumeTooEarly,
     /// A stream goes on behind the first frame that the replica lacks.
+    #[cfg(any(planted, feature = "replication"))]
     ResumeTooLate,
     /// A replica says that it has a frame more than it has, and believes it.
     #[cfg(planted)]
@@ -71,13 +73,16 @@ pub enum Bug {
     #[cfg(planted)]
     AcknowledgeForeign,
     /// A connection may carry a stream whatever handshake it belongs to.
+    #[cfg(any(planted, feature = "replication"))]
     AttachReplaced,
     /// A second connection takes a stream from the first.
+    #[cfg(any(planted, feature = "replication"))]
     AttachTwice,
     /// A replica shows what has come before all of it is there.
     #[cfg(planted)]
     ShowBeforeCut,
     /// A stream that has come to a cut goes on before the others have.
+    #[cfg(any(planted, feature = "replication"))]
     PassCutAlone,
 }
 
