@@ -1,5 +1,6 @@
 //! Inserting many entries, which wait for memory together.
 
+use alloc::vec::Vec;
 use core::hash::{BuildHasher, Hash};
 
 use smallvec::SmallVec;
@@ -8,9 +9,9 @@ use crate::hash::KeyHash;
 use crate::observer::Observer;
 use crate::table::DashTable;
 
-/// Entries whose memory is asked for before the first of them is inserted: about as many requests
-/// as a processor has under way at a time.
-const TOGETHER: usize = 16;
+/// Entries whose memory is asked for before the first of them is inserted: as many as a processor
+/// can have requests under way for, or a few more.
+const TOGETHER: usize = 32;
 
 impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     /// Inserts all entries, in order, and tells `replaced` of each whose key was there: the key,
@@ -35,22 +36,24 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
     ) {
         // Fused: it is asked once more after its end.
         let mut entries = entries.into_iter().fuse();
-        let mut next: SmallVec<[(KeyHash, (K, V)); TOGETHER]> = SmallVec::new();
+        let mut next = Vec::with_capacity(TOGETHER);
+        let mut hashes: SmallVec<[KeyHash; TOGETHER]> = SmallVec::new();
         loop {
-            while next.len() < TOGETHER
-                && let Some(entry) = entries.next()
-            {
-                let hash = self.hash(&entry.0);
-                self.prefetch_tags(hash);
-                next.push((hash, entry));
-            }
+            next.extend(entries.by_ref().take(TOGETHER));
             if next.is_empty() {
                 return;
             }
-            for (hash, _) in &next {
+            // Not one by one as they came: to read a key that was written just now may take
+            // longer than to hash it.
+            for (key, _) in &next {
+                let hash = self.hash(key);
+                self.prefetch_tags(hash);
+                hashes.push(hash);
+            }
+            for hash in &hashes {
                 self.prefetch_room(*hash);
             }
-            for (hash, entry) in next.drain(..) {
+            for (hash, entry) in hashes.drain(..).zip(next.drain(..)) {
                 if let Some((key, value)) = self.insert_hashed(hash, entry) {
                     replaced(key, value);
                 }
@@ -62,7 +65,6 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
 
     #[test]
     fn many_inserts_are_what_one_after_the_other_would_be() {

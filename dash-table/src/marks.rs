@@ -37,6 +37,12 @@ impl<const N: usize> Marks<N> {
         &mut self.guests[bucket]
     }
 
+    /// Where [`may_overflow`](Self::may_overflow) looks.
+    #[inline]
+    pub(crate) fn overflow(&self) -> *const u64 {
+        self.overflow.as_ptr()
+    }
+
     /// Whether an entry of this home and tag may stand in the stash or the chain.
     #[inline]
     pub(crate) fn may_overflow(&self, home: usize, tag: Tag) -> bool {

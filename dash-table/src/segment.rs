@@ -157,13 +157,15 @@ impl<K, V> Segment<K, V> {
         }
     }
 
-    /// Asks for the groups that an insert reads, and for the version, if it reads that too.
+    /// Asks for the groups and marks that an insert reads, and for the version, if it reads that
+    /// too.
     #[inline]
     pub(crate) fn prefetch(&self, hash: KeyHash, reads_version: bool) {
         let home = hash.home();
         for bucket in home..home + 2 {
             fingerprint::prefetch(ptr::from_ref(self.block.group(bucket)).cast());
         }
+        self.block.prefetch_overflow();
         if reads_version {
             self.block.header().versions.prefetch(home);
         }

@@ -153,6 +153,12 @@ impl<T, const N: usize, H> Block<T, N, H> {
         }
     }
 
+    /// Asks for the marks of homes with overflow: who does not find a key reads them.
+    #[inline]
+    pub(crate) fn prefetch_overflow(&self) {
+        fingerprint::prefetch(self.marks.overflow().cast());
+    }
+
     /// Asks for a slot: the cache lines of its first byte and its last.
     #[inline]
     pub(crate) fn prefetch(&self, bucket: usize, slot: usize) {
