@@ -9,10 +9,10 @@ use crate::keyspace::Table;
 use crate::value::{FromRdb, Value};
 
 /// A batch with so many entries travels.
-const BATCH_ENTRIES: usize = 1024;
+const BATCH_ENTRIES: usize = 4096;
 
 /// A batch also travels when it holds this many bytes.
-const BATCH_BYTES: usize = 128 << 10;
+const BATCH_BYTES: usize = 256 << 10;
 
 /// A string up to this long, its key included, travels as bytes and is made a value by its shard;
 /// the bytes of a longer one would be copied once too often.

@@ -161,7 +161,7 @@ impl Load {
     /// [hash](crate::shard_hash). Of a file, [`from_file`](Self::from_file) may be faster.
     ///
     /// What is on its way to a shard is bounded by its mailbox: a message is a batch of about
-    /// 128 KiB, or one larger value. Checksum and structure are verified on the way. The number of
+    /// 256 KiB, or one larger value. Checksum and structure are verified on the way. The number of
     /// keys that the stream claims to hold is a hint: a table is given room for at most sixteen
     /// times the keys that have come.
     ///
