@@ -9,7 +9,7 @@ use dash_table::Bucket;
 use rdb_format::{Compression, EncodeError, Encoder, Target};
 use shard_runtime::{Sender, TrySendError};
 
-use crate::blob::{BLOB_BYTES, Blob, BlobPool};
+use crate::blob::{BLOB_BYTES, BUFFER_BYTES, Blob, BlobPool};
 use crate::copies::Account;
 use crate::error::SnapshotError;
 use crate::key::Key;
@@ -94,7 +94,8 @@ impl Producer {
         }
     }
 
-    /// Encodes the entries of `bucket`, and sends the blob when it is large enough.
+    /// Encodes the entries of `bucket`, and sends the blob when it is large enough; for a write,
+    /// when it could take no more.
     ///
     /// A write waits for the sink when the byte budget of the channel is spent *and* the blob
     /// is overfull.
@@ -122,10 +123,15 @@ impl Producer {
                 return;
             }
         }
+        // What a write has filled the traversal sends, which takes longer than the write: sealing
+        // the blob, waking the sink. Unless the buffer has no room for more.
+        if caller == Caller::Write && self.load_bytes() <= BUFFER_BYTES {
+            return;
+        }
         if self.make_room(Waker::noop()) || caller == Caller::Traversal {
             return;
         }
-        if self.blob.load_bytes() + self.riders_load_bytes > OVERFULL_BYTES {
+        if self.load_bytes() > OVERFULL_BYTES {
             match self.when_spent {
                 WhenSpent::Wait => self.send_and_wait(),
                 WhenSpent::Fail => self.fail(SnapshotError::BudgetSpent),
@@ -188,6 +194,11 @@ impl Producer {
     /// Whether the snapshot has failed, so that nothing need be delivered any more.
     pub(crate) fn is_over(&self) -> bool {
         self.sender.as_ref().is_none_or(Sender::is_cancelled)
+    }
+
+    /// What has been delivered and not sent: encoded bytes, and what riders keep alive.
+    fn load_bytes(&self) -> usize {
+        self.blob.load_bytes() + self.riders_load_bytes
     }
 
     /// Sends the blob if it is large enough, without waiting. Returns whether another bucket

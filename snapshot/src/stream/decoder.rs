@@ -159,14 +159,14 @@ impl StreamDecoder {
     }
 
     /// Decodes with what is planted.
-    #[cfg(planted)]
+    #[cfg(all(planted, feature = "replication"))]
     pub(crate) fn plant(mut self, plant: Plant) -> Self {
         self.plant = plant;
         self
     }
 
     /// Forgets, before it goes on, how far it has come, if that is planted.
-    #[cfg(planted)]
+    #[cfg(all(planted, feature = "replication"))]
     pub(crate) fn forget_where(&mut self) {
         if self.number == 0 {
             return;
