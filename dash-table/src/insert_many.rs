@@ -1,6 +1,7 @@
 //! Inserting many entries, which wait for memory together.
 
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::hash::{BuildHasher, Hash};
 
 use smallvec::SmallVec;
@@ -39,14 +40,17 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
         let mut next = Vec::with_capacity(TOGETHER);
         let mut hashes: SmallVec<[KeyHash; TOGETHER]> = SmallVec::new();
         loop {
-            next.extend(entries.by_ref().take(TOGETHER));
+            // In a cell an entry is moved as a whole. Otherwise `drain` tells the last one from the
+            // others by a byte of theirs, which then travels apart from the rest, and whoever reads
+            // them together waits for that.
+            next.extend(entries.by_ref().take(TOGETHER).map(Cell::new));
             if next.is_empty() {
                 return;
             }
             // Not one by one as they came: to read a key that was written just now may take
             // longer than to hash it.
-            for (key, _) in &next {
-                let hash = self.hash(key);
+            for entry in &mut next {
+                let hash = self.hash(&entry.get_mut().0);
                 self.prefetch_tags(hash);
                 hashes.push(hash);
             }
@@ -54,7 +58,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, O: Observer<K, V>> DashTable<K, V, S, O> {
                 self.prefetch_room(*hash);
             }
             for (hash, entry) in hashes.drain(..).zip(next.drain(..)) {
-                if let Some((key, value)) = self.insert_hashed(hash, entry) {
+                if let Some((key, value)) = self.insert_hashed(hash, entry.into_inner()) {
                     replaced(key, value);
                 }
             }
