@@ -66,8 +66,10 @@ thread_local! {
 
 /// Whether a model has failed and is being taken down: then nothing of `loom` may be touched, or
 /// the process aborts and the failure, which is what a planted bug is for, goes unseen.
+///
+/// Never without `loom`: a thread that panics there lets go of what it has, which frees others.
 pub(crate) fn is_unwinding() -> bool {
-    std::thread::panicking()
+    cfg!(loom) && std::thread::panicking()
 }
 
 /// Makes `plant` the only bug of models on this thread.

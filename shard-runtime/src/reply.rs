@@ -1,9 +1,7 @@
 //! The way back of one answer: filled once, or known to be lost.
 
-#[cfg(all(loom, planted))]
-use crate::planted::is_unwinding;
 #[cfg(planted)]
-use crate::planted::{Plant, is_active};
+use crate::planted::{Plant, is_active, is_unwinding};
 use crate::sync::{AtomicBool, Condvar, Mutex, Ordering, Spin, Waited};
 use std::mem;
 use std::sync::Arc;
@@ -104,8 +102,7 @@ impl<R> Replier<R> {
 
 impl<R> Drop for Replier<R> {
     fn drop(&mut self) {
-        // A shard that panics does so too: it must go on to lose the answer.
-        #[cfg(all(loom, planted))]
+        #[cfg(planted)]
         if is_unwinding() {
             return;
         }
