@@ -20,7 +20,7 @@ use aligned_io::{
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use crate::skipped::skip;
+use crate::skipped::{in_turn, skip};
 
 const BLOCK_BYTES: usize = 4096;
 
@@ -59,10 +59,19 @@ fn options((backend, direct): (BackendChoice, Direct)) -> ReaderOptions {
     }
 }
 
+fn refusal(error: &ReadError) -> Option<(Operation, &io::Error)> {
+    match error {
+        ReadError::Io {
+            operation, source, ..
+        } => Some((*operation, source)),
+        _ => None,
+    }
+}
+
 /// Opens a file, or says `None` where this machine refuses a mode that was required.
 fn open(options: &ReaderOptions, path: &Path) -> Option<AlignedReader> {
     let forced = options.backend == BackendChoice::IoUring || options.direct == Direct::Require;
-    match options.open(path) {
+    match in_turn(|| options.open(path), refusal) {
         Ok(reader) => Some(reader),
         Err(ReadError::Io {
             operation, source, ..

@@ -1,17 +1,17 @@
 //! The modes that a file can be written in: those that are forced are the ones reported.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use aligned_io::{
     AlignedWriter, Backend, BackendChoice, Direct, Operation, Registration, WriteError,
     WriterOptions,
 };
-use rustix::process::{Resource, getrlimit};
 use tempfile::TempDir;
 
 use crate::file::{directories, leftovers};
 use crate::restriction::{Restriction, is_restricted};
-use crate::skipped::skip;
+use crate::skipped::{in_turn, is_memory_limited, skip};
 
 pub(crate) const BLOCK_BYTES: usize = 8192;
 
@@ -44,7 +44,17 @@ pub(crate) fn options(
 
 /// Creates a writer, or says `None` where this machine refuses a mode that was required.
 pub(crate) fn create(options: &WriterOptions, path: &Path) -> Option<AlignedWriter> {
-    unless_refused(options, path, options.create(path))
+    let created = in_turn(|| options.create(path), refusal);
+    unless_refused(options, path, created)
+}
+
+pub(crate) fn refusal(error: &WriteError) -> Option<(Operation, &io::Error)> {
+    match error {
+        WriteError::Io {
+            operation, source, ..
+        } => Some((*operation, source)),
+        _ => None,
+    }
 }
 
 pub(crate) fn unless_refused(
@@ -121,7 +131,8 @@ fn registration_can_be_forced_and_forbidden() {
             registration,
             ..options((backend, Direct::Never), 0)
         };
-        options.create(&path).map(|writer| writer.mode())
+        let created = in_turn(|| options.create(&path), refusal);
+        created.map(|writer| writer.mode())
     };
     let refused = |mode| match mode {
         Err(WriteError::Io { operation, .. }) => operation,
@@ -166,10 +177,4 @@ fn registration_can_be_forced_and_forbidden() {
         }
         (_, Err(error)) => panic!("{error}"),
     }
-}
-
-fn is_memory_limited() -> bool {
-    getrlimit(Resource::Memlock)
-        .current
-        .is_some_and(|bytes| bytes < 1 << 20)
 }
