@@ -9,7 +9,7 @@ use crate::server::inbox::Inbox;
 use crate::server::office::{Job, JobWork, Offices};
 use crate::server::refusal::Refusal;
 use crate::server::reply::Reply;
-use crate::server::request::Sender;
+use crate::server::request_limits::Sender;
 use crate::server::round::Round;
 use crate::server::session::Session;
 use crate::server::shared::Shared;

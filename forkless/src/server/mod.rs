@@ -20,6 +20,8 @@ mod words;
 
 mod quotes;
 mod request;
+mod request_error;
+mod request_limits;
 
 mod refusal;
 mod reply;
@@ -55,7 +57,9 @@ mod shared;
 
 pub use crate::server::error::ServerError;
 pub use crate::server::options::{ReplicationOptions, ServerOptions, SnapshotFiles, Unknown};
-pub use crate::server::request::{Parsed, RequestError, RequestLimits, RequestParser, Sender};
+pub use crate::server::request::{Parsed, RequestParser};
+pub use crate::server::request_error::RequestError;
+pub use crate::server::request_limits::{RequestLimits, Sender};
 pub use crate::server::service::{Server, Stopper};
 pub use crate::server::shared::SaveFirst;
 pub use crate::server::words::Words;

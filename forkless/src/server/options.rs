@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rdb_format::{Compression, Target};
 use snapshot::Address;
 
-use crate::server::request::RequestLimits;
+use crate::server::request_limits::RequestLimits;
 
 /// How many files a snapshot of the server has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The words of a request on one line, with and without quotes.
 
-use crate::server::request::RequestError;
+use crate::server::request_error::RequestError;
 
 /// Appends the word at the begin of `line` without its quotes; what follows the word.
 pub(crate) fn unquote<'a>(

@@ -6,6 +6,10 @@ use memchr::memchr;
 
 use crate::server::number::parse_integer;
 use crate::server::quotes::{is_blank, unquote};
+use crate::server::request_error::RequestError;
+use crate::server::request_limits::{
+    RequestLimits, STRANGER_WORD_BYTES_MAX, STRANGER_WORDS_MAX, Sender,
+};
 use crate::server::words::{Span, Words};
 
 /// The longest line, and the longest head of an array or of a word, in bytes.
@@ -13,43 +17,6 @@ const LINE_BYTES_MAX: usize = 64 << 10;
 
 /// A head that says less than 10,000, in bytes.
 const SHORT_HEAD_BYTES: usize = 6;
-
-/// What a client that has not said its password may send: words of a request.
-const STRANGER_WORDS_MAX: i64 = 10;
-
-/// What a client that has not said its password may send: bytes of a word.
-const STRANGER_WORD_BYTES_MAX: i64 = 16 << 10;
-
-/// How much a request may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestLimits {
-    /// Words, at most.
-    pub words_max: usize,
-    /// Bytes of one word, at most.
-    pub word_bytes_max: usize,
-    /// Bytes of the whole request as it is sent, at most.
-    pub request_bytes_max: usize,
-}
-
-impl Default for RequestLimits {
-    /// A million words, 512 MiB in one of them, 1 GiB in all.
-    fn default() -> Self {
-        Self {
-            words_max: 1 << 20,
-            word_bytes_max: 512 << 20,
-            request_bytes_max: 1 << 30,
-        }
-    }
-}
-
-/// Who sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sender {
-    /// Somebody who may use the store.
-    Known,
-    /// Somebody who has yet to say the password, and may send little until then.
-    Stranger,
-}
 
 /// What stands at the begin of the input.
 #[derive(Debug)]
@@ -63,48 +30,6 @@ pub enum Parsed<'a> {
     },
     /// The begin of one: more must come.
     Incomplete,
-}
-
-/// Why bytes are no request. The text is what clients are told.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RequestError {
-    /// The number of words is no number, or too large.
-    #[error("Protocol error: invalid multibulk length")]
-    WordCount,
-    /// The length of a word is no number, or too large.
-    #[error("Protocol error: invalid bulk length")]
-    WordLength,
-    /// Something else stands where a word must begin.
-    #[error("Protocol error: expected '$', got '{}'", char::from(*found))]
-    NoWord {
-        /// What stands there.
-        found: u8,
-    },
-    /// Quotes on a line are not closed, or something follows where they are.
-    #[error("Protocol error: unbalanced quotes in request")]
-    Quotes,
-    /// A line without an end.
-    #[error("Protocol error: too big inline request")]
-    LongLine,
-    /// The head of an array without an end.
-    #[error("Protocol error: too big mbulk count string")]
-    LongWordCount,
-    /// The head of a word without an end.
-    #[error("Protocol error: too big bulk count string")]
-    LongWordLength,
-    /// More words than somebody unknown may send.
-    #[error("Protocol error: unauthenticated multibulk length")]
-    StrangerWordCount,
-    /// A longer word than somebody unknown may send.
-    #[error("Protocol error: unauthenticated bulk length")]
-    StrangerWordLength,
-    /// The whole request is too large.
-    #[error("Protocol error: request of more than {bytes_max} bytes")]
-    TooLarge {
-        /// What it may have.
-        bytes_max: usize,
-    },
 }
 
 /// Reads requests of one client, one after the other.

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 use crate::server::client::Client;
 use crate::server::refusal::Refusal;
 use crate::server::reply::Protocol;
-use crate::server::request::Sender;
+use crate::server::request_limits::Sender;
 use crate::server::shared::Shared;
 
 /// What one client has said and chosen.

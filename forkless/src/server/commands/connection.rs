@@ -116,7 +116,7 @@ pub(super) fn hello(session: &mut Session, words: Words<'_>, out: &mut Vec<u8>) 
             return Err(Refusal::other(what));
         }
     }
-    if session.sender == crate::server::request::Sender::Stranger {
+    if session.sender == crate::server::request_limits::Sender::Stranger {
         let what = "NOAUTH HELLO must be called with the client already authenticated, otherwise \
                     the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the \
                     client and select the RESP protocol version at the same time";
