@@ -1,22 +1,24 @@
 //! What shards, sink, watch and handle of one snapshot share: its phase, its first failure, its
 //! outcome, and its counters.
 
+mod counters;
 mod course;
+mod share;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use shard_runtime::Monitor;
 
+use self::counters::Counters;
 use self::course::Course;
-use crate::blob::{Blob, Tally};
+pub(crate) use self::share::Share;
+use crate::blob::Blob;
 use crate::copies::Ledger;
 use crate::error::SnapshotError;
 use crate::events::Ending;
 use crate::planted::{Bug, Plant};
-use crate::progress::{Phase, Progress};
+use crate::progress::Phase;
 use crate::report::Report;
 use crate::sync::{Condvar, Mutex, MutexGuard, now};
 
@@ -24,8 +26,7 @@ type Outcome = Result<Report, SnapshotError>;
 
 /// What shards, sink, watch and handle of one snapshot share.
 ///
-/// Everything that decides anything stands in the state, under its lock. The counters are
-/// statistics: all accesses to them are Relaxed, and no model of them is needed.
+/// Everything that decides anything stands in the state, under its lock.
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
@@ -50,18 +51,6 @@ struct State {
     sinks: usize,
     waker: Option<Waker>,
     course: Course,
-}
-
-#[derive(Debug, Default)]
-struct Counters {
-    keys_total: AtomicU64,
-    keys: AtomicU64,
-    bytes: AtomicU64,
-    buckets_by_traversal: AtomicU64,
-    buckets_by_writes: AtomicU64,
-    riders: AtomicU64,
-    rider_bytes: AtomicU64,
-    changes: AtomicU64,
 }
 
 /// Why a watch should look.
@@ -137,28 +126,6 @@ impl Shared {
             let now = channel.queued_bytes + channel.in_hand_bytes;
             (used + now, most + channel.high_water_bytes)
         })
-    }
-
-    pub(crate) fn set_keys_total(&self, keys: u64) {
-        self.counters.keys_total.store(keys, Ordering::Relaxed);
-    }
-
-    /// Counts what was written.
-    pub(crate) fn count(&self, tally: &Tally) {
-        let add = |counter: &AtomicU64, more: u64| {
-            counter.fetch_add(more, Ordering::Relaxed);
-        };
-        let counters = &self.counters;
-        add(&counters.keys, tally.types.total());
-        add(&counters.buckets_by_traversal, tally.buckets_by_traversal);
-        add(&counters.buckets_by_writes, tally.buckets_by_writes);
-        add(&counters.riders, tally.riders);
-        add(&counters.rider_bytes, tally.rider_bytes);
-        add(&counters.changes, tally.changes);
-    }
-
-    pub(crate) fn add_bytes(&self, bytes: u64) {
-        self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Runs `work` of one sink, which may hang in the output, so that a watch can see it.
@@ -322,66 +289,6 @@ impl Shared {
             let next = [time, stalled].into_iter().flatten().min();
             state = self.changed.wait_until(state, next);
         }
-    }
-
-    /// Changes written, of those that streams tell.
-    pub(crate) fn changes(&self) -> u64 {
-        self.counters.changes.load(Ordering::Relaxed)
-    }
-
-    /// How far it is.
-    pub(crate) fn progress(&self) -> Progress {
-        let (used, high_water) = self.budget_bytes();
-        let copied = self.ledger.copied();
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let counters = &self.counters;
-        Progress {
-            phase: self.state.lock().phase,
-            keys_done: get(&counters.keys),
-            keys_total: get(&counters.keys_total),
-            bytes: get(&counters.bytes),
-            buckets_by_traversal: get(&counters.buckets_by_traversal),
-            buckets_by_writes: get(&counters.buckets_by_writes),
-            riders: get(&counters.riders),
-            rider_bytes: get(&counters.rider_bytes),
-            budget_bytes_used: used,
-            budget_bytes_high_water: high_water,
-            copied_bytes: copied.bytes,
-            copied_bytes_high_water: copied.high_water_bytes,
-            elapsed: now().saturating_duration_since(self.started),
-        }
-    }
-}
-
-/// One sink's part in a snapshot. When the last one is dropped, the snapshot is over.
-#[derive(Debug)]
-pub(crate) struct Share {
-    shared: Arc<Shared>,
-    done: bool,
-}
-
-impl Share {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        Self {
-            shared: Arc::clone(shared),
-            done: false,
-        }
-    }
-
-    /// The sink has done, or has said why not.
-    pub(crate) fn done(mut self) {
-        self.done = true;
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        if !self.done {
-            // It panicked, or never started: its thread can tell, the other sinks must end.
-            self.shared.fail_in_sink(SnapshotError::SinkLost);
-            self.shared.cancel("a sink is gone");
-        }
-        self.shared.leave();
     }
 }
 

@@ -1,6 +1,12 @@
 //! Frames: what the bytes of a stream are cut into, each with its number and its checksum.
 
+mod fields;
+mod kind;
+
 use crc_fast::{CrcAlgorithm, Digest};
+
+pub(crate) use self::fields::{Fields, put_bytes};
+pub use self::kind::FrameKind;
 
 /// Bytes of a frame before its payload.
 ///
@@ -15,85 +21,6 @@ pub(crate) const HEADER_BYTES: usize = 20;
 
 /// The longest payload, in bytes.
 pub(crate) const PAYLOAD_BYTES_MAX: usize = 1 << 20;
-
-/// What a frame says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-#[repr(u8)]
-pub enum FrameKind {
-    /// Keys as the traversal, or a move inside the table, found them: RDB records.
-    Base = 0x10,
-    /// Keys that were changed, with their values after it: RDB records.
-    Set = 0x11,
-    /// Keys that are gone.
-    Delete = 0x12,
-    /// Changes to values, as their owner tells them.
-    Delta = 0x13,
-    /// A part of one RDB record that is longer than a frame, and not the last.
-    Part = 0x14,
-    /// The last part of such a record.
-    LastPart = 0x15,
-    /// Everything before the cut with this number has been said.
-    Cut = 0x20,
-    /// The sender lives, and has nothing to say. Not numbered.
-    Heartbeat = 0x21,
-    /// The sender ends the stream, and says why. Not numbered.
-    End = 0x22,
-    /// The replica has taken everything up to this frame and this cut. Not numbered.
-    Acknowledge = 0x30,
-    /// The first words of whoever connects.
-    Hello = 0x40,
-    /// What the master asks a replica to prove.
-    Challenge = 0x41,
-    /// The proof.
-    Answer = 0x42,
-    /// The master takes the replica, and says with what.
-    Welcome = 0x43,
-    /// The first words of one of the connections that carry a stream.
-    Attach = 0x44,
-    /// The master will send this connection's stream.
-    Attached = 0x45,
-    /// It will not.
-    Refuse = 0x46,
-}
-
-impl FrameKind {
-    /// Every kind.
-    pub const ALL: [Self; 17] = [
-        Self::Base,
-        Self::Set,
-        Self::Delete,
-        Self::Delta,
-        Self::Part,
-        Self::LastPart,
-        Self::Cut,
-        Self::Heartbeat,
-        Self::End,
-        Self::Acknowledge,
-        Self::Hello,
-        Self::Challenge,
-        Self::Answer,
-        Self::Welcome,
-        Self::Attach,
-        Self::Attached,
-        Self::Refuse,
-    ];
-
-    /// The byte that stands for it.
-    pub fn byte(self) -> u8 {
-        self as u8
-    }
-
-    /// The kind that a byte stands for.
-    pub fn from_byte(byte: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.byte() == byte)
-    }
-
-    /// Whether frames of this kind are numbered: those that a stream consists of.
-    pub fn is_numbered(self) -> bool {
-        self <= Self::Cut
-    }
-}
 
 /// Why bytes are no frame. Offsets are bytes from the first of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -318,66 +245,6 @@ fn crc32c(header: &[u8], payload: &[u8]) -> u32 {
     u32::from_le_bytes([c0, c1, c2, c3])
 }
 
-/// Reads the fields of a payload, one after the other.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    pub(crate) fn of(payload: &'a [u8]) -> Self {
-        Self(payload)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], FrameError> {
-        let Some((array, rest)) = self.0.split_first_chunk() else {
-            let missing = (N - self.0.len()) as u64;
-            return Err(FrameError::Truncated { missing });
-        };
-        self.0 = rest;
-        Ok(*array)
-    }
-
-    pub(crate) fn u32(&mut self) -> Result<u32, FrameError> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    pub(crate) fn u64(&mut self) -> Result<u64, FrameError> {
-        self.array().map(u64::from_le_bytes)
-    }
-
-    /// As many bytes as the four before them say.
-    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], FrameError> {
-        let bytes = self.u32()?;
-        let taken = usize::try_from(bytes)
-            .ok()
-            .and_then(|bytes| self.0.split_at_checked(bytes));
-        let Some((bytes, rest)) = taken else {
-            let missing = u64::from(bytes) - self.0.len() as u64;
-            return Err(FrameError::Truncated { missing });
-        };
-        self.0 = rest;
-        Ok(bytes)
-    }
-
-    /// Nothing may follow.
-    pub(crate) fn end(self) -> Result<(), FrameError> {
-        match self.0.len() as u64 {
-            0 => Ok(()),
-            bytes => Err(FrameError::Trailing { bytes }),
-        }
-    }
-}
-
-/// Appends bytes and, before them, how many they are.
-pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    let [l0, l1, l2, l3, ..] = bytes.len().to_le_bytes();
-    out.extend_from_slice(&[l0, l1, l2, l3]);
-    out.extend_from_slice(bytes);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -412,19 +279,5 @@ mod tests {
                 panic!("bit {bit} is not missed");
             }
         }
-    }
-
-    #[test]
-    fn fields_end_where_the_payload_does() {
-        let mut payload = Vec::new();
-        put_bytes(&mut payload, b"key");
-        payload.push(7);
-        let mut fields = Fields::of(&payload);
-        assert_eq!(fields.bytes(), Ok(&b"key"[..]));
-        assert_eq!(fields.end(), Err(FrameError::Trailing { bytes: 1 }));
-        assert_eq!(fields.u32(), Err(FrameError::Truncated { missing: 3 }));
-        let mut fields = Fields::of(&[255, 255, 255, 255, 1]);
-        let missing = u64::from(u32::MAX) - 1;
-        assert_eq!(fields.bytes(), Err(FrameError::Truncated { missing }));
     }
 }
