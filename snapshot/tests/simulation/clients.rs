@@ -6,7 +6,8 @@ use std::time::Duration;
 use shard_runtime::{Shard, ShardSet, SimulationHandle, Worker, spawn_named};
 use snapshot::shard_hash;
 
-use crate::store::{DATABASES, SimStore, Val, account_key, turn_key};
+use crate::store::{DATABASES, SimStore, account_key, turn_key};
+use crate::value::Val;
 
 /// Longer than anything that works takes, in virtual time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(100);

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use snapshot::{Keyspace, Store};
 
-use crate::store::{Ledger, Model, Val};
+use crate::store::{Ledger, Model};
+use crate::value::Val;
 use crate::{proof, store};
 
 /// What the shards of a replica showed at the cuts that they have passed.

@@ -12,7 +12,8 @@ use snapshot::{
 
 use crate::clients::{PATIENCE, Shape, Shards, pick};
 use crate::proof::{self, Proof};
-use crate::store::{Ledger, Model, Val};
+use crate::store::{Ledger, Model};
+use crate::value::Val;
 
 /// How a stream is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

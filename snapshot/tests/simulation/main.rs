@@ -13,6 +13,7 @@
 mod clients;
 mod copy;
 mod follower;
+mod mischief;
 mod output;
 #[cfg(planted)]
 mod planted;
@@ -21,6 +22,8 @@ mod proof;
 mod store;
 mod taker;
 mod transport;
+mod value;
+mod watched;
 mod weather;
 
 /// A number from the environment.

@@ -12,8 +12,9 @@ use tempfile::TempDir;
 use crate::clients::{self, PATIENCE, Shape, Shards, below, pick};
 use crate::follower::{self, Following};
 use crate::proof::{Proof, difference};
-use crate::store::{Ledger, Model, SimStore, forget_frozen, frozen_bytes};
+use crate::store::{Ledger, Model, SimStore};
 use crate::taker::{self, Plan};
+use crate::value::{forget_frozen, frozen_bytes};
 
 /// One run in this many writes files, which takes several times as long.
 const FILES_ONE_IN: u64 = 32;

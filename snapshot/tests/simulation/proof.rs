@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use rdb_format::{Reader, Value as Owned};
 use snapshot::{FromRdb, Report, SnapshotError};
 
-use crate::store::{FIRST_AMOUNT, Ledger, Model, Val, account_key, cut_key, turn_key};
+use crate::store::{FIRST_AMOUNT, Ledger, Model, account_key, cut_key, turn_key};
+use crate::value::Val;
 
 /// What came of snapshots: how many ended in what way.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

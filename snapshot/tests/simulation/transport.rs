@@ -1,8 +1,6 @@
 //! One run of masters and replicas: connections that break, freeze and lie, masters that die, and
 //! what must be true of the replicas meanwhile and in the end.
 
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,17 +9,16 @@ use aligned_io::{Failure, Faults};
 use shard_runtime::{
     ShardSet, ShardSetConfig, Simulation, SimulationFailure, SimulationHandle, Worker, spawn_named,
 };
-use snapshot::{
-    Address, Frame, FrameKind, Master, MasterOptions, Replica, ReplicaOptions, ReplicaState,
-    ReplicaStatistics, SimulatedNetwork,
-};
+use snapshot::{Address, Master, MasterOptions, ReplicaOptions, SimulatedNetwork};
 use tempfile::TempDir;
 
-use crate::clients::{self, PATIENCE, Shape, Shards, below, pick};
-use crate::copy::{CopyStore, Seen};
+use crate::clients::{self, PATIENCE, Shape, Shards, pick};
+use crate::mischief::Mischief;
 use crate::program::{self, Run};
-use crate::proof::{Proof, difference};
-use crate::store::{Ledger, Model, SimStore, forget_frozen};
+use crate::proof::Proof;
+use crate::store::{Ledger, SimStore};
+use crate::value::forget_frozen;
+use crate::watched::{Watched, without_cuts};
 use crate::weather::{Climate, Weather};
 
 /// After so long without a word a connection is dead.
@@ -76,14 +73,6 @@ struct Course {
     /// Where masters keep what they have sent, if not in memory alone.
     folder: Option<Arc<TempDir>>,
     over: Arc<AtomicBool>,
-}
-
-/// A replica, and what it has shown.
-struct Copy {
-    shards: Arc<ShardSet<CopyStore>>,
-    seen: Arc<Seen>,
-    replica: Arc<Replica<CopyStore>>,
-    watch: Worker<()>,
 }
 
 fn config(sim: SimulationHandle) -> ShardSetConfig {
@@ -155,9 +144,9 @@ impl Course {
 
     fn run(self) -> Proof {
         let sim = self.sim;
-        let copies: Vec<Copy> = (0..pick(sim, &[1, 1, 2])).map(|_| self.copy()).collect();
-        let replays = self.replay_attaches();
-        let spoils = self.spoil();
+        let copies: Vec<Watched> = (0..pick(sim, &[1, 1, 2])).map(|_| self.copy()).collect();
+        let place = (&self.weather, &self.network, self.folder.clone());
+        let mischief = Mischief::start(sim, self.climate, &self.over, place);
         let lives = match self.climate {
             Climate::Foul => 1 + sim.below(3),
             _ => 1,
@@ -177,7 +166,7 @@ impl Course {
             if life == lives {
                 self.end(&shards, &copies, clients);
                 proof.count("sessions", master.statistics().len() as u64);
-                self.stop(copies, (replays, spoils), &mut proof);
+                self.stop(copies, mischief, &mut proof);
                 return proof;
             }
             sim.sleep(Duration::from_millis(sim.below(300)));
@@ -214,90 +203,19 @@ impl Course {
         })
     }
 
-    /// Says again, over other connections, what connections have begun with.
-    fn replay_attaches(&self) -> Worker<u64> {
-        let (sim, over) = (self.sim, Arc::clone(&self.over));
-        let (weather, network) = (self.weather.clone(), self.network.clone());
-        let is_fair = self.climate == Climate::Fair;
-        spawn_named("replay", move || {
-            let mut replays = 0;
-            // Relaxed, as all here: it is one thread.
-            while !is_fair && !over.load(Ordering::Relaxed) {
-                sim.sleep(Duration::from_millis(sim.below(200)));
-                let Some(attach) = weather.overheard(sim) else {
-                    continue;
-                };
-                let Ok(socket) = network.connect() else {
-                    continue;
-                };
-                let mut frame = Vec::new();
-                Frame::encode(&mut frame, FrameKind::Attach, 0, &attach);
-                if socket.write(&frame, SILENCE).is_ok() {
-                    // Whatever is said: the weather notes it.
-                    drop(socket.read(&mut [0; 100], Duration::from_millis(30)));
-                    replays += 1;
-                }
-            }
-            replays
-        })
-    }
-
-    /// Looks for files of backlogs, and spoils some where that may be; how many there were of both.
-    fn spoil(&self) -> Worker<(u64, u64)> {
-        let (sim, over) = (self.sim, Arc::clone(&self.over));
-        let folder = self.folder.clone();
-        let is_foul = self.climate == Climate::Foul;
-        spawn_named("spoil", move || {
-            let (mut found, mut spoilt) = (0, 0);
-            let Some(folder) = folder else {
-                return (found, spoilt);
-            };
-            while !over.load(Ordering::Relaxed) {
-                sim.sleep(Duration::from_millis(sim.below(20)));
-                let paths = fs::read_dir(folder.path()).unwrap();
-                let paths = paths.map(|entry| entry.unwrap().path());
-                let mut paths: Vec<_> = paths.filter(|path| is_of_backlog(path)).collect();
-                paths.sort();
-                found += paths.len() as u64;
-                if is_foul && !paths.is_empty() && sim.below(4) == 0 {
-                    let path = &paths[below(sim, paths.len())];
-                    let mut bytes = fs::read(path).unwrap();
-                    let place = below(sim, bytes.len());
-                    bytes[place] ^= 1 << sim.below(8);
-                    fs::write(path, bytes).unwrap();
-                    spoilt += 1;
-                }
-            }
-            (found, spoilt)
-        })
-    }
-
-    fn copy(&self) -> Copy {
-        let sim = self.sim;
-        let config = config(sim);
-        let seen = Seen::new(config.shards, &self.ledger);
-        let kept = Arc::clone(&seen);
-        let start = move |shard| CopyStore::new(shard, Arc::clone(&kept));
-        let shards = Arc::new(ShardSet::start(config, start).unwrap());
+    fn copy(&self) -> Watched {
         let address = Address::Simulated(self.network.clone());
-        let replica = Arc::new(Replica::start(&shards, &address, self.replica.clone()));
-        let watch = {
-            let (shards, seen) = (Arc::clone(&shards), Arc::clone(&seen));
-            let (replica, over) = (Arc::clone(&replica), Arc::clone(&self.over));
-            spawn_named("watch", move || {
-                watch(sim, &over, &shards, (&seen, &replica));
-            })
-        };
-        Copy {
-            shards,
-            seen,
+        let replica = (address, self.replica.clone());
+        Watched::start(
+            self.sim,
+            config(self.sim),
             replica,
-            watch,
-        }
+            (&self.ledger, &self.over),
+        )
     }
 
     /// Waits until nobody writes and nothing happens, and the replicas are what the master is.
-    fn end(&self, shards: &Shards, copies: &[Copy], clients: Vec<Worker<()>>) {
+    fn end(&self, shards: &Shards, copies: &[Watched], clients: Vec<Worker<()>>) {
         for client in clients {
             client.join().unwrap();
         }
@@ -308,115 +226,17 @@ impl Course {
         let expected = shards.cut(PATIENCE, |shard| shard.state().model.clone());
         let expected = without_cuts(expected.unwrap().into_iter().flatten().collect());
         for copy in copies {
-            loop {
-                let found = without_cuts(shown(&copy.shards));
-                let differs = difference(&found, &expected);
-                if differs.is_none() && copy.seen.cuts() > 0 {
-                    break;
-                }
-                assert!(
-                    self.sim.elapsed() < until,
-                    "never equal: {differs:?}, {:?}",
-                    copy.replica.statistics()
-                );
-                self.sim.sleep(Duration::from_millis(100));
-            }
+            copy.wait_equal(self.sim, until, &expected);
         }
     }
 
     /// Ends the replicas; what they have been through.
-    fn stop(
-        &self,
-        copies: Vec<Copy>,
-        (replays, spoils): (Worker<u64>, Worker<(u64, u64)>),
-        proof: &mut Proof,
-    ) {
-        let (files, damaged) = spoils.join().unwrap();
-        proof.count("files of backlogs", files);
-        proof.count("files spoilt", damaged);
-        proof.count("replays", replays.join().unwrap());
+    fn stop(&self, copies: Vec<Watched>, mischief: Mischief, proof: &mut Proof) {
+        mischief.stop(proof);
         proof.count("frames tampered with", self.weather.tampered());
         self.weather.assert_none_was_honoured_twice();
         for copy in copies {
-            copy.watch.join().unwrap();
-            let statistics = copy.replica.statistics();
-            self.explains(&statistics);
-            proof.count("cuts passed", copy.seen.cuts());
-            proof.count("resumptions", statistics.resumptions);
-            proof.count("full syncs", statistics.full_syncs);
-            let alive = copy.shards.cut(PATIENCE, |_| ());
-            alive.expect("a shard of the replica has died");
+            copy.stop(self.climate, proof);
         }
     }
-
-    /// # Panics
-    ///
-    /// When the replica has lost more than what happened can explain.
-    fn explains(&self, statistics: &ReplicaStatistics) {
-        if self.climate != Climate::Foul {
-            assert_eq!(statistics.full_syncs, 1, "{statistics:?}");
-        }
-        if self.climate == Climate::Fair {
-            assert_eq!(statistics.resumptions, 0, "{statistics:?}");
-            // It may have begun before its master.
-            let error = statistics.last_error.as_deref().unwrap_or("cannot connect");
-            assert!(error.starts_with("cannot connect"), "{statistics:?}");
-        }
-    }
-}
-
-/// Looks at what a replica shows, until all is over.
-///
-/// # Panics
-///
-/// When something is shown before the first cut, or changes while the replica is filled.
-fn watch(
-    sim: SimulationHandle,
-    over: &AtomicBool,
-    shards: &ShardSet<CopyStore>,
-    (seen, replica): (&Seen, &Replica<CopyStore>),
-) {
-    let first = shown(shards);
-    // Of which full sync, and behind how many cuts.
-    let mut filling: Option<((u64, u64), Model)> = None;
-    while !over.load(Ordering::Relaxed) {
-        sim.sleep(Duration::from_micros(sim.below(20_000)));
-        let before = replica.statistics();
-        let found = shown(shards);
-        let after = replica.statistics();
-        if seen.cuts() == 0 {
-            assert_eq!(difference(&found, &first), None, "before the first cut");
-        }
-        let is_filling = [&before, &after]
-            .iter()
-            .all(|statistics| statistics.state == ReplicaState::Filling);
-        if !is_filling || before.full_syncs != after.full_syncs {
-            filling = None;
-            continue;
-        }
-        // It shows what is there a moment before it says so.
-        let now = (after.full_syncs, seen.cuts());
-        match &filling {
-            Some((since, shown)) if *since == now => {
-                assert_eq!(difference(&found, shown), None, "while it is filled");
-            }
-            _ => filling = Some((now, found)),
-        }
-    }
-}
-
-fn shown(shards: &ShardSet<CopyStore>) -> Model {
-    let parts = shards.cut(PATIENCE, |shard| shard.state_ref().contents());
-    parts.unwrap().into_iter().flatten().collect()
-}
-
-fn is_of_backlog(path: &Path) -> bool {
-    let name = path.file_name().unwrap().to_string_lossy();
-    name.ends_with(".forkless-backlog") && !name.starts_with("lock")
-}
-
-/// What is at rest: each cut writes its number.
-fn without_cuts(mut state: Model) -> Model {
-    state.retain(|(_, key), _| !key.starts_with(b"cut of"));
-    state
 }
