@@ -7,6 +7,7 @@ use std::task::Waker;
 use dash_table::{Bucket, Cut, Observer};
 
 use crate::key::Key;
+use crate::planted::Bug;
 use crate::producer::{self, Caller, Producer};
 use crate::stream::Feed;
 use crate::value::Value;
@@ -53,6 +54,14 @@ impl Taker {
         match self {
             Self::Producer(producer) => producer.borrow_mut().make_room(waker),
             Self::Feed(feed) => feed.borrow_mut().make_room(waker),
+        }
+    }
+
+    /// Whether what is delivered without room waits elsewhere, so that nobody has to wait for it.
+    pub(crate) fn keeps_what_has_no_room(&self) -> bool {
+        match self {
+            Self::Producer(_) => false,
+            Self::Feed(feed) => !feed.borrow().has(Bug::WaitForOlderStream),
         }
     }
 }

@@ -386,6 +386,6 @@ fn make_room<V: Value>(table: Option<&mut Table<V>>, cut: Cut, waker: &Waker) ->
     let mut older = opened.filter(|opened| opened.cut <= cut);
     older.all(|opened| {
         let has_room = opened.taker.make_room(waker);
-        has_room || (opened.cut != cut && matches!(opened.taker, Taker::Feed(_)))
+        has_room || (opened.cut != cut && opened.taker.keeps_what_has_no_room())
     })
 }

@@ -1,6 +1,7 @@
 //! Those who follow the streams of all shards, and compare what they have with every cut.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +16,9 @@ use crate::proof::{self, Proof};
 use crate::store::{Ledger, Model};
 use crate::value::Val;
 
+/// How long somebody who hangs is let be before another look.
+const REST: Duration = Duration::from_millis(10);
+
 /// How a stream is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reading {
@@ -26,6 +30,8 @@ enum Reading {
     Hangs,
     /// For a while, and then no more.
     GoesAway,
+    /// For a while, and then not before everything else is done.
+    HangsOn,
 }
 
 /// How streams are followed.
@@ -50,10 +56,16 @@ impl Following {
                     Reading::Slow,
                     Reading::Hangs,
                     Reading::GoesAway,
+                    Reading::HangsOn,
                 ],
             ),
             stopped_early: sim.below(16) == 0,
         }
+    }
+
+    /// Whether they are read on only when everything else is done.
+    pub(crate) fn hangs_on(&self) -> bool {
+        self.reading == Reading::HangsOn
     }
 
     /// Whether the streams can have ended in this way.
@@ -134,7 +146,11 @@ impl Replica {
 }
 
 /// Reads a stream to its end; how many deltas there were in it.
-fn read(sim: SimulationHandle, mut source: StreamSource, reading: Reading, states: &States) -> u64 {
+fn read(
+    sim: SimulationHandle,
+    mut source: StreamSource,
+    (reading, states, done): (Reading, &States, &AtomicBool),
+) -> u64 {
     let mut replica = Replica::new();
     let mut left = 1 + sim.below(40);
     loop {
@@ -157,12 +173,20 @@ fn read(sim: SimulationHandle, mut source: StreamSource, reading: Reading, state
                 sim.sleep(Duration::from_millis(300));
                 left = u64::MAX;
             }
+            // Relaxed, as all here: it is one thread.
+            Reading::HangsOn if left == 0 => {
+                while !done.load(Ordering::Relaxed) {
+                    sim.sleep(REST);
+                }
+            }
             _ => left = left.saturating_sub(1),
         }
     }
 }
 
 /// Follows as planned; what came of it.
+///
+/// `done` says that everything is done that must not wait for streams that hang.
 ///
 /// # Panics
 ///
@@ -171,7 +195,7 @@ pub(crate) fn follow(
     sim: SimulationHandle,
     shards: &Shards,
     (following, base): (Following, Relaxed),
-    (ledger, shape): (&Ledger, Shape),
+    (ledger, shape, done): (&Ledger, Shape, &Arc<AtomicBool>),
 ) -> Proof {
     let relaxed = base
         .budget_bytes(following.budget_bytes)
@@ -180,11 +204,17 @@ pub(crate) fn follow(
     let states = States::default();
     let start = |source| {
         let states = Arc::clone(&states);
-        let reading = following.reading;
-        spawn_named("reader", move || read(sim, source, reading, &states))
+        let (reading, done) = (following.reading, Arc::clone(done));
+        spawn_named("reader", move || {
+            read(sim, source, (reading, &states, &done))
+        })
     };
     let readers: Vec<Worker<u64>> = sources.into_iter().map(start).collect();
     let mut proof = Proof::default();
+    if following.hangs_on() {
+        while !done.load(Ordering::Relaxed) && !streams.wait_timeout(REST) {}
+        proof.count("streams that hung beside others", 1);
+    }
     let ended = take_cuts(sim, shards, (&streams, following), |cut| {
         let states = states.lock().unwrap();
         let proved = prove(&states, cut, shards.len(), ledger);

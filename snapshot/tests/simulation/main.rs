@@ -85,6 +85,7 @@ mod sound {
                 "cuts followed",
                 "streams ended",
                 "deltas",
+                "streams that hung beside others",
             ];
             for end in wanted {
                 assert!(

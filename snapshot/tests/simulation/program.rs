@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use shard_runtime::{ShardSet, ShardSetConfig, Simulation, SimulationFailure, SimulationHandle};
@@ -89,7 +90,8 @@ fn program(sim: SimulationHandle, prepare: &Prepare) -> Proof {
     shape.fill(sim, &shards);
     let clients = clients::start(sim, &shards, shape);
     let takers = start_takers(sim, &shards, &ledger, (shape, prepare, path.as_ref()));
-    let followers = start_followers(sim, &shards, &ledger, (shape, prepare));
+    let done = Arc::default();
+    let followers = start_followers(sim, &shards, &ledger, (shape, prepare, &done));
     let mut proof = Proof::default();
     for client in clients {
         client.join().unwrap();
@@ -103,7 +105,15 @@ fn program(sim: SimulationHandle, prepare: &Prepare) -> Proof {
         proof.add(taken);
     }
     let followed = !followers.is_empty();
-    for follower in followers {
+    let (hang, others): (Vec<_>, Vec<_>) = followers
+        .into_iter()
+        .partition(|(following, _)| following.hangs_on());
+    for (_, follower) in others {
+        proof.add(follower.join().unwrap());
+    }
+    // Nothing has waited for those that hang. Relaxed: it is one thread.
+    done.store(true, Ordering::Relaxed);
+    for (_, follower) in hang {
         proof.add(follower.join().unwrap());
     }
     let (_, frozen_most) = frozen_bytes();
@@ -170,16 +180,17 @@ fn start_followers(
     sim: SimulationHandle,
     shards: &Shards,
     ledger: &Arc<Ledger>,
-    (shape, prepare): (Shape, &Prepare),
-) -> Vec<Worker<Proof>> {
+    (shape, prepare, done): (Shape, &Prepare, &Arc<AtomicBool>),
+) -> Vec<(Following, Worker<Proof>)> {
     let start = |_| {
-        let (shards, ledger) = (Arc::clone(shards), Arc::clone(ledger));
+        let (shards, ledger, done) = (Arc::clone(shards), Arc::clone(ledger), Arc::clone(done));
         let base = prepare.relaxed.clone();
-        spawn_named("follower", move || {
+        let following = Following::of_seed(sim);
+        let follower = spawn_named("follower", move || {
             sim.sleep(Duration::from_micros(sim.below(200)));
-            let following = Following::of_seed(sim);
-            follower::follow(sim, &shards, (following, base), (&ledger, shape))
-        })
+            follower::follow(sim, &shards, (following, base), (&ledger, shape, &done))
+        });
+        (following, follower)
     };
     (0..pick(sim, &[0, 0, 1, 2])).map(start).collect()
 }
