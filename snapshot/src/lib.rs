@@ -114,7 +114,7 @@ pub use crate::rider::RIDER_BYTES;
 pub use crate::snapshot::Snapshot;
 pub use crate::stream::{
     Frame, FrameError, FrameKind, Record, Relaxed, StreamDecoder, StreamError, StreamSource,
-    Streams, StreamsProgress,
+    Streams, StreamsProgress, Telling,
 };
 pub use crate::value::{FromRdb, Frozen, Piece, Value};
 

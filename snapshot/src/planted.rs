@@ -51,6 +51,8 @@ pub enum Bug {
     ChangeBeforeBase,
     /// What a value tells begins with its last change, and not with its first.
     MarkLastChange,
+    /// Deltas are told to those who take none.
+    TellDeltasToAll,
     /// A traversal waits until streams that are older than its own cut have room, too.
     WaitForOlderStream,
     /// A shard waits until its stream has room.

@@ -3,6 +3,7 @@
 use rdb_format::{EncodeError, Encoder, Target, ValueType};
 
 use crate::copies::Copies;
+use crate::stream::Telling;
 
 /// A value that a [`Keyspace`](crate::Keyspace) stores and a snapshot saves.
 ///
@@ -104,6 +105,10 @@ pub enum Piece {
 
 /// A value that can be built from what an RDB file holds.
 pub trait FromRdb: Value {
+    /// What a replica of such values asks its master for; whole values, unless
+    /// [`apply_delta`](Self::apply_delta) understands what the master's values tell.
+    const TAKES: Telling = Telling::Whole;
+
     /// Builds a value from its owned form.
     ///
     /// # Errors
@@ -118,7 +123,7 @@ pub trait FromRdb: Value {
     fn from_string(bytes: &[u8], expire_at_ms: Option<i64>) -> Self;
 
     /// Changes the value as another one told by [`Value::delta_since`]; whether it understood. It
-    /// understands nothing by default, as it then tells nothing.
+    /// understands nothing by default. A type that does says so in [`TAKES`](Self::TAKES).
     fn apply_delta(&mut self, delta: &[u8]) -> bool {
         let _ = delta;
         false

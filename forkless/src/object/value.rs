@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rdb_format::{EncodeError, Encoder, Target, Value as Owned, ValueType};
-use snapshot::{Copies, FromRdb, Frozen, Piece, Value};
+use snapshot::{Copies, FromRdb, Frozen, Piece, Telling, Value};
 
 use crate::object::hash::Hash;
 use crate::object::list::List;
@@ -197,6 +197,8 @@ impl Value for Object {
 }
 
 impl FromRdb for Object {
+    const TAKES: Telling = Telling::Deltas;
+
     fn from_rdb(value: Owned, expire_at_ms: Option<i64>) -> Result<Self, Owned> {
         fn pair((first, second): (Vec<u8>, Vec<u8>)) -> (Text, Text) {
             (Text::from(first), Text::from(second))

@@ -4,13 +4,13 @@ use rdb_format::Dialect;
 
 use super::error::ReplicationError;
 use super::secret::{Nonce, Proof};
-use crate::stream::{Fields, FrameError};
+use crate::stream::{Fields, FrameError, Telling};
 
 /// The first bytes of whoever connects.
 pub(super) const MAGIC: [u8; 8] = *b"FORKREPL";
 
 /// The version that is spoken here.
-pub(super) const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = 2;
 
 /// The most streams that a master may have.
 pub(super) const STREAMS_MAX: u16 = 1024;
@@ -26,6 +26,8 @@ pub(super) type SessionId = [u8; 16];
 pub(super) struct Hello {
     pub(super) nonce: Nonce,
     pub(super) resume: Option<Resume>,
+    /// What the replica's values take.
+    pub(super) takes: Telling,
 }
 
 /// What a replica has already.
@@ -96,6 +98,7 @@ impl Hello {
             None => ([0; 16], &[][..]),
         };
         out.extend_from_slice(&session);
+        out.push(u8::from(self.takes == Telling::Deltas));
         let count = u16::try_from(numbers.len()).unwrap_or(0);
         out.extend_from_slice(&count.to_le_bytes());
         for number in numbers {
@@ -109,13 +112,27 @@ impl Hello {
         opening(&mut fields)?;
         let nonce = fields.array()?;
         let session: SessionId = fields.array()?;
+        let [takes] = fields.array()?;
+        let known = TELLINGS.get(usize::from(takes)).copied();
+        let takes = known.ok_or_else(|| nonsense("what the replica takes", takes))?;
         let count = u16::from_le_bytes(fields.array()?);
         check_streams(count, 0)?;
         let numbers = (0..count).map(|_| fields.u64());
         let numbers = numbers.collect::<Result<Vec<u64>, FrameError>>()?;
         fields.end()?;
         let resume = (count > 0).then_some(Resume { session, numbers });
-        Ok(Self { nonce, resume })
+        Ok(Self {
+            nonce,
+            resume,
+            takes,
+        })
+    }
+}
+
+fn nonsense(what: &'static str, found: u8) -> ReplicationError {
+    ReplicationError::Nonsense {
+        what,
+        found: found.into(),
     }
 }
 
@@ -128,6 +145,8 @@ fn check_streams(count: u16, least: u16) -> Result<(), ReplicationError> {
     }
     Ok(())
 }
+
+const TELLINGS: [Telling; 2] = [Telling::Whole, Telling::Deltas];
 
 const DIALECTS: [Dialect; 2] = [Dialect::Redis, Dialect::Valkey];
 
@@ -154,10 +173,6 @@ impl Welcome {
         let [dialect, resumed] = fields.array()?;
         let silence_ms = fields.u32()?;
         fields.end()?;
-        let nonsense = |what, found: u8| ReplicationError::Nonsense {
-            what,
-            found: found.into(),
-        };
         let known = DIALECTS.get(usize::from(dialect)).copied();
         if resumed > 1 {
             return Err(nonsense("what is resumed", resumed));
@@ -246,12 +261,14 @@ mod tests {
         let mut hello = Hello {
             nonce: [7; 32],
             resume: None,
+            takes: Telling::Deltas,
         };
         check(&hello, &hello.encode(), Hello::decode);
         hello.resume = Some(Resume {
             session: [9; 16],
             numbers: vec![1, u64::MAX],
         });
+        hello.takes = Telling::Whole;
         check(&hello, &hello.encode(), Hello::decode);
         let welcome = Welcome {
             proof: [1; 32],
@@ -282,12 +299,20 @@ mod tests {
                 session: [0xbb; 16],
                 numbers: vec![0x0102],
             }),
+            takes: Telling::Deltas,
         };
-        let mut expected = b"FORKREPL\x01\x00".to_vec();
+        let mut expected = b"FORKREPL\x02\x00".to_vec();
         expected.extend_from_slice(&[0xaa; 32]);
         expected.extend_from_slice(&[0xbb; 16]);
-        expected.extend_from_slice(b"\x01\x00\x02\x01\0\0\0\0\0\0");
+        expected.extend_from_slice(b"\x01\x01\x00\x02\x01\0\0\0\0\0\0");
         assert_eq!(hello.encode(), expected);
+        let mut whole = hello;
+        whole.takes = Telling::Whole;
+        expected[58] = 0;
+        assert_eq!(whole.encode(), expected);
+        expected[58] = 2;
+        let error = Hello::decode(&expected).unwrap_err();
+        assert!(matches!(error, ReplicationError::Nonsense { found: 2, .. }));
     }
 
     #[test]
@@ -295,11 +320,12 @@ mod tests {
         let mut bytes = Hello {
             nonce: [0; 32],
             resume: None,
+            takes: Telling::Whole,
         }
         .encode();
-        bytes[8] = 2;
+        bytes[8] = 1;
         let error = Hello::decode(&bytes).unwrap_err();
-        assert!(matches!(error, ReplicationError::Version { found: 2, .. }));
+        assert!(matches!(error, ReplicationError::Version { found: 1, .. }));
         bytes[0] = b'G';
         let error = Hello::decode(&bytes).unwrap_err();
         assert!(matches!(error, ReplicationError::Magic));

@@ -227,7 +227,7 @@ impl<S: Store> Inner<S> {
         if let Some(resume) = &hello.resume {
             let known = self.sessions.lock().get(&resume.session).cloned();
             if let Some(session) = known {
-                if session.resume(resume, key) {
+                if session.resume(resume, hello.takes, key) {
                     return Ok((session, true));
                 }
                 session.stop();
@@ -248,6 +248,7 @@ impl<S: Store> Inner<S> {
                 backlog_bytes: self.options.backlog_bytes / self.shards.len(),
                 plant: self.options.plant,
             },
+            telling: hello.takes,
             spill: self.spill.clone(),
             detached: self.options.detached,
             cut_every: self.options.cut_every,

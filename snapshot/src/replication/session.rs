@@ -15,13 +15,15 @@ use super::statistics::SessionStatistics;
 use crate::error::SnapshotError;
 use crate::keyspace::Store;
 use crate::planted::{Bug, Plant};
-use crate::stream::{Relaxed, Streams, StreamsProgress};
+use crate::stream::{Relaxed, Streams, StreamsProgress, Telling};
 use crate::sync::Mutex;
 
 /// What a session keeps to.
 #[derive(Debug, Clone)]
 pub(super) struct SessionLimits {
     pub(super) lane: LaneLimits,
+    /// What the replica takes.
+    pub(super) telling: Telling,
     /// Where frames go that memory has no room for.
     pub(super) spill: Option<Arc<SpillFolder>>,
     /// How long a stream may be without a connection.
@@ -35,6 +37,7 @@ pub(super) struct SessionLimits {
 pub(super) struct Session {
     pub(super) id: SessionId,
     pub(super) lanes: Vec<Arc<Lane>>,
+    telling: Telling,
     // What connections of the last handshake prove themselves with.
     key: Mutex<Secret>,
     progress: Mutex<StreamsProgress>,
@@ -50,7 +53,8 @@ impl Session {
         (relaxed, limits): (Relaxed, SessionLimits),
         over: impl FnOnce(&SessionId) + Send + 'static,
     ) -> Result<Arc<Self>, ReplicationError> {
-        let (streams, sources) = relaxed.start(shards)?;
+        let telling = limits.telling;
+        let (streams, sources) = relaxed.telling(telling).start(shards)?;
         let name = name_of(&id);
         let count = sources.len();
         let lane = |stream| {
@@ -66,6 +70,7 @@ impl Session {
         let session = Arc::new(Self {
             id,
             lanes,
+            telling,
             key: Mutex::new(key),
             progress: Mutex::new(streams.progress()),
             stop: AtomicBool::new(false),
@@ -124,9 +129,12 @@ impl Session {
         Ok((lane, claimed.ok_or_else(refused)?))
     }
 
-    /// Whether a replica can go on with what it has; if so, it has made a handshake with this key,
-    /// and its connections will come.
-    pub(super) fn resume(&self, resume: &Resume, key: &Secret) -> bool {
+    /// Whether a replica that takes this can go on with what it has; if so, it has made a handshake
+    /// with this key, and its connections will come.
+    pub(super) fn resume(&self, resume: &Resume, takes: Telling, key: &Secret) -> bool {
+        if takes != self.telling {
+            return false;
+        }
         let mut current = self.key.lock();
         let lanes = self.lanes.iter().zip(&resume.numbers);
         let kept = lanes.clone().all(|(lane, number)| lane.can_resume(*number));

@@ -13,6 +13,7 @@ use shard_runtime::{Sender, TrySendError};
 
 use super::changes::{Changes, Mark};
 use super::frame::{self, FrameKind};
+use super::telling::Telling;
 use crate::blob::{BLOB_BYTES, Blob, BlobPool};
 use crate::error::SnapshotError;
 use crate::key::Key;
@@ -29,6 +30,7 @@ const DELTA_BYTES_MAX: usize = 512 << 10;
 pub(crate) struct FeedParts {
     pub(crate) target: Target,
     pub(crate) compression: Compression,
+    pub(crate) telling: Telling,
     /// One for each shard.
     pub(crate) senders: Vec<Sender<Blob>>,
     pub(crate) pool: BlobPool,
@@ -44,6 +46,7 @@ pub(crate) struct FeedParts {
 /// spent the streams end, and the shard goes on.
 pub(crate) struct Feed {
     encoder: Encoder,
+    telling: Telling,
     // None once the streams have ended.
     sender: Option<Sender<Blob>>,
     pool: BlobPool,
@@ -102,6 +105,7 @@ impl Feed {
     pub(crate) fn new(parts: &FeedParts, shard: usize) -> Self {
         Self {
             encoder: Encoder::new(parts.target, parts.compression),
+            telling: parts.telling,
             sender: Some(parts.senders[shard].clone()),
             blob: parts.pool.blob(),
             pool: parts.pool.clone(),
@@ -195,8 +199,18 @@ impl Feed {
         if self.has(Bug::MarkLastChange) {
             self.changes.forget(database, key);
         }
-        self.changes
-            .note(database, key, || Mark(value.and_then(V::mark)));
+        // A value without a named state keeps nothing for this stream.
+        let telling = if self.has(Bug::TellDeltasToAll) {
+            Telling::Deltas
+        } else {
+            self.telling
+        };
+        self.changes.note(database, key, || {
+            Mark(value.and_then(|value| match telling {
+                Telling::Whole => None,
+                Telling::Deltas => value.mark(),
+            }))
+        });
         self.hold();
         if let Some(waker) = self.waker.take() {
             waker.wake();

@@ -8,6 +8,7 @@ mod frame;
 mod record;
 mod source;
 mod streams;
+mod telling;
 
 #[cfg(feature = "replication")]
 pub(crate) use decoder::Recipient;
@@ -19,3 +20,4 @@ pub use frame::{Frame, FrameError, FrameKind};
 pub use record::Record;
 pub use source::StreamSource;
 pub use streams::{Relaxed, Streams, StreamsProgress};
+pub use telling::Telling;

@@ -12,6 +12,7 @@ use shard_runtime::{ChannelConfig, Receiver, Shard, ShardError, ShardSet, channe
 use super::feed::{Feed, FeedParts};
 use super::feeding::Feeding;
 use super::source::{SourceParts, StreamSource};
+use super::telling::Telling;
 use crate::blob::{BLOB_BYTES, BlobPool};
 use crate::copies::Ledger;
 use crate::error::SnapshotError;
@@ -66,18 +67,20 @@ const CHANNEL_BYTES_MAX: usize = 16 * BLOB_BYTES;
 pub struct Relaxed {
     target: Target,
     compression: Compression,
+    telling: Telling,
     budget_bytes: usize,
     cut_deadline: Duration,
     plant: Plant,
 }
 
 impl Relaxed {
-    /// Streams whose records are of RDB version 11, uncompressed, with 64 MiB for what waits to
-    /// be read.
+    /// Streams whose records are of RDB version 11, uncompressed, that tell deltas where they can,
+    /// with 64 MiB for what waits to be read.
     pub fn new() -> Self {
         Self {
             target: Target::default(),
             compression: Compression::None,
+            telling: Telling::Deltas,
             budget_bytes: 64 << 20,
             cut_deadline: Duration::from_secs(5),
             plant: Plant::default(),
@@ -103,6 +106,13 @@ impl Relaxed {
     #[must_use]
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
+        self
+    }
+
+    /// How changes of values are told that know what has changed in them.
+    #[must_use]
+    pub fn telling(mut self, telling: Telling) -> Self {
+        self.telling = telling;
         self
     }
 
@@ -161,6 +171,7 @@ impl Relaxed {
         let parts = FeedParts {
             target: self.target,
             compression: self.compression,
+            telling: self.telling,
             senders,
             pool: pool.clone(),
             held_bytes_max: share_bytes - channel_bytes,

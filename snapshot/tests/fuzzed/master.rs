@@ -106,8 +106,10 @@ impl<'a> Talk<'a> {
 
     /// A handshake as it should be, but for the script's numbers.
     fn shake_hands(&mut self, script: &mut Script<'_>) {
-        let count = u16::from(script.byte() % 4);
-        let mut hello = [OPENING, &[7; 32], &self.session].concat();
+        let way = script.byte();
+        // Whole values, deltas, or what there is not.
+        let (count, takes) = (u16::from(way % 4), way / 4 % 3);
+        let mut hello = [OPENING, &[7; 32], &self.session, &[takes]].concat();
         hello.extend_from_slice(&count.to_le_bytes());
         for _ in 0..count {
             hello.extend_from_slice(&script.number().to_le_bytes());

@@ -5,6 +5,7 @@
 
 mod admission;
 mod coming_back;
+mod deltas;
 mod proxy;
 mod shards;
 mod writer;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rdb_format::{Dialect, Value as Owned};
 use shard_runtime::{SimulationHandle, Worker, spawn_named};
 use snapshot::{
-    Frame, FromRdb, Record, Relaxed, SnapshotError, StreamDecoder, StreamSource, Streams,
+    Frame, FromRdb, Record, Relaxed, SnapshotError, StreamDecoder, StreamSource, Streams, Telling,
 };
 
 use crate::clients::{PATIENCE, Shape, Shards, pick};
@@ -40,6 +40,7 @@ pub(crate) struct Following {
     budget_bytes: usize,
     cuts: u64,
     reading: Reading,
+    telling: Telling,
     stopped_early: bool,
 }
 
@@ -59,6 +60,7 @@ impl Following {
                     Reading::HangsOn,
                 ],
             ),
+            telling: pick(sim, &[Telling::Deltas, Telling::Deltas, Telling::Whole]),
             stopped_early: sim.below(16) == 0,
         }
     }
@@ -198,6 +200,7 @@ pub(crate) fn follow(
     (ledger, shape, done): (&Ledger, Shape, &Arc<AtomicBool>),
 ) -> Proof {
     let relaxed = base
+        .telling(following.telling)
         .budget_bytes(following.budget_bytes)
         .cut_deadline(PATIENCE);
     let (streams, sources) = relaxed.start(shards).expect("nothing hinders a cut");
@@ -234,7 +237,9 @@ pub(crate) fn follow(
         proof.count("streams ended", 1);
     }
     for reader in readers {
-        proof.count("deltas", reader.join().unwrap());
+        let deltas = reader.join().unwrap();
+        assert!(deltas == 0 || following.telling == Telling::Deltas);
+        proof.count("deltas", deltas);
     }
     proof
 }

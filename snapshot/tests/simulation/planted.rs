@@ -64,6 +64,7 @@ const IN_STREAMS: &[Bug] = &[
     Bug::ChangeOvertakesRider,
     Bug::ForgetNewDatabase,
     Bug::MarkLastChange,
+    Bug::TellDeltasToAll,
     Bug::WaitForOlderStream,
 ];
 

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use rdb_format::{EncodeError, Encoder, Value as Owned, ValueType};
-use snapshot::{Copies, FromRdb, Frozen, Piece, Value};
+use snapshot::{Copies, FromRdb, Frozen, Piece, Telling, Value};
 
 thread_local! {
     /// What frozen values keep alive now, in bytes.
@@ -177,6 +177,8 @@ impl Drop for FrozenVal {
 }
 
 impl FromRdb for Val {
+    const TAKES: Telling = Telling::Deltas;
+
     fn from_rdb(value: Owned, expire_at_ms: Option<i64>) -> Result<Self, Owned> {
         match value {
             Owned::String(bytes) => Ok(Self::from_string(&bytes, expire_at_ms)),

@@ -41,6 +41,7 @@ where
                 session: held.id,
                 numbers: held.decoders.iter().map(StreamDecoder::number).collect(),
             }),
+            takes: <S::Value as FromRdb>::TAKES,
         };
         reader.say(FrameKind::Hello, &hello.encode(), patience)?;
         let challenge = reader.expect(FrameKind::Challenge, patience)?;
