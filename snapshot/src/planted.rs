@@ -82,6 +82,9 @@ pub enum Bug {
     /// A second connection takes a stream from the first.
     #[cfg(any(planted, feature = "replication"))]
     AttachTwice,
+    /// A replica that loses one full sync after the other tries again as soon as ever.
+    #[cfg(any(planted, feature = "replication"))]
+    RefillAtOnce,
     /// A replica shows what has come before all of it is there.
     #[cfg(planted)]
     ShowBeforeCut,

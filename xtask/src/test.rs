@@ -219,6 +219,8 @@ const SNAPSHOTS: &[&str] = &[
     "--test",
     "simulation",
     "--test",
+    "fillings",
+    "--test",
     "fuzzing_peers",
 ];
 
@@ -292,7 +294,8 @@ fn planted(workspace: &Workspace) -> Step<'static> {
 fn planted_in_simulation(workspace: &Workspace) -> Step<'static> {
     let mut cargo = workspace.cargo(&["test", "--release", "--package", "snapshot"]);
     cargo
-        .args(["--features", "sim,replication", "--test", "simulation"])
+        .args(["--features", "sim,replication"])
+        .args(["--test", "simulation", "--test", "fillings"])
         .arg("--target-dir")
         .arg(workspace.target().join("planted"))
         .env("RUSTFLAGS", rustflags("--cfg planted"));

@@ -23,12 +23,16 @@ use super::secret::Secret;
 use super::statistics::{ReplicaState, ReplicaStatistics};
 use crate::events;
 use crate::keyspace::Store;
+use crate::planted::Bug;
 use crate::stream::StreamDecoder;
 use crate::sync::{Condvar, Mutex, now};
 use crate::value::FromRdb;
 
 /// The longest silence of a master that is believed to be meant.
 const SILENCE_MAX: Duration = Duration::from_mins(10);
+
+/// How often the time between attempts is doubled at most.
+const DOUBLINGS_MAX: u32 = 7;
 
 /// A replica: its shards become what the master's are, and follow. Dropping it stops that, and
 /// leaves what is there.
@@ -58,6 +62,8 @@ struct Course {
     following: bool,
     over: bool,
     full_syncs: u64,
+    // Full syncs that were begun since anything was shown.
+    unshown: u32,
     resumptions: u64,
     last_error: Option<String>,
 }
@@ -222,16 +228,34 @@ where
             }
             let error = events::chain(&error);
             self.tell(|course| (course.connected, course.last_error) = (false, Some(error)));
-            let pause = now() + self.options.retry;
             let mut course = self.course.lock();
-            while !self.is_stopped() && now() < pause {
-                course = self.changed.wait_until(course, Some(pause));
+            // A time too far to be told never comes.
+            let until = now().checked_add(self.pause(course.unshown));
+            while !self.is_stopped() && until.is_none_or(|until| now() < until) {
+                course = self.changed.wait_until(course, until);
             }
         }
         if let Some(held) = held {
             self.forget(&held.filling);
         }
         self.tell(|course| course.over = true);
+    }
+
+    /// How long to wait before another attempt, when so many full syncs were begun since anything
+    /// was shown.
+    ///
+    /// The master ends the session that lags when a younger one is filled faster. Two replicas
+    /// that come back at once, each faster than the other with some stream, would end each other
+    /// for ever; so the one that has lost more often leaves the other more time.
+    fn pause(&self, unshown: u32) -> Duration {
+        let lost = if self.options.plant.has(Bug::RefillAtOnce) {
+            0
+        } else {
+            unshown.saturating_sub(1)
+        };
+        self.options
+            .retry
+            .saturating_mul(1 << lost.min(DOUBLINGS_MAX))
     }
 
     /// Has the shards drop what they keep and do not show.

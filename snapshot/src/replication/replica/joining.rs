@@ -96,6 +96,7 @@ where
         self.tell(|course| {
             course.following = false;
             course.full_syncs += 1;
+            course.unshown += 1;
         });
         Ok(Held {
             id: welcome.session,

@@ -50,7 +50,8 @@ impl ReplicaOptions {
         self
     }
 
-    /// How long to wait before another attempt.
+    /// How long to wait before another attempt: so long, or, when full syncs are lost one after
+    /// the other before anything was shown, twice as long each time, up to 128 times.
     #[must_use]
     pub fn retry(mut self, pause: Duration) -> Self {
         self.retry = pause;

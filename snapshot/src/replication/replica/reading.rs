@@ -115,7 +115,7 @@ where
             })?;
             // Release: pairs with the Acquire of the readers, who go on after this.
             filling.committed.store(true, Ordering::Release);
-            inner.tell(|course| course.following = true);
+            inner.tell(|course| (course.following, course.unshown) = (true, 0));
             Ok(())
         })
     }
