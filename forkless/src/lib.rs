@@ -44,6 +44,8 @@ mod resident;
 mod server;
 
 pub use crate::glob::Glob;
+#[cfg(planted)]
+pub use crate::object::Bug;
 pub use crate::object::{
     AppendError, Expiring, Hash, List, Object, Opaque, Set, SortedSet, Stream, Text,
 };

@@ -86,6 +86,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
         }
         steps.push(planted(workspace));
         steps.push(planted_in_simulation(workspace));
+        steps.push(planted_in_deltas(workspace));
         steps.extend(loom::steps(workspace, PREEMPTIONS)?);
         steps.push(documentation(workspace)?);
     }
@@ -301,6 +302,21 @@ fn planted_in_simulation(workspace: &Workspace) -> Step<'static> {
         .env("RUSTFLAGS", rustflags("--cfg planted"));
     Step {
         name: "planted bugs, simulation",
+        needs: Needs::Build,
+        work: Work::Command(cargo),
+    }
+}
+
+/// As [`planted`], in what the collections of forkless tell of their changes.
+fn planted_in_deltas(workspace: &Workspace) -> Step<'static> {
+    let mut cargo = workspace.cargo(&["test", "--release", "--package", "forkless"]);
+    cargo
+        .args(["--test", "objects"])
+        .arg("--target-dir")
+        .arg(workspace.target().join("planted"))
+        .env("RUSTFLAGS", rustflags("--cfg planted"));
+    Step {
+        name: "planted bugs, deltas",
         needs: Needs::Build,
         work: Work::Command(cargo),
     }

@@ -63,7 +63,7 @@ impl<'a> Step<'a> {
     }
 
     /// Takes a step off the front of `input`; `None` if there is none, or it makes no sense.
-    fn read(input: &mut &'a [u8]) -> Option<Self> {
+    pub(crate) fn read(input: &mut &'a [u8]) -> Option<Self> {
         let kind = take(input, 1)?[0];
         let text = |input: &mut &'a [u8]| {
             let bytes = take(input, 4)?.first_chunk()?;

@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+#[cfg(planted)]
+use crate::object::planted::Bug;
+
 /// Collections that weigh less, in bytes, are told as a whole: that is as good as their changes.
 const WEIGHT_BYTES_MIN: usize = 2 << 10;
 
@@ -40,6 +43,8 @@ impl Log {
         let end = kept.bytes.len();
         let name = match kept.names.back() {
             Some(&(name, at)) if at == end => name,
+            #[cfg(planted)]
+            Some(&(name, _)) if Bug::NameOutlivesState.is_planted() => name,
             _ => {
                 // Relaxed: names only differ.
                 let name = NEXT_NAME.fetch_add(1, Ordering::Relaxed);
@@ -69,6 +74,8 @@ impl Log {
     pub(crate) fn since(&self, name: u64, out: &mut Vec<u8>) -> bool {
         let kept = self.0.take();
         let changes = kept.as_ref().and_then(|kept| kept.since(name));
+        #[cfg(planted)]
+        let changes = changes.map(Bug::maim);
         let is_known = changes.map(|bytes| out.extend_from_slice(bytes)).is_some();
         self.0.set(kept);
         is_known
@@ -100,6 +107,10 @@ impl Kept {
         let end = self.bytes.len();
         let dropped = self.names.front().map_or(end, |(_, at)| *at);
         self.bytes.drain(..dropped);
+        #[cfg(planted)]
+        if Bug::TrimKeepsPlaces.is_planted() {
+            return;
+        }
         for (_, at) in &mut self.names {
             *at -= dropped;
         }

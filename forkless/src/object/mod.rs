@@ -7,6 +7,8 @@ mod list;
 mod log;
 mod opaque;
 mod pieces;
+#[cfg(planted)]
+mod planted;
 mod set;
 mod sorted_set;
 mod stream;
@@ -17,6 +19,8 @@ mod value;
 pub use crate::object::hash::Hash;
 pub use crate::object::list::List;
 pub use crate::object::opaque::Opaque;
+#[cfg(planted)]
+pub use crate::object::planted::Bug;
 pub use crate::object::set::Set;
 pub use crate::object::sorted_set::SortedSet;
 pub use crate::object::stream::{AppendError, Stream};

@@ -67,7 +67,7 @@ fn copy(object: &Object) -> Object {
 }
 
 /// Goes through the actions, with two streams that follow; how many deltas they were told.
-fn run<M: Model>(filled: u16, actions: Vec<Action>) -> usize {
+pub(crate) fn run<M: Model>(filled: u16, actions: Vec<Action>) -> usize {
     let mut model = M::filled(filled);
     let mut object = model.object();
     let mut streams = [1, 7].map(|patience| Stream::new(&object, patience));

@@ -6,6 +6,8 @@ mod delta;
 mod hash;
 mod history;
 mod list;
+#[cfg(planted)]
+mod planted;
 mod set;
 mod sorted_set;
 mod stream;
