@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::{Operation, WriteError};
@@ -62,6 +62,15 @@ impl Directory {
         }
         let linked = rustix::fs::fstat(&file)?.st_nlink > 0;
         Ok(linked.then_some(file))
+    }
+
+    /// Whether this is the name of a device, a pipe or a socket, or of a link to one.
+    pub(crate) fn is_special(&self, name: &OsStr) -> bool {
+        let look = || rustix::fs::statat(&self.handle, name, AtFlags::empty());
+        retry_on_intr(look).is_ok_and(|found| {
+            let kind = FileType::from_raw_mode(found.st_mode);
+            !kind.is_file() && !kind.is_dir()
+        })
     }
 
     /// Opens a file to read it, or to lock it. Follows no link and waits for no pipe.

@@ -62,6 +62,13 @@ pub enum WriteError {
         /// The refusal.
         source: io::Error,
     },
+    /// A device, a pipe or a socket stands under the final name: a file in its place would take
+    /// it away from everybody else.
+    #[error("{}: is a device, a pipe or a socket, which no file replaces", path.display())]
+    Special {
+        /// The final path.
+        path: PathBuf,
+    },
     /// Something stands under the final name, and it was not to be replaced.
     #[error("{}: exists already", path.display())]
     AlreadyExists {
@@ -210,6 +217,7 @@ impl From<WriteError> for io::Error {
             | WriteError::Unaligned { .. }
             | WriteError::MemberName { .. }
             | WriteError::Note { .. }
+            | WriteError::Special { .. }
             | WriteError::ForeignMember { .. } => io::ErrorKind::InvalidInput,
             WriteError::NoSpace { source, .. } | WriteError::Io { source, .. } => source.kind(),
             WriteError::AlreadyExists { .. } => io::ErrorKind::AlreadyExists,

@@ -49,6 +49,10 @@ impl TempFile {
         disk: Option<&VolatileDisk>,
     ) -> Result<Self, WriteError> {
         let (directory, final_name) = open_parent(final_path, disk)?;
+        if directory.is_special(final_name) {
+            let path = final_path.to_path_buf();
+            return Err(WriteError::Special { path });
+        }
         let error = |error: Errno| WriteError::Io {
             operation: Operation::Create,
             path: final_path.to_path_buf(),

@@ -8,6 +8,7 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 use std::thread;
@@ -155,4 +156,35 @@ fn links_that_look_like_leftovers_stay() {
     assert_eq!(removed, 0);
     assert_eq!(fs::read(&target).unwrap(), b"precious");
     assert_eq!(names(&directory), [".dump.1-0.forkless-tmp", "target"]);
+}
+
+#[test]
+fn devices_pipes_and_sockets_are_not_replaced() {
+    let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let socket = tempfile::tempdir().unwrap();
+    let path = socket.path().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    symlink(&path, directory.path().join("link")).unwrap();
+    symlink("/dev/null", directory.path().join("device")).unwrap();
+    symlink("nowhere", directory.path().join("dangling")).unwrap();
+    let create = |path: &Path| WriterOptions::default().create(path);
+    for special in [
+        path.clone(),
+        directory.path().join("link"),
+        directory.path().join("device"),
+    ] {
+        let error = create(&special).unwrap_err();
+        assert!(matches!(error, WriteError::Special { .. }), "{error:?}");
+    }
+    assert_eq!(names(&socket), ["socket"]);
+    assert_eq!(names(&directory), ["dangling", "device", "link"]);
+    drop(listener);
+    let dangling = directory.path().join("dangling");
+    create(&dangling)
+        .unwrap()
+        .finish()
+        .unwrap()
+        .publish()
+        .unwrap();
+    assert!(dangling.exists());
 }
