@@ -23,6 +23,8 @@ pub(crate) struct Connection {
     written: usize,
     /// There may be something to read.
     pub(crate) readable: bool,
+    /// The client sends nothing more: behind what is still to be read comes the end.
+    pub(crate) half_closed: bool,
     /// The input may hold a whole request.
     pub(crate) has_request: bool,
     /// Commands of it are under way.
@@ -46,6 +48,7 @@ impl Connection {
             output: Vec::new(),
             written: 0,
             readable: true,
+            half_closed: false,
             has_request: false,
             busy: false,
             queued: false,
@@ -59,12 +62,14 @@ impl Connection {
         loop {
             match self.stream.read(buffer) {
                 Ok(0) => {
-                    self.ended = true;
+                    // It may still read what it is told.
+                    self.ends = true;
                     return 0;
                 }
                 Ok(bytes) => {
-                    // Less than there was room for is all there was.
-                    self.readable = bytes == buffer.len();
+                    // Less than there was room for is all there was: but for the end, which the
+                    // system may have told together with it, and tells only once.
+                    self.readable = bytes == buffer.len() || self.half_closed;
                     return bytes;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
+use mio::event::Event;
 use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 
@@ -102,7 +103,7 @@ impl Reactor {
             self.inbox.awake();
             for event in &events {
                 if event.token() != WAKER {
-                    self.notice(event.token().0, event.is_readable());
+                    self.notice(event);
                 }
             }
         }
@@ -153,9 +154,11 @@ impl Reactor {
     }
 
     /// Something has happened at a connection's socket.
-    fn notice(&mut self, index: usize, readable: bool) {
+    fn notice(&mut self, event: &Event) {
+        let index = event.token().0;
         if let Some(connection) = self.connections.get_mut(index) {
-            connection.readable |= readable;
+            connection.readable |= event.is_readable() || event.is_read_closed();
+            connection.half_closed |= event.is_read_closed();
             self.enqueue(index);
         }
     }

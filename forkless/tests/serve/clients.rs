@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::serving::{Client, Served};
 
@@ -39,6 +40,41 @@ fn clients_beyond_the_most_are_told_so() {
             .ask("INFO stats")
             .contains("rejected_connections:")
     );
+}
+
+/// Waits until the one that asks is the only client.
+fn wait_alone(client: &mut Client) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !client
+        .ask("INFO clients")
+        .contains("connected_clients:1\r\n")
+    {
+        assert!(Instant::now() < deadline, "clients that are gone are kept");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn client_that_ends_with_its_last_request_is_answered_and_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Served::forkless(folder.path(), &["--shards", "2"]);
+    let client = &mut server.connect();
+    let [here, on_shard, nothing] = [&b"PING\r\n"[..], b"SET key 1\r\n", b"*2\r\n$3\r\nGE"];
+    let mut others = [here, on_shard, nothing].map(|request| {
+        let mut other = server.connect();
+        assert_eq!(other.ask("PING"), "+PONG\r\n");
+        (other, request)
+    });
+    // Request and end are noticed together.
+    server.while_stopped(|| {
+        for (other, request) in &mut others {
+            other.send(request);
+            other.end_requests();
+        }
+    });
+    let said = others.map(|(mut other, _)| String::from_utf8(other.rest()).unwrap());
+    assert_eq!(said, ["+PONG\r\n", "+OK\r\n", ""]);
+    wait_alone(client);
 }
 
 #[test]

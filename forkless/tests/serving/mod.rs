@@ -5,11 +5,13 @@
 pub(crate) mod frame;
 
 use std::io::{BufReader, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::serving::frame::Frame;
@@ -70,6 +72,14 @@ impl Served {
         Client { stream, reader }
     }
 
+    /// Stops it, and lets it go on after what `meanwhile` does.
+    pub(crate) fn while_stopped(&self, meanwhile: impl FnOnce()) {
+        let process = Pid::from_child(&self.child);
+        kill_process(process, Signal::STOP).unwrap();
+        meanwhile();
+        kill_process(process, Signal::CONT).unwrap();
+    }
+
     /// Kills it, as the power would.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
@@ -121,6 +131,11 @@ impl Client {
     /// Sends to a server that may close the connection before it has read everything.
     pub(crate) fn send_in_vain(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).ok();
+    }
+
+    /// Sends nothing more, and goes on reading.
+    pub(crate) fn end_requests(&mut self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
     pub(crate) fn receive(&mut self) -> Frame {
