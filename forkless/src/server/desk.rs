@@ -51,6 +51,10 @@ impl Desk<'_> {
             return Step::Placed;
         };
         let Some(command) = commands::find(name) else {
+            if is_of_http(name) {
+                session.leaves = true;
+                return Step::Placed;
+            }
             return self.refuse_bytes(session, &unknown(words));
         };
         if let Err(refusal) = check(command, session, words) {
@@ -182,6 +186,13 @@ fn check(command: &Command, session: &Session, words: Words<'_>) -> Result<(), R
         return Err(Refusal::NoAuth);
     }
     session.shared.role.get().admits(command.effect)
+}
+
+/// Whether a line is one of HTTP: a page has a browser on this machine send it, and commands behind
+/// it. Nothing of them is done.
+#[cold]
+fn is_of_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
 
 /// What is said of a command that nobody knows.

@@ -139,6 +139,20 @@ fn bytes_that_are_no_requests_harm_nobody() {
 }
 
 #[test]
+fn commands_that_a_browser_was_made_to_send_are_not_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Served::forkless(folder.path(), &[]);
+    let client = &mut server.connect();
+    for head in ["POST / HTTP/1.1\r\n", "HOST: localhost:6380\r\n"] {
+        assert_eq!(client.ask("SET key 1"), "+OK\r\n");
+        let mut browser = server.connect();
+        browser.send(format!("{head}\r\nFLUSHALL\r\n").as_bytes());
+        assert_eq!(browser.rest(), b"");
+        assert_eq!(client.ask("GET key"), "$1\r\n1\r\n");
+    }
+}
+
+#[test]
 fn redis_cli_and_redis_benchmark_work() {
     let folder = tempfile::tempdir().unwrap();
     let server = Served::forkless(folder.path(), &["--shards", "2"]);
