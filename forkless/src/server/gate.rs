@@ -46,9 +46,13 @@ impl Gate {
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// Waits until the gate is open, and keeps it so meanwhile.
-    pub(crate) fn pass(&self) -> RwLockReadGuard<'_, ()> {
-        self.passing.read()
+    /// Waits until the gate is open, and keeps it so meanwhile; `None` once it is closed for good:
+    /// what has not passed then is in no last snapshot, and must not be said to be done.
+    pub(crate) fn pass(&self) -> Option<RwLockReadGuard<'_, ()>> {
+        let passing = self.passing.read();
+        // Relaxed: set under the lock.
+        let is_open = !self.closed_for_good.load(Ordering::Relaxed);
+        is_open.then_some(passing)
     }
 
     /// Closes the gate. What has passed it has reached its shards when this returns.
@@ -103,6 +107,16 @@ impl Drop for Closed<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_passes_a_gate_that_is_closed_for_good() {
+        let gate = Gate::new();
+        assert!(gate.pass().is_some());
+        drop(gate.close());
+        assert!(gate.pass().is_some());
+        gate.close().for_good();
+        assert!(gate.pass().is_none());
+    }
 
     #[test]
     fn gate_that_is_closed_for_good_is_closed_again_although_nobody_answers() {
