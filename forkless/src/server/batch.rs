@@ -64,7 +64,7 @@ impl Batch {
         let work = match command.run {
             Run::Key(run) => Work::Key(run),
             Run::Keys { words, each, join } => Work::Keys { words, each, join },
-            Run::Session(_) | Run::Store(_) | Run::Slow(_) => {
+            Run::Session(_) | Run::Store(_) | Run::Slow(_) | Run::Lasting(_) => {
                 unreachable!("a command without a key is for no shard")
             }
         };

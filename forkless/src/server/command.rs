@@ -70,6 +70,8 @@ pub(crate) enum Run {
     Store(OnStore),
     /// On several shards or the disk, and perhaps not done soon.
     Slow(OnStore),
+    /// The same, and so long that other slow commands do not wait for it.
+    Lasting(OnStore),
 }
 
 /// What the replies for several keys make.
@@ -98,7 +100,7 @@ impl Command {
         match self.run {
             Run::Key(_) => (1, 1, 1),
             Run::Keys { words, .. } => (1, -1, i64::try_from(words).unwrap_or(1)),
-            Run::Session(_) | Run::Store(_) | Run::Slow(_) => (0, 0, 0),
+            Run::Session(_) | Run::Store(_) | Run::Slow(_) | Run::Lasting(_) => (0, 0, 0),
         }
     }
 }

@@ -98,6 +98,10 @@ impl Desk<'_> {
                 let work = (command, JobWork::Store(run));
                 self.send_away(session, words, work, Offices::send_slow)
             }
+            Run::Lasting(run) => {
+                let work = (command, JobWork::Store(run));
+                self.send_away(session, words, work, Offices::send_lasting)
+            }
         }
     }
 

@@ -44,10 +44,12 @@ pub(crate) enum JobWork {
 pub(crate) struct Offices {
     quick: mpsc::Sender<Job>,
     slow: mpsc::Sender<Job>,
+    lasting: mpsc::Sender<Job>,
 }
 
 impl Offices {
-    /// Opens one office for what is soon done, and one for what may take its time.
+    /// Opens one office for what is soon done, one for what may take its time, and one for what
+    /// takes so long that the former must not wait for it.
     pub(crate) fn open(shared: &Arc<Shared>) -> (Self, Vec<Worker<()>>) {
         let open = |name, work: fn(&Arc<Shared>, &Receiver<Job>)| {
             let (sender, receiver) = mpsc::channel();
@@ -56,7 +58,13 @@ impl Offices {
         };
         let (quick, quick_worker) = open("office", work_quickly);
         let (slow, slow_worker) = open("office-slow", work_slowly);
-        (Self { quick, slow }, vec![quick_worker, slow_worker])
+        let (lasting, lasting_worker) = open("office-save", work_slowly);
+        let offices = Self {
+            quick,
+            slow,
+            lasting,
+        };
+        (offices, vec![quick_worker, slow_worker, lasting_worker])
     }
 
     /// Has a job done that is soon done.
@@ -68,6 +76,11 @@ impl Offices {
     /// Has a job done that may take its time.
     pub(crate) fn send_slow(&self, job: Job) {
         drop(self.slow.send(job));
+    }
+
+    /// Has a job done that those that may take their time must not wait for.
+    pub(crate) fn send_lasting(&self, job: Job) {
+        drop(self.lasting.send(job));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shard_runtime::ShardSet;
 use snapshot::{Expired, Handle, Load, LoadReport, Progress, Report, Snapshot, SnapshotError};
@@ -166,6 +166,15 @@ impl Persistence {
             handle.cancel();
         }
         state.running.is_some()
+    }
+
+    /// Gives up the snapshot that is being taken, and waits until nothing of it is left on the
+    /// disk, but no longer than this.
+    pub(crate) fn abandon(&self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        while self.cancel() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Loads what was saved, if anything was. The shards must have no keys.

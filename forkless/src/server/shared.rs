@@ -17,6 +17,9 @@ use crate::server::role::CurrentRole;
 use crate::server::shard_state::ShardState;
 use crate::server::sync::{AtomicBool, Mutex, Ordering};
 
+/// How long a snapshot may take to clear away what it has written, when the server ends.
+const ABANDON_PATIENCE: Duration = Duration::from_secs(5);
+
 /// What all threads of a server share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -114,7 +117,12 @@ impl Shared {
             SaveFirst::Never => false,
         };
         let closed = self.gate.close();
-        let outcome = if saves { self.save_last() } else { Ok(()) };
+        let outcome = if saves {
+            self.save_last()
+        } else {
+            self.persistence.abandon(ABANDON_PATIENCE);
+            Ok(())
+        };
         let mut stop = self.stop.lock();
         match outcome {
             Ok(()) => {

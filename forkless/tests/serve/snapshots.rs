@@ -99,6 +99,46 @@ fn flush_during_a_snapshot_leaves_it_whole() {
 }
 
 #[test]
+fn server_that_stops_leaves_nothing_of_a_snapshot_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Served::forkless(folder.path(), &["--snapshot-budget", "64kB"]);
+    let client = &mut server.connect();
+    client.ask("DEBUG POPULATE 300000 key 100");
+    client.send(&[pack(&[b"BGSAVE"]), pack(&[b"SHUTDOWN", b"NOSAVE"])].concat());
+    assert_eq!(client.receive().bytes(), b"+Background saving started\r\n");
+    assert!(server.ends_well());
+    // Whole, should it have been quicker, or not at all.
+    let left = fs::read_dir(folder.path()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| name == "dump.rdb"), "{left:?}");
+}
+
+#[test]
+fn snapshot_that_one_client_waits_for_is_cancelled_by_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Served::forkless(folder.path(), &["--snapshot-budget", "64kB"]);
+    let (client, other) = (&mut server.connect(), &mut server.connect());
+    client.ask("DEBUG POPULATE 300000 key 100");
+    // It may be over before the other one comes: once more.
+    let mut saves = 0;
+    let is_cancelled = (0..100).any(|_| {
+        client.send(&pack(&[b"SAVE"]));
+        let next = format!("rdb_saves:{}\r\n", saves + 1);
+        loop {
+            let info = other.ask("INFO persistence");
+            if info.contains("rdb_bgsave_in_progress:1") || info.contains(&next) {
+                break;
+            }
+        }
+        let cancelled = other.ask("BGSAVE CANCEL");
+        let is_saved = client.receive().bytes() == b"+OK\r\n";
+        saves += u32::from(is_saved);
+        cancelled == "+Background saving cancelled\r\n" && !is_saved
+    });
+    assert!(is_cancelled);
+}
+
+#[test]
 fn snapshot_is_cancelled_and_the_next_one_is_taken() {
     let folder = tempfile::tempdir().unwrap();
     let server = Served::forkless(folder.path(), &["--snapshot-budget", "64kB"]);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shard_runtime::spawn_named;
+use snapshot::Handle;
 
 use crate::server::call::Call;
 use crate::server::command::Outcome;
@@ -10,7 +11,7 @@ use crate::server::error::ServerError;
 use crate::server::refusal::Refusal;
 use crate::server::reply::Reply;
 use crate::server::session::Session;
-use crate::server::shared::SaveFirst;
+use crate::server::shared::{SaveFirst, Shared};
 use crate::server::words::Words;
 
 /// A failed snapshot, with all its causes.
@@ -28,8 +29,19 @@ fn refusal(error: &ServerError) -> Refusal {
     Refusal::other(text)
 }
 
+/// Begins a snapshot while nothing is in the way, such as DEBUG RELOAD, or the end of the server.
+fn begin(server: &Shared) -> Result<Arc<Handle>, Refusal> {
+    let open = server.gate.pass();
+    let _open = open.ok_or_else(|| Refusal::other("the server ends"))?;
+    let begun = server.persistence.begin(&server.options, &server.shards);
+    begun.map_err(|error| refusal(&error))
+}
+
 pub(super) fn save(call: &Call<'_>, _: Words<'_>, reply: &mut Reply<'_>) -> Outcome {
-    call.server.save().map_err(|error| refusal(&error))?;
+    let server = call.server;
+    let handle = begin(server)?;
+    let saved = server.persistence.finish(handle, &server.shards);
+    saved.map_err(|error| refusal(&error))?;
     reply.ok();
     Ok(())
 }
@@ -49,8 +61,7 @@ pub(super) fn bgsave(call: &Call<'_>, words: Words<'_>, reply: &mut Reply<'_>) -
         }
         _ => return Err(Refusal::Syntax),
     }
-    let begun = server.persistence.begin(&server.options, &server.shards);
-    let handle = begun.map_err(|error| refusal(&error))?;
+    let handle = begin(server)?;
     let server = Arc::clone(server);
     // How it ends is told by INFO, to whoever asks.
     spawn_named("bgsave", move || {

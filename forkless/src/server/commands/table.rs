@@ -9,7 +9,7 @@ use crate::server::commands::{
 };
 use Arity::{AtLeast, Exactly};
 use Effect::{Greets, Nothing, Reads, Writes};
-use Run::{Key, Keys, Session, Slow, Store};
+use Run::{Key, Keys, Lasting, Session, Slow, Store};
 
 /// Places in the index: a power of two, several times as many as commands.
 const PLACES: usize = 1024;
@@ -57,7 +57,7 @@ pub(super) static COMMANDS: &[Command] = &[
     command("lastsave", Exactly(1), Nothing, Session(persistence::lastsave)),
     command("replicaof", Exactly(3), Nothing, Slow(replication::replicaof)),
     command("role", Exactly(1), Nothing, Store(replication::role)),
-    command("save", Exactly(1), Nothing, Slow(persistence::save)),
+    command("save", Exactly(1), Nothing, Lasting(persistence::save)),
     command("scan", AtLeast(2), Reads, Store(scan::scan)),
     command("shutdown", AtLeast(1), Nothing, Slow(persistence::shutdown)),
     command("time", Exactly(1), Nothing, Session(connection::time)),
@@ -235,7 +235,7 @@ mod tests {
             let needed = match command.run {
                 Key(_) => 2,
                 Keys { words, .. } => 1 + words,
-                Session(_) | Store(_) | Slow(_) => 1,
+                Session(_) | Store(_) | Slow(_) | Lasting(_) => 1,
             };
             assert!(least >= needed, "{}", command.name);
         }
