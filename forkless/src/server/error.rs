@@ -96,6 +96,14 @@ pub enum ServerError {
         /// Why not.
         source: SnapshotError,
     },
+    /// The snapshot is written, and the one of the other kind that it replaces is still there.
+    #[error("{}: cannot be removed, though a newer snapshot replaces it", path.display())]
+    Superseded {
+        /// The single file, or the manifest of the set of files.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// The shards failed.
     #[error("the shards failed")]
     Shards(#[from] ShardError),

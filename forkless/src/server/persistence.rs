@@ -1,6 +1,8 @@
 //! Snapshots of the server: taken, cancelled, found again at the start.
 
-use std::fs::File;
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,6 +22,7 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Persistence {
     path: PathBuf,
+    files: SnapshotFiles,
     state: Mutex<State>,
 }
 
@@ -58,6 +61,7 @@ impl Persistence {
     pub(crate) fn new(options: &ServerOptions) -> Self {
         Self {
             path: options.folder.join(&options.file_name),
+            files: options.files,
             state: Mutex::new(State {
                 running: None,
                 functions: Vec::new(),
@@ -108,7 +112,7 @@ impl Persistence {
             .compression(options.compression)
             .budget_bytes(options.snapshot_budget_bytes)
             .functions(state.functions.clone());
-        let begun = match options.files {
+        let begun = match self.files {
             SnapshotFiles::Single => snapshot.to_file(shards, &self.path),
             SnapshotFiles::PerShard => snapshot.to_files(shards, &self.path),
         };
@@ -141,6 +145,9 @@ impl Persistence {
         };
         match outcome {
             Ok(report) => {
+                self.remove_superseded().inspect_err(|error| {
+                    state.last.count_failure(error);
+                })?;
                 state.last.count_success(&report);
                 drop(state);
                 let saved = shards.broadcast(|shard| {
@@ -157,6 +164,38 @@ impl Persistence {
                 Err(self.failure(source))
             }
         }
+    }
+
+    /// Removes the snapshot of the other kind, which the one that was just saved replaces: a single
+    /// file where that is a set of files, or the other way round. With both of them nobody could
+    /// tell at the next start which one counts.
+    fn remove_superseded(&self) -> Result<(), ServerError> {
+        let (other, removed) = match self.files {
+            SnapshotFiles::Single => {
+                let manifest = self.manifest();
+                let removed = if manifest.exists() {
+                    aligned_io::remove_set(&self.path).map_err(io::Error::other)
+                } else {
+                    Ok(0)
+                };
+                (manifest, removed.map(drop))
+            }
+            SnapshotFiles::PerShard => (self.path.clone(), fs::remove_file(&self.path)),
+        };
+        match removed {
+            Err(source) if source.kind() != ErrorKind::NotFound => Err(ServerError::Superseded {
+                path: other,
+                source,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the manifest of a set of files goes.
+    fn manifest(&self) -> PathBuf {
+        let mut manifest = self.path.clone().into_os_string();
+        manifest.push(".manifest");
+        PathBuf::from(manifest)
     }
 
     /// Gives up the snapshot that is being taken; whether there is one.
@@ -183,9 +222,7 @@ impl Persistence {
         shards: &ShardSet<ShardState>,
     ) -> Result<Option<LoadReport>, ServerError> {
         let path = &self.path;
-        let mut manifest = path.clone().into_os_string();
-        manifest.push(".manifest");
-        let manifest = PathBuf::from(manifest);
+        let manifest = self.manifest();
         let load = Load::new()
             .databases_max(DATABASES)
             .expired(Expired::DropAt(now_ms()));
@@ -236,7 +273,7 @@ impl LastSave {
         };
     }
 
-    fn count_failure(&mut self, error: &SnapshotError) {
+    fn count_failure(&mut self, error: &dyn Error) {
         self.failure = Some(error.to_string());
         self.figures.failed += 1;
     }

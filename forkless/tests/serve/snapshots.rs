@@ -99,6 +99,29 @@ fn flush_during_a_snapshot_leaves_it_whole() {
 }
 
 #[test]
+fn snapshot_of_the_other_kind_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let kinds = [
+        &["--files", "single"][..],
+        &["--files", "per-shard", "--shards", "3"],
+        &["--files", "single"],
+    ];
+    for (round, options) in kinds.into_iter().enumerate() {
+        let server = Served::forkless(folder.path(), options);
+        let client = &mut server.connect();
+        assert_eq!(client.ask("DBSIZE"), format!(":{round}\r\n"));
+        client.ask(&format!("SET key:{round} 1"));
+        assert_eq!(client.ask("SAVE"), "+OK\r\n");
+        let expected = digest(client);
+        assert_eq!(client.ask("DEBUG RELOAD"), "+OK\r\n");
+        assert_eq!(digest(client), expected);
+    }
+    let left = fs::read_dir(folder.path()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["dump.rdb"], "the set is gone, manifest and all");
+}
+
+#[test]
 fn server_that_stops_leaves_nothing_of_a_snapshot_behind() {
     let folder = tempfile::tempdir().unwrap();
     let server = Served::forkless(folder.path(), &["--snapshot-budget", "64kB"]);
