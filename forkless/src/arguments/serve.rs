@@ -28,7 +28,7 @@ pub(crate) struct Serve {
     /// Threads that read requests and write replies.
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) connection_threads: NonZeroUsize,
-    /// Folder of the snapshot, which is loaded at the start.
+    /// Folder of the snapshot, which is loaded at the start; made if it is not there.
     #[arg(long, default_value = ".")]
     pub(crate) dir: PathBuf,
     /// Name of the snapshot in its folder.

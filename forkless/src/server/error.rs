@@ -69,6 +69,14 @@ pub enum ServerError {
         /// The manifest of a set of files.
         manifest: PathBuf,
     },
+    /// The folder of the snapshot is not there, and cannot be made.
+    #[error("{}: cannot be made", path.display())]
+    Folder {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The snapshot cannot be opened.
     #[error("{}", path.display())]
     Open {

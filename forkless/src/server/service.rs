@@ -1,5 +1,6 @@
 //! The service: starts all threads of a server, and ends them.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -78,7 +79,8 @@ impl Stopper {
 }
 
 impl Server {
-    /// Loads the snapshot that is in the folder, if there is one, and serves.
+    /// Loads the snapshot that is in the folder, if there is one, and serves. A folder that is not
+    /// there is made.
     ///
     /// # Errors
     ///
@@ -100,6 +102,11 @@ impl Server {
         let role_there = Arc::clone(&role);
         let shards = ShardSet::start(config, move |_| ShardState::new(&role_there))?;
         let shards = Arc::new(shards);
+        // Before the first snapshot finds out that it has nowhere to go.
+        fs::create_dir_all(&options.folder).map_err(|source| ServerError::Folder {
+            path: options.folder.clone(),
+            source,
+        })?;
         let persistence = Persistence::new(&options);
         let loaded = persistence.load(&shards)?;
         let replication = Replication::open(&options.replication, &shards)?;

@@ -39,6 +39,15 @@ pub(crate) fn saved(client: &mut Client) -> bool {
 }
 
 #[test]
+fn folder_that_is_not_there_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("some/data");
+    let server = Served::forkless(&data, &[]);
+    assert_eq!(server.connect().ask("SAVE"), "+OK\r\n");
+    assert!(data.join("dump.rdb").exists());
+}
+
+#[test]
 fn killed_server_comes_back_with_what_was_saved() {
     for options in [
         &["--shards", "2"][..],
