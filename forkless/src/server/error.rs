@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use aligned_io::WriteError;
 use shard_runtime::ShardError;
 use snapshot::{LoadError, ReplicationError, SnapshotError};
 
@@ -104,6 +105,9 @@ pub enum ServerError {
         /// Why not.
         source: SnapshotError,
     },
+    /// The snapshot could not be written: the file's own errors name it.
+    #[error(transparent)]
+    File(WriteError),
     /// The snapshot is written, and the one of the other kind that it replaces is still there.
     #[error("{}: cannot be removed, though a newer snapshot replaces it", path.display())]
     Superseded {

@@ -252,8 +252,13 @@ impl Persistence {
     }
 
     fn failure(&self, source: SnapshotError) -> ServerError {
-        let path = self.path.clone();
-        ServerError::Save { path, source }
+        match source {
+            SnapshotError::File(error) => ServerError::File(error),
+            source => ServerError::Save {
+                path: self.path.clone(),
+                source,
+            },
+        }
     }
 }
 

@@ -122,6 +122,21 @@ fn snapshot_of_the_other_kind_is_replaced() {
 }
 
 #[test]
+fn snapshot_that_has_nowhere_to_go_is_refused_on_one_line_that_names_it_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Served::forkless(&data, &[]);
+    let client = &mut server.connect();
+    assert_eq!(client.ask("PING"), "+PONG\r\n");
+    fs::remove_dir_all(&data).unwrap();
+    let path = data.join("dump.rdb").display().to_string();
+    let refused = client.ask("SAVE");
+    assert!(refused.starts_with(&format!("-ERR {path}: ")), "{refused}");
+    assert_eq!(refused.matches(&path).count(), 1, "{refused}");
+    assert_eq!(client.ask("PING"), "+PONG\r\n");
+}
+
+#[test]
 fn server_that_stops_leaves_nothing_of_a_snapshot_behind() {
     let folder = tempfile::tempdir().unwrap();
     let server = Served::forkless(folder.path(), &["--snapshot-budget", "64kB"]);
