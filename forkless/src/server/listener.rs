@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -137,10 +137,15 @@ impl Listener {
 }
 
 /// Removes the Unix socket that a server has left which was killed, if nobody listens there.
+/// Anything else with that name stays, and is in the way of whoever listens.
 pub(crate) fn make_way(path: &Path) -> Result<(), ServerError> {
     let path = path.to_owned();
     if StdUnixStream::connect(&path).is_ok() {
         return Err(ServerError::Taken { path });
+    }
+    let found = fs::symlink_metadata(&path);
+    if found.is_ok_and(|found| !found.file_type().is_socket()) {
+        return Ok(());
     }
     match fs::remove_file(&path) {
         Err(source) if source.kind() != ErrorKind::NotFound => {

@@ -117,6 +117,29 @@ fn strangers_say_the_password_first() {
 }
 
 #[test]
+fn file_that_is_no_socket_is_not_taken_for_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("precious");
+    fs::write(&file, "content").unwrap();
+    for option in ["--unixsocket", "--replication-unixsocket"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_forkless"));
+        command.args(["serve", "--port", "0", "--dir"]);
+        command.arg(folder.path()).arg(option).arg(&file);
+        if option != "--unixsocket" {
+            command
+                .arg("--unixsocket")
+                .arg(folder.path().join("socket"));
+        }
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("precious: "), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert_eq!(fs::read(&file).unwrap(), b"content");
+    }
+}
+
+#[test]
 fn bytes_that_are_no_requests_harm_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let server = Served::forkless(folder.path(), &[]);
