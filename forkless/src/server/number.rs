@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use crate::server::quotes::is_blank;
+
 /// The integer that `text` is the canonical decimal form of: no sign but `-`, no leading zero.
 #[inline]
 pub(crate) fn parse_integer(text: &[u8]) -> Option<i64> {
@@ -64,6 +66,14 @@ pub(crate) fn parse_float(text: &[u8]) -> Option<f64> {
     };
     let underflows = value == 0.0 && has_digits();
     (!value.is_nan() && !overflows && !underflows).then_some(value)
+}
+
+/// As [`parse_float`], of a bound: one beyond the range of a double is infinite or nothing, and
+/// blanks may come before it.
+pub(crate) fn parse_bound(text: &[u8]) -> Option<f64> {
+    let blanks = text.iter().take_while(|byte| is_blank(**byte)).count();
+    let value: f64 = std::str::from_utf8(&text[blanks..]).ok()?.parse().ok()?;
+    (!value.is_nan()).then_some(value)
 }
 
 /// Appends `value` with up to seventeen significant digits, as C's `%.17g` does.
@@ -179,6 +189,11 @@ mod tests {
         }
         assert_eq!(parse_float(b"-Inf"), Some(f64::NEG_INFINITY));
         assert_eq!(parse_float(b"0e5"), Some(0.0));
+        assert_eq!(parse_bound(b" \t1e400"), Some(f64::INFINITY));
+        assert_eq!(parse_bound(b"-1e-400"), Some(-0.0));
+        for text in ["", " ", "1 ", "nan", "one", "1e"] {
+            assert_eq!(parse_bound(text.as_bytes()), None, "{text:?}");
+        }
         for text in ["", " 1", "1 ", "nan", "1e400", "1e-400", "one", "1e"] {
             assert_eq!(parse_float(text.as_bytes()), None, "{text:?}");
         }

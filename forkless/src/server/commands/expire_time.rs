@@ -55,6 +55,11 @@ impl ExpireTime {
         }
     }
 
+    /// What it counts.
+    pub(super) fn unit(self) -> Unit {
+        self.unit
+    }
+
     /// The time in milliseconds since 1970, for a command that sets values: it must be positive.
     pub(super) fn read(self, now_ms: i64, command: &'static str) -> Result<i64, Refusal> {
         let value = self.value.ok_or(Refusal::NoInteger)?;

@@ -85,11 +85,26 @@ fn parse_options(options: Words<'_>) -> Result<(Filter, usize), Refusal> {
     Ok((filter, count))
 }
 
+/// A cursor as C's `strtoul` reads it, which Redis asks: nothing is 0, and what has a minus is
+/// counted from the end.
+fn parse_cursor(word: &[u8]) -> Option<u64> {
+    let (negative, digits) = match word {
+        [] => return Some(0),
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
+    };
+    let is_number = digits.iter().all(u8::is_ascii_digit);
+    let text = std::str::from_utf8(digits).ok().filter(|_| is_number)?;
+    let cursor: u64 = text.parse().ok()?;
+    Some(if negative {
+        cursor.wrapping_neg()
+    } else {
+        cursor
+    })
+}
+
 pub(super) fn scan(call: &Call<'_>, words: Words<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let cursor = std::str::from_utf8(&words[1])
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let cursor: u64 = cursor.ok_or(Refusal::Cursor)?;
+    let cursor = parse_cursor(&words[1]).ok_or(Refusal::Cursor)?;
     let (filter, count) = parse_options(words.part(2, words.len()))?;
     let shards = call.server.shards.len();
     let shard = usize::try_from(cursor >> TABLE_BITS).unwrap_or(shards);
@@ -149,6 +164,25 @@ mod tests {
 
     use super::*;
     use crate::object::Text;
+
+    #[test]
+    fn cursors_are_read_as_c_reads_them() {
+        for (word, cursor) in [
+            ("0", Some(0)),
+            ("", Some(0)),
+            ("+12", Some(12)),
+            ("-1", Some(u64::MAX)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("-", None),
+            ("+-1", None),
+            (" 1", None),
+            ("1 ", None),
+            ("x", None),
+        ] {
+            assert_eq!(parse_cursor(word.as_bytes()), cursor, "{word:?}");
+        }
+    }
 
     #[test]
     fn scan_meets_every_key_that_is_admitted() {

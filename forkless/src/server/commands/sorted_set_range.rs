@@ -6,7 +6,7 @@ use crate::object::SortedSet;
 use crate::server::command::Outcome;
 use crate::server::commands::list;
 use crate::server::database::Database;
-use crate::server::number::{parse_float, parse_integer};
+use crate::server::number::{parse_bound, parse_integer};
 use crate::server::refusal::Refusal;
 use crate::server::reply::{Protocol, Reply};
 use crate::server::words::Words;
@@ -46,9 +46,9 @@ impl RangeOptions {
                     let offset = number().ok_or(Refusal::NoInteger)?;
                     parsed.limit = Some((offset, number().ok_or(Refusal::NoInteger)?));
                 }
-                () if is(b"rev") => parsed.reversed = true,
-                () if is(b"byscore") => parsed.by = By::Score,
-                () if is(b"bylex") => parsed.by = By::Text,
+                () if is(b"rev") && !parsed.reversed => parsed.reversed = true,
+                () if is(b"byscore") && parsed.by == By::Rank => parsed.by = By::Score,
+                () if is(b"bylex") && parsed.by == By::Rank => parsed.by = By::Text,
                 () => return Err(Refusal::Syntax),
             }
         }
@@ -84,7 +84,7 @@ impl ScoreBound {
         let score = if text.is_empty() {
             Some(0.0)
         } else {
-            parse_float(text)
+            parse_bound(text)
         };
         let score = score.ok_or(Refusal::NoScoreRange)?;
         Ok(Self { score, exclusive })
@@ -332,6 +332,9 @@ mod tests {
             ("a 0 1 LIMIT 0", "-ERR syntax error"),
             ("a x 1", "-ERR value is not an integer"),
             ("a x 1 BYSCORE", "-ERR min or max is not a float"),
+            ("a 0 1 REV REV", "-ERR syntax error"),
+            ("a 0 1 BYSCORE BYSCORE", "-ERR syntax error"),
+            ("a - + BYLEX BYSCORE", "-ERR syntax error"),
             ("a x 1 BYLEX", "-ERR min or max not valid string range item"),
         ] {
             assert!(range(arguments).starts_with(start), "{arguments}");

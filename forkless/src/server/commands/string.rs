@@ -30,6 +30,17 @@ enum Expiry {
     At(ExpireTime),
 }
 
+impl Expiry {
+    /// Whether a time in this unit may follow, which then counts: one in another may not.
+    fn admits(self, unit: Unit) -> bool {
+        match self {
+            Self::Never => true,
+            Self::Keep => false,
+            Self::At(time) => time.unit() == unit,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct SetOptions {
     when: When,
@@ -48,7 +59,6 @@ impl SetOptions {
         let mut options = options.iter();
         while let Some(option) = options.next() {
             let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
-            let no_time = matches!(parsed.expiry, Expiry::Never);
             if is(b"nx") && parsed.when != When::Present {
                 parsed.when = When::Absent;
             } else if is(b"xx") && parsed.when != When::Absent {
@@ -57,7 +67,9 @@ impl SetOptions {
                 parsed.tell_old = true;
             } else if is(b"keepttl") && !matches!(parsed.expiry, Expiry::At(_)) {
                 parsed.expiry = Expiry::Keep;
-            } else if let Some(unit) = Unit::parse(option).filter(|_| no_time) {
+            } else if let Some(unit) =
+                Unit::parse(option).filter(|unit| parsed.expiry.admits(*unit))
+            {
                 let time = options.next().ok_or(Refusal::Syntax)?;
                 parsed.expiry = Expiry::At(ExpireTime::new(unit, time));
             } else {
@@ -198,34 +210,48 @@ pub(super) fn getdel(
     Ok(())
 }
 
+/// What GETEX is to do with the time at which the key expires.
+fn parse_getex(options: Words<'_>) -> Result<Expiry, Refusal> {
+    let mut expiry = Expiry::Keep;
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        let may_follow = |unit: &Unit| match expiry {
+            Expiry::Keep => true,
+            Expiry::Never => false,
+            Expiry::At(_) => expiry.admits(*unit),
+        };
+        if option.eq_ignore_ascii_case(b"persist") && !matches!(expiry, Expiry::At(_)) {
+            expiry = Expiry::Never;
+        } else if let Some(unit) = Unit::parse(option).filter(may_follow) {
+            let time = options.next().ok_or(Refusal::Syntax)?;
+            expiry = Expiry::At(ExpireTime::new(unit, time));
+        } else {
+            return Err(Refusal::Syntax);
+        }
+    }
+    Ok(expiry)
+}
+
 pub(super) fn getex(
     database: &mut Database<'_>,
     words: Words<'_>,
     reply: &mut Reply<'_>,
 ) -> Outcome {
     let key = &words[1];
-    let expiry = match (words.get(2), words.get(3), words.len()) {
-        (None, ..) => None,
-        (Some(option), None, _) if option.eq_ignore_ascii_case(b"persist") => Some(None),
-        (Some(option), Some(time), 4) => {
-            let unit = Unit::parse(option).ok_or(Refusal::Syntax)?;
-            Some(Some(ExpireTime::new(unit, time)))
-        }
-        _ => return Err(Refusal::Syntax),
-    };
+    let expiry = parse_getex(words.part(2, words.len()))?;
     let Some(bytes) = database.string(key)? else {
         reply.null();
         return Ok(());
     };
     let bytes = bytes.to_vec();
     match expiry {
-        None => {}
-        Some(None) => {
+        Expiry::Keep => {}
+        Expiry::Never => {
             let expires = database.expire_at_ms(key).is_some();
             database.set_expiry(key, None);
             database.changed(usize::from(expires));
         }
-        Some(Some(time)) => {
+        Expiry::At(time) => {
             let time = time.read(database.now_ms(), "getex")?;
             expire_time::expire_at(database, key, time);
         }
@@ -302,6 +328,12 @@ mod tests {
             assert_eq!(run(database, "GET a"), "$1\r\n3\r\n");
             assert_eq!(run(database, "SET a 3 NX XX"), "-ERR syntax error\r\n");
             assert_eq!(run(database, "SET a 3 EX"), "-ERR syntax error\r\n");
+            assert_eq!(run(database, "SET a 3 EX 5 EX 7"), "+OK\r\n");
+            assert_eq!(run(database, "TTL a"), ":7\r\n");
+            for options in ["EX 5 PX 7", "EX 5 KEEPTTL", "KEEPTTL EX 5", "EX 5 EX"] {
+                let reply = run(database, &format!("SET a 3 {options}"));
+                assert_eq!(reply, "-ERR syntax error\r\n", "{options}");
+            }
         });
     }
 
@@ -350,7 +382,14 @@ mod tests {
             assert_eq!(run(database, "TTL a"), ":50\r\n");
             assert_eq!(run(database, "GETEX a PERSIST"), "$1\r\n1\r\n");
             assert_eq!(run(database, "TTL a"), ":-1\r\n");
-            assert_eq!(run(database, "GETEX a EX"), "-ERR syntax error\r\n");
+            assert_eq!(run(database, "GETEX a PX 9 PX 8000"), "$1\r\n1\r\n");
+            assert_eq!(run(database, "TTL a"), ":8\r\n");
+            assert_eq!(run(database, "GETEX a PERSIST PERSIST"), "$1\r\n1\r\n");
+            for options in ["EX", "EX 5 PX 5", "EX 5 PERSIST", "PERSIST EX 5", "KEEPTTL"] {
+                let reply = run(database, &format!("GETEX a {options}"));
+                assert_eq!(reply, "-ERR syntax error\r\n", "{options}");
+            }
+            assert_eq!(run(database, "TTL a"), ":-1\r\n");
             assert_eq!(run(database, "GETEX none EX 5"), "$-1\r\n");
         });
     }
