@@ -109,7 +109,7 @@ impl Batch {
             };
             if let Err(refusal) = outcome {
                 self.replies.truncate(start);
-                Reply::new(&mut self.replies, entry.protocol).error(&refusal);
+                Reply::new(&mut self.replies, entry.protocol).refusal(&refusal);
             }
             self.ends.push(self.replies.len());
         }

@@ -7,16 +7,13 @@ use crate::server::command::{Command, Effect, Run};
 use crate::server::commands;
 use crate::server::inbox::Inbox;
 use crate::server::office::{Job, JobWork, Offices};
-use crate::server::refusal::Refusal;
+use crate::server::refusal::{QUOTED_BYTES_MAX, Refusal, text_of};
 use crate::server::reply::Reply;
 use crate::server::request_limits::Sender;
 use crate::server::round::Round;
 use crate::server::session::Session;
 use crate::server::shared::Shared;
 use crate::server::words::{OwnedWords, Words};
-
-/// What a refusal of an unknown command quotes of it, in bytes.
-const QUOTED_BYTES_MAX: usize = 128;
 
 /// Takes the requests of one connection in one turn.
 #[derive(Debug)]
@@ -66,7 +63,7 @@ impl Desk<'_> {
                 // What HELLO replies is in the version that it has just chosen.
                 if let Err(refusal) = run(session, words, &mut out) {
                     out.clear();
-                    Reply::new(&mut out, session.protocol).error(&refusal);
+                    Reply::new(&mut out, session.protocol).refusal(&refusal);
                 }
                 self.reply(out)
             }
@@ -163,7 +160,7 @@ impl Desk<'_> {
     #[cold]
     fn refuse(&mut self, session: &Session, refusal: &Refusal) -> Step {
         let mut reply = Vec::new();
-        Reply::new(&mut reply, session.protocol).error(refusal);
+        Reply::new(&mut reply, session.protocol).refusal(refusal);
         self.reply(reply)
     }
 
@@ -201,12 +198,9 @@ fn is_of_http(name: &[u8]) -> bool {
 
 /// What is said of a command that nobody knows.
 fn unknown(words: Words<'_>) -> Vec<u8> {
-    let quoted = |word: &[u8], bytes_max: usize| {
-        let end = word
-            .iter()
-            .position(|byte| *byte == 0)
-            .unwrap_or(word.len());
-        word[..end.min(bytes_max)].to_vec()
+    let quoted = |word, bytes_max: usize| {
+        let text = text_of(word);
+        text[..text.len().min(bytes_max)].to_vec()
     };
     let mut error = b"ERR unknown command '".to_vec();
     error.extend(quoted(&words[0], QUOTED_BYTES_MAX));

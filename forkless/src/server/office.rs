@@ -109,7 +109,7 @@ impl Job {
         let outcome = self.run(shared, &mut Reply::new(&mut reply, self.protocol));
         if let Err(refusal) = outcome {
             reply.clear();
-            Reply::new(&mut reply, self.protocol).error(&refusal);
+            Reply::new(&mut reply, self.protocol).refusal(&refusal);
         }
         self.home.push(Arrival::Answer {
             connection: self.connection,

@@ -2,6 +2,9 @@
 
 use shard_runtime::ShardError;
 
+/// What a refusal of an unknown command or subcommand quotes of it, in bytes.
+pub(crate) const QUOTED_BYTES_MAX: usize = 128;
+
 /// Why a command was not done. The text is the reply, its first word the kind of error, both as
 /// Redis 7.0.15 says them.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +41,6 @@ pub(crate) enum Refusal {
     LongString,
     #[error("ERR wrong number of arguments for '{name}' command")]
     Arity { name: String },
-    #[error("ERR unknown subcommand '{name}'. Try {command} HELP.")]
-    Subcommand { name: String, command: &'static str },
     #[error("ERR DB index is out of range")]
     Database,
     #[error("ERR invalid cursor")]
@@ -64,6 +65,9 @@ pub(crate) enum Refusal {
     ReadOnly,
     #[error("LOADING forkless is loading the dataset of its master")]
     Loading,
+    /// What else there is to say, with its kind, of what a client has sent.
+    #[error("{}", String::from_utf8_lossy(.0))]
+    Bytes(Vec<u8>),
     /// A shard of the store has failed.
     #[error("ERR the store has failed: {0}")]
     Shards(#[from] ShardError),
@@ -77,4 +81,32 @@ impl Refusal {
     pub(crate) fn other(text: impl std::fmt::Display) -> Self {
         Self::Other(format!("ERR {text}"))
     }
+
+    /// A refusal of kind `ERR` that quotes a word of the client.
+    pub(crate) fn quoting(before: &str, word: &[u8], after: &str) -> Self {
+        let parts = [b"ERR ", before.as_bytes(), text_of(word), after.as_bytes()];
+        Self::Bytes(parts.concat())
+    }
+
+    /// A command has no such subcommand.
+    pub(crate) fn subcommand(word: &[u8], command: &str) -> Self {
+        Self::of_subcommand("unknown subcommand '", word, command)
+    }
+
+    /// The same of a command that counts its subcommands' words itself.
+    pub(crate) fn subcommand_or_arity(word: &[u8], command: &str) -> Self {
+        let what = "unknown subcommand or wrong number of arguments for '";
+        Self::of_subcommand(what, word, command)
+    }
+
+    fn of_subcommand(what: &str, word: &[u8], command: &str) -> Self {
+        let word = &word[..word.len().min(QUOTED_BYTES_MAX)];
+        Self::quoting(what, word, &format!("'. Try {command} HELP."))
+    }
+}
+
+/// What is quoted of a word: up to its first zero, where a text of C ends.
+pub(crate) fn text_of(word: &[u8]) -> &[u8] {
+    let end = word.iter().position(|byte| *byte == 0);
+    &word[..end.unwrap_or(word.len())]
 }

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::Write;
 
 use crate::server::number::{append_float, append_integer};
+use crate::server::refusal::Refusal;
 
 /// The version of the protocol that a client speaks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,6 +55,14 @@ impl<'a> Reply<'a> {
             }
         }
         self.out.extend_from_slice(b"\r\n");
+    }
+
+    /// What is said instead of a result.
+    pub(crate) fn refusal(&mut self, refusal: &Refusal) {
+        match refusal {
+            Refusal::Bytes(bytes) => self.error_bytes(bytes),
+            other => self.error(other),
+        }
     }
 
     /// An error whose text may hold any bytes.

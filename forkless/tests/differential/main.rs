@@ -195,6 +195,68 @@ fn one_shard_does_as_many() {
 }
 
 #[test]
+fn odd_options_and_bytes_are_answered_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let redis = Served::redis(folder.path(), &["--dbfilename", "redis.rdb"]);
+    let forkless = Served::forkless(folder.path(), &["--shards", "1"]);
+    let mut pair = Pair {
+        redis: redis.connect(),
+        forkless: forkless.connect(),
+    };
+    let long = "x".repeat(200);
+    let commands = [
+        "SET s 1 EX 100 EX 2000000",
+        "SET s 1 PX 1 PX no",
+        "SET s 1 EX 100 PX 100000",
+        "SET s 1 KEEPTTL KEEPTTL",
+        "SET s 1 KEEPTTL EX 5",
+        "GETEX s EXAT 5 EXAT 2000000000",
+        "EXPIRETIME s",
+        "GETEX s PERSIST PERSIST",
+        "GETEX s PERSIST EX 5",
+        "GETEX s EX 5 PERSIST",
+        "GETEX s NX",
+        "ZADD z 1 a 2 b 3 c inf d",
+        "ZRANGE z 0 1 REV REV",
+        "ZRANGE z 0 1 WITHSCORES WITHSCORES",
+        "ZRANGE z 0 1 BYSCORE BYSCORE",
+        "ZRANGE z - + BYLEX BYSCORE WITHSCORES",
+        "ZRANGE z -1e400 1e400 BYSCORE",
+        "ZRANGE z 1e-400 +1e400 BYSCORE LIMIT 0 -1",
+        "ZRANGE z (1 nan BYSCORE",
+        "ZCOUNT z \t1 1e999",
+        "ZCOUNT z \t 1",
+        "ZADD z \t1 e",
+        "ZADD z 1e400 e",
+        "SCAN -",
+        "SCAN 18446744073709551616",
+        "SCAN x COUNT x",
+        "EXPIRE s 1 \0\r\n",
+        "EXPIRE s 1 a\r\nb",
+        "HELLO 3 SETNAME one BAD\0OPTION",
+        "CLIENT GETNAME",
+        "CLIENT \0x y",
+        &format!("CONFIG {long} y"),
+        &format!("CLIENT {long} y"),
+        &format!("DEBUG {long} y"),
+        &format!("HELLO 2 {long}"),
+    ];
+    for command in commands {
+        let words: Vec<&[u8]> = command.split(' ').map(str::as_bytes).collect();
+        pair.agree(&words, "in turn");
+    }
+    for words in [
+        &[&b"EXPIRE"[..], b"s", b"1", b"\xff"][..],
+        &[b"CLIENT", b"\xff\xfe", b"y"],
+        &[b"COMMAND", b"\xff"],
+        &[b"HELLO", b"3", b"\xff"],
+        &[b"SCAN", b"", b"MATCH", b"none", b"COUNT", b"1000"],
+    ] {
+        pair.agree(words, "in turn");
+    }
+}
+
+#[test]
 fn requests_on_lines_and_what_is_none_are_answered_alike() {
     let folder = tempfile::tempdir().unwrap();
     let redis = Served::redis(folder.path(), &["--dbfilename", "redis.rdb"]);

@@ -48,9 +48,7 @@ pub(super) fn client(session: &mut Session, words: Words<'_>, out: &mut Vec<u8>)
         }
         (b"list", _) => return Err(Refusal::Syntax),
         _ => {
-            let name = String::from_utf8_lossy(&words[1]).into_owned();
-            let command = "CLIENT";
-            return Err(Refusal::Subcommand { name, command });
+            return Err(Refusal::subcommand(&words[1], "CLIENT"));
         }
     }
     Ok(())

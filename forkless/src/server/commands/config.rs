@@ -30,11 +30,7 @@ pub(super) fn config(session: &mut Session, words: Words<'_>, out: &mut Vec<u8>)
             let name = "config|get".to_owned();
             Err(Refusal::Arity { name })
         }
-        _ => {
-            let name = String::from_utf8_lossy(&words[1]).into_owned();
-            let command = "CONFIG";
-            Err(Refusal::Subcommand { name, command })
-        }
+        _ => Err(Refusal::subcommand(&words[1], "CONFIG")),
     }
 }
 

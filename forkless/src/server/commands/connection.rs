@@ -100,7 +100,6 @@ pub(super) fn hello(session: &mut Session, words: Words<'_>, out: &mut Vec<u8>) 
             }
         },
     };
-    let mut name = None;
     let mut options = words.iter_from(2);
     while let Some(option) = options.next() {
         if option.eq_ignore_ascii_case(b"auth") && options.len() >= 2 {
@@ -108,12 +107,13 @@ pub(super) fn hello(session: &mut Session, words: Words<'_>, out: &mut Vec<u8>) 
                 session.authenticate(user, password)?;
             }
         } else if option.eq_ignore_ascii_case(b"setname") && options.len() >= 1 {
-            name = options.next();
-            name.map_or(Ok(()), check_name)?;
+            if let Some(name) = options.next() {
+                check_name(name)?;
+                session.client.set_name(name);
+            }
         } else {
-            let option = String::from_utf8_lossy(option);
-            let what = format_args!("Syntax error in HELLO option '{option}'");
-            return Err(Refusal::other(what));
+            let before = "Syntax error in HELLO option '";
+            return Err(Refusal::quoting(before, option, "'"));
         }
     }
     if session.sender == crate::server::request_limits::Sender::Stranger {
@@ -121,9 +121,6 @@ pub(super) fn hello(session: &mut Session, words: Words<'_>, out: &mut Vec<u8>) 
                     the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the \
                     client and select the RESP protocol version at the same time";
         return Err(Refusal::Other(what.to_owned()));
-    }
-    if let Some(name) = name {
-        session.client.set_name(name);
     }
     session.protocol = protocol;
     describe(session, out);

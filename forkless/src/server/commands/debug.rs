@@ -45,11 +45,7 @@ pub(super) fn debug(call: &Call<'_>, words: Words<'_>, reply: &mut Reply<'_>) ->
             }
             Ok(())
         }
-        _ => {
-            let name = String::from_utf8_lossy(&words[1]).into_owned();
-            let command = "DEBUG";
-            Err(Refusal::Subcommand { name, command })
-        }
+        _ => Err(Refusal::subcommand_or_arity(&words[1], "DEBUG")),
     }
 }
 

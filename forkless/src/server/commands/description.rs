@@ -40,9 +40,7 @@ pub(super) fn command(session: &mut Session, words: Words<'_>, out: &mut Vec<u8>
             return Err(Refusal::Arity { name });
         }
         (Some(_), _) => {
-            let name = String::from_utf8_lossy(&words[1]).into_owned();
-            let command = "COMMAND";
-            return Err(Refusal::Subcommand { name, command });
+            return Err(Refusal::subcommand(&words[1], "COMMAND"));
         }
     }
     Ok(())

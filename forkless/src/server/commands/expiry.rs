@@ -35,8 +35,7 @@ impl Conditions {
                 () if is(b"gt") => parsed.later = true,
                 () if is(b"lt") => parsed.earlier = true,
                 () => {
-                    let option = String::from_utf8_lossy(option);
-                    return Err(Refusal::other(format_args!("Unsupported option {option}")));
+                    return Err(Refusal::quoting("Unsupported option ", option, ""));
                 }
             }
         }
