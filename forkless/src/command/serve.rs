@@ -8,6 +8,7 @@ use forkless::{
     Unknown,
 };
 use indicatif::HumanCount;
+use serde_json::{Value, json};
 use shard_runtime::spawn_named;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -44,6 +45,9 @@ pub(crate) fn run(arguments: &Serve, output: &mut Output) -> Result<(), CommandE
     for address in server.replication_addresses() {
         output.line(format!("listening at {address} for replicas"))?;
     }
+    if arguments.json {
+        output.line(describe(arguments, &server).to_string())?;
+    }
     output.finish()?;
     let stopper = server.stopper();
     let waiting = spawn_named("signals", move || stop_at_signal(&mut signals, &stopper));
@@ -51,6 +55,21 @@ pub(crate) fn run(arguments: &Serve, output: &mut Output) -> Result<(), CommandE
     handle.close();
     waiting.join()?;
     Ok(())
+}
+
+/// What was loaded, and where the server listens, with the ports that the system has chosen.
+fn describe(arguments: &Serve, server: &Server) -> Value {
+    let addresses = server.addresses().iter().map(ToString::to_string);
+    let for_replicas = server.replication_addresses().iter();
+    let for_replicas = for_replicas.map(ToString::to_string);
+    let unix_socket = arguments.unixsocket.as_ref();
+    json!({
+        "keys_loaded": server.loaded().map_or(0, |loaded| loaded.keys),
+        "shards": arguments::shards(arguments.shards),
+        "addresses": addresses.collect::<Vec<_>>(),
+        "unixsocket": unix_socket.map(|path| path.display().to_string()),
+        "replication_addresses": for_replicas.collect::<Vec<_>>(),
+    })
 }
 
 /// Stops the server at the first signal that lets it; at the second in a row without saving.

@@ -1,8 +1,9 @@
 //! The snapshot that a server leaves and finds again.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::serving::{Client, Served, pack};
 
@@ -45,6 +46,30 @@ fn folder_that_is_not_there_is_made() {
     let server = Served::forkless(&data, &[]);
     assert_eq!(server.connect().ask("SAVE"), "+OK\r\n");
     assert!(data.join("dump.rdb").exists());
+}
+
+#[test]
+fn served_addresses_are_told_as_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("socket");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_forkless"));
+    command.args(["serve", "--port", "0", "--shards", "2", "--json"]);
+    command.args(["--replication-port", "0", "--dir"]);
+    command.arg(folder.path()).arg("--unixsocket").arg(&socket);
+    let mut server = command.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let line = lines.map(Result::unwrap).find(|line| line.starts_with('{'));
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let said: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+    assert_eq!(
+        (&said["keys_loaded"], &said["shards"]),
+        (&0.into(), &2.into())
+    );
+    assert_eq!(said["unixsocket"], socket.to_str().unwrap());
+    assert_eq!(said["addresses"].as_array().unwrap().len(), 0);
+    let for_replicas = said["replication_addresses"][0].as_str().unwrap();
+    assert!(for_replicas.starts_with("127.0.0.1:") && !for_replicas.ends_with(":0"));
 }
 
 #[test]
