@@ -15,6 +15,9 @@ use crate::server::words::{Span, Words};
 /// The longest line, and the longest head of an array or of a word, in bytes.
 const LINE_BYTES_MAX: usize = 64 << 10;
 
+/// For how many words of a request a parser keeps room until the next one.
+const SPANS_KEPT_MAX: usize = 1024;
+
 /// A head that says less than 10,000, in bytes.
 const SHORT_HEAD_BYTES: usize = 6;
 
@@ -121,6 +124,8 @@ impl RequestParser {
     /// Forgets what was read of a request, which is then read once more from its begin.
     pub fn restart(&mut self) {
         self.spans.clear();
+        // One request of very many words is no reason to keep room for another.
+        self.spans.shrink_to(SPANS_KEPT_MAX);
         self.unquoted.clear();
         self.at = 0;
         self.missing = None;
@@ -375,6 +380,18 @@ mod tests {
             refused(b"*1\r\n$16385\r\n"),
             RequestError::StrangerWordLength
         );
+    }
+
+    #[test]
+    fn room_for_very_many_words_is_given_back() {
+        let mut parser = RequestParser::new(RequestLimits::default());
+        let input = [&b"*100000\r\n"[..], &b"$0\r\n\r\n".repeat(100_000)].concat();
+        let parsed = parser.parse(&input, Sender::Known);
+        assert!(matches!(parsed, Ok(Parsed::Request { .. })));
+        assert!(parser.spans.capacity() >= 100_000);
+        let parsed = parser.parse(b"", Sender::Known);
+        assert!(matches!(parsed, Ok(Parsed::Incomplete)));
+        assert!(parser.spans.capacity() <= SPANS_KEPT_MAX);
     }
 
     #[test]
