@@ -86,7 +86,8 @@ impl Session {
 
     /// Takes cuts until the streams end.
     fn run<S: Store>(&self, shards: &ShardSet<S>, streams: Streams, limits: &SessionLimits) {
-        while !streams.wait_timeout(limits.cut_every) {
+        // The first cut is taken as soon as it can be: until then a replica shows nothing.
+        while !streams.wait_first(limits.cut_every) {
             *self.progress.lock() = streams.progress();
             let left = self.lanes.iter().filter_map(|lane| lane.detached_for());
             let gone = left.max().is_some_and(|time| time > limits.detached);

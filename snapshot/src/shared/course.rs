@@ -86,4 +86,18 @@ impl Shared {
             state = self.changed.wait_until(state, deadline);
         }
     }
+
+    /// Waits until the snapshot is over, or so many shards are ready for the first cut, or
+    /// `deadline`; whether it is over.
+    pub(crate) fn wait_first(&self, shards: usize, deadline: Option<Instant>) -> bool {
+        let mut state = self.state.lock();
+        loop {
+            let is_over = state.phase == Phase::Over;
+            let is_first = state.course.cut == 0 && state.course.covered == shards;
+            if is_over || is_first || deadline.is_some_and(|deadline| now() >= deadline) {
+                return is_over;
+            }
+            state = self.changed.wait_until(state, deadline);
+        }
+    }
 }

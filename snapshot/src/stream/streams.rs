@@ -336,6 +336,14 @@ impl Streams {
         self.shared.wait_timeout(timeout)
     }
 
+    /// As [`wait_timeout`](Self::wait_timeout), but no longer than until the first cut can be
+    /// taken.
+    #[cfg(feature = "replication")]
+    pub(crate) fn wait_first(&self, timeout: Duration) -> bool {
+        let deadline = now().checked_add(timeout);
+        self.shared.wait_first(self.shards, deadline)
+    }
+
     /// Waits until the streams have ended, and says why.
     pub fn wait(self) -> SnapshotError {
         match self.shared.wait() {
