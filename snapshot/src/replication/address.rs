@@ -8,14 +8,16 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+
 use super::connection::Connection;
 use super::dial;
 #[cfg(feature = "sim")]
 use super::simulated::{SimulatedListener, SimulatedNetwork};
 use crate::sync::{now, sleep};
 
-/// How often a listener looks for a connection. In a simulation it is told.
-const LOOK: Duration = Duration::from_millis(if cfg!(feature = "sim") { 500 } else { 10 });
+/// How long a listener waits for a connection at a time: what comes is taken at once.
+const LOOK: Duration = Duration::from_millis(if cfg!(feature = "sim") { 500 } else { 50 });
 
 /// How long it may take to find the address that a name stands for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -98,12 +100,12 @@ impl Listener {
             Address::Tcp(address) => {
                 let addresses = dial::resolve(address, now() + PATIENCE)?;
                 let listener = TcpListener::bind(addresses.as_slice())?;
-                listener.set_nonblocking(true)?;
+                set_socket_timeout(&listener, Timeout::Recv, Some(LOOK))?;
                 Ok(Self::Tcp(listener))
             }
             Address::Unix(path) => {
                 let listener = UnixListener::bind(path)?;
-                listener.set_nonblocking(true)?;
+                set_socket_timeout(&listener, Timeout::Recv, Some(LOOK))?;
                 Ok(Self::Unix(listener))
             }
             #[cfg(feature = "sim")]
@@ -138,14 +140,12 @@ impl Listener {
     pub(super) fn accept(&self) -> io::Result<Option<Connection>> {
         let accepted = match self {
             Self::Tcp(listener) => listener.accept().and_then(|(stream, _)| {
-                stream.set_nonblocking(false)?;
                 stream.set_nodelay(true)?;
                 Ok(Connection::Tcp(stream))
             }),
-            Self::Unix(listener) => listener.accept().and_then(|(stream, _)| {
-                stream.set_nonblocking(false)?;
-                Ok(Connection::Unix(stream))
-            }),
+            Self::Unix(listener) => listener
+                .accept()
+                .map(|(stream, _)| Connection::Unix(stream)),
             #[cfg(feature = "sim")]
             Self::Simulated(listener) => {
                 return Ok(listener.accept(LOOK).map(Connection::Simulated));
@@ -153,12 +153,11 @@ impl Listener {
         };
         match accepted {
             Ok(connection) => Ok(Some(connection)),
+            // Its patience is at an end.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => {
                 sleep(LOOK);
-                match error.kind() {
-                    io::ErrorKind::WouldBlock => Ok(None),
-                    _ => Err(error),
-                }
+                Err(error)
             }
         }
     }
