@@ -19,7 +19,7 @@ use crate::value::FromRdb;
 const BUNDLE_RECORDS: usize = if cfg!(feature = "sim") { 4 } else { 1024 };
 
 /// So many bytes of one stream may be on their way to the shards; then they are waited for.
-const BYTES_UNDER_WAY_MAX: usize = (4 << 20) / SHRINK;
+const BYTES_UNDER_WAY_MAX: usize = (1 << 20) / SHRINK;
 
 /// A stream that promises more keys is believed to have so many.
 const KEYS_MAX: usize = 1 << 28;
