@@ -26,6 +26,8 @@ pub struct Shard<S> {
     agenda: Agenda<Message<S>>,
     state: S,
     tasks: TaskList<S>,
+    /// Whether a task of the last slice gives way.
+    gives_way: bool,
     mailbox: Arc<Mailbox<Message<S>>>,
 }
 
@@ -53,6 +55,7 @@ impl<S: 'static> Shard<S> {
             agenda: Agenda::new(),
             state,
             tasks: TaskList::new(),
+            gives_way: false,
             mailbox,
         }
     }
@@ -97,6 +100,7 @@ impl<S: 'static> Shard<S> {
                 return;
             };
             let step = task.step(self, budget, &waker);
+            self.gives_way |= task.gives_way();
             self.tasks.end_step(id, task, step);
             if budget.is_spent() {
                 return;
@@ -163,9 +167,10 @@ impl<S: 'static> ShardLoop<S> {
         }
     }
 
-    /// Whether there is a task that could be stepped now.
-    pub(crate) fn any_task_runnable(&self) -> bool {
-        self.shard.tasks.any_runnable()
+    /// Whether others should have the core first: there is a task that could be stepped now, and
+    /// one that was stepped last gives way.
+    pub(crate) fn gives_way(&self) -> bool {
+        self.shard.gives_way && self.shard.tasks.any_runnable()
     }
 
     /// Ends the mailbox, then drops all that is left: messages, tasks, state.
@@ -276,6 +281,7 @@ impl<S: 'static> ShardLoop<S> {
         };
         let budget = Budget::of_time(turn).interrupted_by(self.shard.mailbox.urgent_hint());
         let since = now();
+        self.shard.gives_way = false;
         self.shard.step_tasks(&budget);
         let slice = now().saturating_duration_since(since);
         self.turns.tasks_took(slice);
@@ -314,6 +320,33 @@ mod tests {
             shard.state().push("task");
             Step::Again
         }
+    }
+
+    /// Works on, whoever waits for a core.
+    struct Pressing;
+
+    impl Task<Log> for Pressing {
+        fn step(&mut self, _: &mut Shard<Log>, _: &Budget, _: &Waker) -> Step {
+            Step::Again
+        }
+
+        fn gives_way(&self) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn shard_gives_way_if_one_of_its_tasks_does() {
+        let (mut shard, _mailbox) = shard_loop(Duration::ZERO);
+        shard.turn(Idle::Return);
+        assert!(!shard.gives_way(), "it has no task");
+        let pressing = shard.shard.spawn(Pressing);
+        shard.turn(Idle::Return);
+        assert!(!shard.gives_way());
+        shard.shard.cancel(pressing);
+        shard.shard.spawn(Noting);
+        shard.turn(Idle::Return);
+        assert!(shard.gives_way());
     }
 
     #[test]

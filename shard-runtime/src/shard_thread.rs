@@ -96,7 +96,7 @@ fn run<S: 'static>(
                 Turn::Ended(end) => break end,
                 // Tasks are background work: on a machine whose cores are all taken, whoever
                 // waits for one, as a client with the next message, comes first.
-                Turn::Worked if shard.any_task_runnable() => yield_now(),
+                Turn::Worked if shard.gives_way() => yield_now(),
                 Turn::Worked | Turn::Idle => {}
             }
         };

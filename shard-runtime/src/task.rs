@@ -54,6 +54,15 @@ pub trait Task<S> {
     ///
     /// Must not block: nothing else happens on the shard meanwhile.
     fn step(&mut self, shard: &mut Shard<S>, budget: &Budget, waker: &Waker) -> Step;
+
+    /// Whether the shard's thread lets others have the core after a slice of this task, if they
+    /// wait for one. It does unless told otherwise: what a task does can usually wait.
+    ///
+    /// Where more threads work than there are cores, whoever gives way comes back behind all of
+    /// them. A task that is soon held up by something else, as a full channel, need not.
+    fn gives_way(&self) -> bool {
+        true
+    }
 }
 
 /// What a task says at the end of a slice.

@@ -174,6 +174,11 @@ impl<S: Store> Task<S> for Feeding {
             }
         }
     }
+
+    /// Whoever reads the stream holds it up soon enough, and needs the core for that.
+    fn gives_way(&self) -> bool {
+        false
+    }
 }
 
 impl Drop for Feeding {
