@@ -24,6 +24,7 @@ mod sanitize;
 mod server;
 mod setup;
 mod sim;
+mod standard_library;
 mod step;
 mod tally;
 mod test;

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use crate::failure::Failure;
 use crate::fuzz::nightly;
 use crate::program;
+use crate::standard_library::Library;
 use crate::step::{self, Needs, Step, Work};
 use crate::workspace::Workspace;
 
@@ -19,25 +20,89 @@ pub(crate) struct Options {
     seeds: u64,
 }
 
-/// What `ThreadSanitizer` must not report of a standard library that comes compiled without it: its
-/// generic code is instrumented where it is used, the rest is not.
-const SUPPRESSIONS: &str = "\
-# The last owner of an `Arc` meets the others by a fence, which ThreadSanitizer does not know.
-# Only a library compiled for it uses a load instead.
-race:alloc::sync::Arc*::drop_slow
-race:drop_glue<alloc::sync::Arc<std::thread::thread::Inner
-# The test harness hands over tests and what became of them through locks of its own. No pattern
-# may be a frame of a test itself, as `test::run_test` is: it would hide all that the test does.
-race:Mutex<core::option::Option<test::run_test
-race:MaybeUninit<test::event::CompletedTest>
-# `mpsc` keeps those who wait behind a lock inside the library.
-race:std::sync::mpmc::waker::
-";
+/// Tests that run under a sanitizer.
+struct Suite {
+    name: &'static str,
+    sanitizer: Sanitizer,
+    /// What cargo is told to test.
+    tests: &'static [&'static str],
+    library: Wanted,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sanitizer {
+    Thread,
+    Address,
+}
+
+/// Which standard library the tests of a suite can do with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Any,
+    /// Scoped threads, `OnceLock` and the end of a `Weak` pass through the library, which only its
+    /// source lets us compile with the sanitizer.
+    FromSource,
+}
+
+const SUITES: &[Suite] = &[
+    Suite {
+        name: "shard-runtime, threads",
+        sanitizer: Sanitizer::Thread,
+        tests: &["--package", "shard-runtime", "--lib", "--tests"],
+        library: Wanted::Any,
+    },
+    Suite {
+        name: "aligned-io, threads",
+        sanitizer: Sanitizer::Thread,
+        tests: &["--package", "aligned-io", "--lib", "--tests"],
+        library: Wanted::FromSource,
+    },
+    Suite {
+        name: "snapshot, threads",
+        sanitizer: Sanitizer::Thread,
+        tests: &[
+            "--package",
+            "snapshot",
+            "--features",
+            "replication",
+            "--lib",
+            "--tests",
+        ],
+        library: Wanted::FromSource,
+    },
+    // The servers that these start are compiled with the sanitizer too.
+    Suite {
+        name: "forkless serve, threads",
+        sanitizer: Sanitizer::Thread,
+        tests: &[
+            "--package",
+            "forkless",
+            "--test",
+            "serve",
+            "--test",
+            "replicating",
+            "--test",
+            "replicate",
+        ],
+        library: Wanted::FromSource,
+    },
+    Suite {
+        name: "dash-table, addresses",
+        sanitizer: Sanitizer::Address,
+        tests: &["--package", "dash-table", "--lib", "--tests"],
+        library: Wanted::Any,
+    },
+];
 
 /// A test with a data race beside an `Arc`, a channel and a join: what is suppressed must not hide
-/// it.
+/// it. The channel may order what one thread does before it has sent and what the other does after,
+/// so both meet before the race, in a way that orders nothing.
 const RACE: &str = "\
-use std::{cell::UnsafeCell, sync::{Arc, mpsc}, thread};
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, mpsc};
+use std::thread;
+static MET: AtomicUsize = AtomicUsize::new(0);
 struct Shared(UnsafeCell<u64>);
 // SAFETY: none, and that is the point: two threads write at once.
 unsafe impl Sync for Shared {}
@@ -49,10 +114,12 @@ fn race() {
         let (shared, sender) = (Arc::clone(&shared), sender.clone());
         thread::spawn(move || {
             sender.send(step).unwrap();
-            for _ in 0..1000 {
-                // SAFETY: none: this is the race.
-                unsafe { *shared.0.get() += step }
+            MET.fetch_add(1, Relaxed);
+            while MET.load(Relaxed) < 2 {
+                thread::yield_now();
             }
+            // SAFETY: none: this is the race.
+            unsafe { *shared.0.get() += step }
         })
     });
     drop(sender);
@@ -63,6 +130,20 @@ fn race() {
     // SAFETY: the other threads have ended.
     assert!(unsafe { *shared.0.get() } > 0);
 }
+";
+
+/// The package of that test; compiled as the workspace's tests are, it shares the standard library
+/// with them.
+const RACE_MANIFEST: &str = "\
+[package]
+name = \"race\"
+edition = \"2024\"
+[lib]
+path = \"race.rs\"
+[profile.test]
+opt-level = 2
+debug = \"line-tables-only\"
+[workspace]
 ";
 
 /// Runs the command.
@@ -76,28 +157,30 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
         what: "sanitizers need the nightly toolchain".to_owned(),
         remedy: "rustup toolchain install nightly --profile minimal".to_owned(),
     })?;
-    let sanitized = Sanitized::prepare(workspace)?;
-    let seeds = ("FORKLESS_SIM_SEEDS", options.seeds.to_string());
-    // Scoped threads, `OnceLock` and the end of a `Weak` pass through the library, which only its
-    // source lets us compile with the sanitizer.
-    let snapshot = match sanitized.library {
-        Library::AsItComes => Step {
-            name: "snapshot, threads",
-            needs: Needs::Nothing,
-            work: Work::Skip("rustup component add rust-src --toolchain nightly".to_owned()),
-        },
-        Library::FromSource => sanitized.test("snapshot, threads", "thread", "snapshot", &[seeds]),
-    };
-    step::run_all(vec![
-        Step {
-            name: "planted race",
-            needs: Needs::Nothing,
-            work: Work::Check(Box::new(|| sanitized.find_planted_race())),
-        },
-        sanitized.test("shard-runtime, threads", "thread", "shard-runtime", &[]),
-        snapshot,
-        sanitized.test("dash-table, addresses", "address", "dash-table", &[]),
-    ])
+    let sanitized = Sanitized::prepare(workspace, Library::find()?)?;
+    println!("{}", sanitized.library.told());
+    let mut steps = vec![Step {
+        name: "planted race",
+        needs: Needs::Nothing,
+        work: Work::Check(Box::new(|| sanitized.find_planted_race())),
+    }];
+    steps.extend(SUITES.iter().map(|suite| sanitized.step(suite, options)));
+    steps.push(Step {
+        name: "reports",
+        needs: Needs::Nothing,
+        work: Work::Check(Box::new(|| no_report(&sanitized.reports()))),
+    });
+    step::run_all(steps)
+}
+
+impl Sanitizer {
+    /// As rustc knows it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Thread => "thread",
+            Self::Address => "address",
+        }
+    }
 }
 
 /// Where sanitized programs are built and how they run.
@@ -107,40 +190,20 @@ struct Sanitized {
     library: Library,
 }
 
-/// How the standard library is linked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Library {
-    /// Compiled without sanitizer.
-    AsItComes,
-    /// Compiled with it.
-    FromSource,
-}
-
-impl Library {
-    /// From its source, where the nightly toolchain has that.
-    fn find() -> Result<Self, Failure> {
-        let mut rustc = Command::new("rustup");
-        let sysroot =
-            program::output(rustc.args(["run", "nightly", "rustc", "--print", "sysroot"]))?;
-        let source = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/Cargo.lock");
-        Ok(if source.exists() {
-            Self::FromSource
-        } else {
-            Self::AsItComes
-        })
-    }
-}
-
 impl Sanitized {
-    fn prepare(workspace: &Workspace) -> Result<Self, Failure> {
-        let target = workspace.target().join("sanitize");
-        fs::create_dir_all(&target).map_err(Failure::file(&target))?;
+    /// Makes the folders, and forgets what sanitizers said in runs before.
+    fn prepare(workspace: &Workspace, library: Library) -> Result<Self, Failure> {
         let sanitized = Self {
             root: workspace.root().to_path_buf(),
-            target,
-            library: Library::find()?,
+            target: workspace.target().join("sanitize"),
+            library,
         };
-        write(&sanitized.suppressions(), SUPPRESSIONS)?;
+        let reports = sanitized.reports();
+        if reports.exists() {
+            fs::remove_dir_all(&reports).map_err(Failure::file(&reports))?;
+        }
+        fs::create_dir_all(&reports).map_err(Failure::file(&reports))?;
+        write(&sanitized.suppressions(), library.suppressions())?;
         Ok(sanitized)
     }
 
@@ -148,82 +211,124 @@ impl Sanitized {
         self.target.join("suppressions.txt")
     }
 
-    /// The tests of a package, compiled with a sanitizer.
-    ///
-    /// A triple is named so that build scripts and macros, which run inside the compiler, are
-    /// compiled without it.
-    fn test(
-        &self,
-        name: &'static str,
-        sanitizer: &str,
-        package: &str,
-        environment: &[(&str, String)],
-    ) -> Step<'static> {
-        let mut cargo = nightly();
-        cargo
-            .args(["test", "--package", package, "--lib", "--tests"])
-            .args(["--no-fail-fast", "--target", &triple()])
-            .arg("--target-dir")
-            .arg(self.target.join(sanitizer))
-            .args((self.library == Library::FromSource).then_some("-Zbuild-std"))
-            // The harness keeps what tests print behind locks inside the library.
-            .args(["--", "--nocapture", "--test-threads=1"])
-            .current_dir(&self.root)
-            .stdin(Stdio::null())
-            .env("RUSTFLAGS", flags(sanitizer).join(" "))
-            .env("TSAN_OPTIONS", self.options())
-            // What is too much to ask for is refused, as by other allocators, and does not end it.
-            .env("ASAN_OPTIONS", "allocator_may_return_null=1")
-            // Backtraces are made behind a lock inside the library.
-            .env("RUST_BACKTRACE", "0");
-        for (key, value) in environment {
-            cargo.env(key, value);
-        }
+    /// Where sanitizers say what they find, each process in a file of its own: a program that a
+    /// test starts may have no other place where it is heard.
+    fn reports(&self) -> PathBuf {
+        self.target.join("reports")
+    }
+
+    fn step(&self, suite: &Suite, options: &Options) -> Step<'static> {
+        let left_out = match suite.library {
+            Wanted::Any => None,
+            Wanted::FromSource => self.library.left_out(),
+        };
+        let work = left_out.map_or_else(
+            || {
+                let mut cargo = self.cargo(suite.sanitizer, &self.reports());
+                cargo
+                    .args(suite.tests)
+                    .arg("--no-fail-fast")
+                    // The harness of a library as it comes keeps what tests print behind locks.
+                    .args(["--", "--nocapture", "--test-threads=1"])
+                    .env("FORKLESS_SIM_SEEDS", options.seeds.to_string());
+                Work::Command(cargo)
+            },
+            Work::Skip,
+        );
         Step {
-            name,
+            name: suite.name,
             needs: Needs::Nothing,
-            work: Work::Command(cargo),
+            work,
         }
     }
 
-    fn options(&self) -> String {
-        format!("suppressions={}", self.suppressions().display())
+    /// `cargo test`, with a sanitizer that says what it finds in `reports`.
+    ///
+    /// A triple is named so that build scripts and macros, which run inside the compiler, are
+    /// compiled without it.
+    fn cargo(&self, sanitizer: Sanitizer, reports: &Path) -> Command {
+        let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+        let log = format!("log_path={}", reports.join(sanitizer.name()).display());
+        let suppressions = format!("suppressions={}", self.suppressions().display());
+        let mut cargo = nightly();
+        cargo
+            .arg("test")
+            .args(["--target", &triple])
+            .arg("--target-dir")
+            .arg(self.target.join(sanitizer.name()))
+            .args(self.library.cargo_arguments())
+            .current_dir(&self.root)
+            .stdin(Stdio::null())
+            .env("RUSTFLAGS", self.library.rustc_flags(sanitizer.name()))
+            .env("TSAN_OPTIONS", format!("{log}:{suppressions}"))
+            // What is too much to ask for is refused, as by other allocators, and does not end it.
+            .env("ASAN_OPTIONS", format!("{log}:allocator_may_return_null=1"))
+            // Backtraces are made behind a lock inside the library.
+            .env("RUST_BACKTRACE", "0");
+        if sanitizer == Sanitizer::Thread {
+            // An allocator in C hands memory from thread to thread, which must be seen.
+            let flags = format!("CFLAGS_{}", triple.replace('-', "_"));
+            cargo.env(flags, "-fsanitize=thread");
+        }
+        cargo
     }
 
     /// Compiles and runs a program with a data race, as the tests are; it must be reported.
     fn find_planted_race(&self) -> Result<(), Failure> {
-        let source = self.target.join("race.rs");
-        let race = self.target.join("race");
-        write(&source, RACE)?;
-        let mut rustc = Command::new("rustup");
-        rustc.args(["run", "nightly", "rustc", "--edition=2024", "--test", "-o"]);
-        rustc.arg(&race).arg(&source).args(flags("thread"));
-        program::show(rustc.arg("--target").arg(triple()))?;
-        match program::output(Command::new(&race).env("TSAN_OPTIONS", self.options())) {
-            Err(Failure::Exit { said, .. })
+        let package = self.target.join("race");
+        let reports = package.join("reports");
+        if package.exists() {
+            fs::remove_dir_all(&package).map_err(Failure::file(&package))?;
+        }
+        fs::create_dir_all(&reports).map_err(Failure::file(&reports))?;
+        write(&package.join("race.rs"), RACE)?;
+        write(&package.join("Cargo.toml"), RACE_MANIFEST)?;
+        let test = || {
+            let mut cargo = self.cargo(Sanitizer::Thread, &reports);
+            cargo.current_dir(&package).arg("--lib");
+            cargo
+        };
+        program::show(test().arg("--no-run"))?;
+        let ended = program::output(&mut test());
+        let said = concatenated(&reports)?;
+        match ended {
+            Err(Failure::Exit { .. })
                 if said.contains("data race") && said.contains("race::race") =>
             {
                 Ok(())
             }
             Err(failure) => Err(failure),
-            Ok(said) => Err(Failure::Unexpected {
+            Ok(_) => Err(Failure::Unexpected {
                 from: "a test with a data race".to_owned(),
-                said: format!("no report, but {said:?}"),
+                said: format!("a good end, and the report {said:?}"),
             }),
         }
     }
 }
 
-/// The standard library is linked as it comes, although it is compiled without the sanitizer.
-fn flags(sanitizer: &str) -> [String; 2] {
-    [
-        format!("-Zsanitizer={sanitizer}"),
-        "-Cunsafe-allow-abi-mismatch=sanitizer".to_owned(),
-    ]
+/// Whatever a sanitizer said is a failure, also where the program that it was about ended well, or
+/// was killed.
+fn no_report(reports: &Path) -> Result<(), Failure> {
+    let said = concatenated(reports)?;
+    if said.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Unexpected {
+            from: reports.display().to_string(),
+            said,
+        })
+    }
 }
 
-fn triple() -> String {
-    format!("{}-unknown-linux-gnu", std::env::consts::ARCH)
+/// The files of a folder, one after the other.
+fn concatenated(folder: &Path) -> Result<String, Failure> {
+    let mut whole = String::new();
+    for entry in fs::read_dir(folder).map_err(Failure::file(folder))? {
+        let path = entry.map_err(Failure::file(folder))?.path();
+        let bytes = fs::read(&path).map_err(Failure::file(&path))?;
+        whole.push_str(&String::from_utf8_lossy(&bytes));
+    }
+    Ok(whole)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
@@ -234,53 +339,61 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn no_suppression_is_a_frame_of_every_test() {
-        let frames = [
-            "test::run_test::{closure#0}",
-            "test::run_test_in_process::{closure#0}",
-            "test::__rust_begin_short_backtrace::<core::result::Result<(), String>>",
-            "std::thread::lifecycle::spawn_unchecked::<test::run_test::{closure#1}, ()>",
-        ];
-        let patterns: Vec<_> = SUPPRESSIONS
-            .lines()
-            .filter_map(|line| line.strip_prefix("race:"))
-            .collect();
-        assert_eq!(patterns.len(), 5);
-        for pattern in patterns {
-            let in_order = |frame: &str| {
-                let mut rest = Some(frame);
-                for part in pattern.split('*') {
-                    rest = rest.and_then(|rest| Some(rest.split_once(part)?.1));
-                }
-                rest.is_some()
-            };
-            assert!(!frames.iter().any(|frame| in_order(frame)), "{pattern}");
+    fn sanitized(library: Library) -> Sanitized {
+        Sanitized {
+            root: PathBuf::from("/root"),
+            target: PathBuf::from("/target"),
+            library,
         }
     }
 
+    /// Where the suite stands, as a command; `None` when it is left out.
+    fn command(name: &str, library: Library) -> Option<Command> {
+        let suite = SUITES.iter().find(|suite| suite.name == name).unwrap();
+        match sanitized(library).step(suite, &Options { seeds: 7 }).work {
+            Work::Command(cargo) => Some(cargo),
+            Work::Skip(_) => None,
+            Work::Check(_) => panic!("not a command"),
+        }
+    }
+
+    fn value(cargo: &Command, key: &str) -> String {
+        let set = cargo.get_envs().find(|(name, _)| *name == key);
+        let (_, value) = set.unwrap_or_else(|| panic!("{key} is not set"));
+        value.unwrap().to_string_lossy().into_owned()
+    }
+
     #[test]
-    fn tests_run_with_sanitizer_and_suppressions() {
-        let sanitized = Sanitized {
-            root: PathBuf::from("/root"),
-            target: PathBuf::from("/target"),
-            library: Library::AsItComes,
-        };
-        let seeds = ("SEEDS", "7".to_owned());
-        let Work::Command(cargo) = sanitized.test("a", "thread", "p", &[seeds]).work else {
-            panic!("not a command");
-        };
-        let environment: Vec<_> = cargo.get_envs().collect();
-        for (key, part) in [
-            ("RUSTFLAGS", "-Zsanitizer=thread "),
-            ("TSAN_OPTIONS", "suppressions=/target/suppressions.txt"),
-            ("SEEDS", "7"),
+    fn tests_run_with_sanitizer_suppressions_and_a_place_for_reports() {
+        let cargo = command("snapshot, threads", Library::FromSource).unwrap();
+        assert_eq!(value(&cargo, "RUSTFLAGS"), "-Zsanitizer=thread");
+        assert_eq!(value(&cargo, "FORKLESS_SIM_SEEDS"), "7");
+        let options = value(&cargo, "TSAN_OPTIONS");
+        for part in [
+            "log_path=/target/reports/thread",
+            "suppressions=/target/suppressions.txt",
         ] {
-            let set = environment.iter().find(|(name, _)| *name == key).unwrap();
-            let value = set.1.unwrap().to_string_lossy();
-            assert!(value.contains(part), "{key}={value}");
+            assert!(options.split(':').any(|set| set == part), "{options}");
         }
         let line = program::line(&cargo);
-        assert!(line.contains("--package p --lib --tests"), "{line}");
+        assert!(line.contains(" -Zbuild-std "), "{line}");
+        assert!(line.contains(" --features replication "), "{line}");
+    }
+
+    #[test]
+    fn suites_that_pass_through_the_library_want_its_source() {
+        assert!(command("snapshot, threads", Library::AsItComes).is_none());
+        let cargo = command("shard-runtime, threads", Library::AsItComes).unwrap();
+        let line = program::line(&cargo);
+        assert!(!line.contains("build-std"), "{line}");
+    }
+
+    #[test]
+    fn whatever_a_sanitizer_said_is_a_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        no_report(folder.path()).unwrap();
+        fs::write(folder.path().join("thread.12"), "WARNING: data race").unwrap();
+        let failure = no_report(folder.path()).unwrap_err().to_string();
+        assert!(failure.contains("WARNING: data race"), "{failure}");
     }
 }
