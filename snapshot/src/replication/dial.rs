@@ -26,13 +26,22 @@ pub(super) fn resolve(address: &str, deadline: Instant) -> io::Result<Vec<Socket
     if let Ok(address) = address.parse() {
         return Ok(vec![address]);
     }
-    let (answer, answered) = mpsc::channel();
     let asked = address.to_owned();
-    // The system's resolver knows no deadline. It gives up after half a minute or so, and the
-    // thread ends.
+    ask(deadline, move || {
+        asked.to_socket_addrs().map(Iterator::collect)
+    })
+}
+
+/// What `question` answers, on a thread of its own: the system's resolver knows no deadline. It
+/// gives up after half a minute or so, and the thread ends.
+fn ask(
+    deadline: Instant,
+    question: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
+) -> io::Result<Vec<SocketAddr>> {
+    let (answer, answered) = mpsc::channel();
     spawn_named("replication-resolve", move || {
         // Nobody may be waiting any more.
-        drop(answer.send(asked.to_socket_addrs().map(Iterator::collect)));
+        drop(answer.send(question()));
     });
     let patience = deadline.saturating_duration_since(now());
     let late = |_| Err(io::ErrorKind::TimedOut.into());
@@ -108,8 +117,14 @@ mod tests {
 
     #[test]
     fn name_that_is_not_answered_in_time_is_given_up() {
-        let error = resolve("localhost:80", now()).unwrap_err();
+        let (end, ended) = mpsc::channel::<()>();
+        let never = move || {
+            ended.recv().unwrap_err();
+            Ok(Vec::new())
+        };
+        let error = ask(soon(), never).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(end);
         let address = "127.0.0.1:80".parse().unwrap();
         assert_eq!(resolve("127.0.0.1:80", now()).unwrap(), [address]);
         let later = now() + Duration::from_mins(1);
