@@ -39,7 +39,9 @@ fn replica_of_fewer_equal_or_more_shards_becomes_what_the_master_is() {
     for (master_shards, replica_shards) in [(3, 1), (2, 2), (1, 3)] {
         let store = shards(master_shards);
         fill(&store, 20_000);
-        let master = Master::start(&store, &tcp(), options()).unwrap();
+        // Patient: on a machine that is busy elsewhere nothing may come for seconds.
+        let options = options().silence(PATIENCE);
+        let master = Master::start(&store, &tcp(), options).unwrap();
         let writer = Writer::start(&store, 30_000);
         let copy = shards(replica_shards);
         set(&copy, 0, b"from before", vec![1]);
