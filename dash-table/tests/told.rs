@@ -76,5 +76,6 @@ fn follower_that_leaves_what_is_to_be_delivered_has_the_same_in_the_end() {
 #[test]
 fn follower_that_takes_it_ahead_may_keep_what_has_left() {
     let any: LookUp = |table, key, _| table.get(&key).copied();
-    assert!(!(0..20).all(|seed| follows(seed, any)));
+    // Tables hash differently each time, so any number of seeds may go well; hardly ever this many.
+    assert!(!(0..10_000).all(|seed| follows(seed, any)));
 }
