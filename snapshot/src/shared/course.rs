@@ -89,6 +89,7 @@ impl Shared {
 
     /// Waits until the snapshot is over, or so many shards are ready for the first cut, or
     /// `deadline`; whether it is over.
+    #[cfg(feature = "replication")]
     pub(crate) fn wait_first(&self, shards: usize, deadline: Option<Instant>) -> bool {
         let mut state = self.state.lock();
         loop {
