@@ -94,7 +94,9 @@ impl Shared {
         let mut state = self.state.lock();
         loop {
             let is_over = state.phase == Phase::Over;
-            let is_first = state.course.cut == 0 && state.course.covered == shards;
+            // What has failed takes no cut any more; it is only waited for then.
+            let is_first =
+                state.course.cut == 0 && state.course.covered == shards && state.failure.is_none();
             if is_over || is_first || deadline.is_some_and(|deadline| now() >= deadline) {
                 return is_over;
             }
