@@ -21,9 +21,44 @@ pub(crate) struct Options {
 /// Enough to find every planted bug, and a matter of seconds; `cargo xtask loom` goes deeper.
 const PREEMPTIONS: u32 = 2;
 
-/// Crates whose tests must find the bugs planted in them or below them. Those of shard-runtime are
-/// found by its models; its tests must pass all the same where bugs could be planted.
-const PLANTED: &[&str] = &["aligned-io", "dash-table", "shard-runtime", "snapshot"];
+/// Tests that must find the bugs planted in the crates that they are of, or below them: the names
+/// of steps, and what they run. Those of shard-runtime are found by its models; its tests must pass
+/// all the same where bugs could be planted.
+const PLANTED: [(&str, &[&str]); 3] = [
+    (
+        "planted bugs",
+        &[
+            "--lib",
+            "--tests",
+            "--no-fail-fast",
+            "--package",
+            "aligned-io",
+            "--package",
+            "dash-table",
+            "--package",
+            "shard-runtime",
+            "--package",
+            "snapshot",
+        ],
+    ),
+    (
+        "planted bugs, simulation",
+        &[
+            "--package",
+            "snapshot",
+            "--features",
+            "sim,replication",
+            "--test",
+            "simulation",
+            "--test",
+            "fillings",
+        ],
+    ),
+    (
+        "planted bugs, deltas",
+        &["--package", "forkless", "--test", "objects"],
+    ),
+];
 
 /// Runs the command.
 ///
@@ -84,9 +119,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
                 work: Work::Command(cargo),
             });
         }
-        steps.push(planted(workspace));
-        steps.push(planted_in_simulation(workspace));
-        steps.push(planted_in_deltas(workspace));
+        steps.extend(PLANTED.map(|(name, tests)| planted(workspace, name, tests)));
         steps.extend(loom::steps(workspace, PREEMPTIONS)?);
         steps.push(documentation(workspace)?);
     }
@@ -275,48 +308,15 @@ fn tests(workspace: &Workspace, answer: Answer) -> Vec<Step<'static>> {
 ///
 /// Another configuration compiles everything anew, so it has a target folder of its own, and
 /// optimises, because the checks run tens of thousands of random schedules per bug.
-fn planted(workspace: &Workspace) -> Step<'static> {
-    let mut cargo = workspace.cargo(&["test", "--release", "--lib", "--tests", "--no-fail-fast"]);
-    for package in PLANTED {
-        cargo.args(["--package", package]);
-    }
+fn planted(workspace: &Workspace, name: &'static str, tests: &[&str]) -> Step<'static> {
+    let mut cargo = workspace.cargo(&["test", "--release"]);
     cargo
+        .args(tests)
         .arg("--target-dir")
         .arg(workspace.target().join("planted"))
         .env("RUSTFLAGS", rustflags("--cfg planted"));
     Step {
-        name: "planted bugs",
-        needs: Needs::Build,
-        work: Work::Command(cargo),
-    }
-}
-
-/// As [`planted`], in the simulation of snapshots.
-fn planted_in_simulation(workspace: &Workspace) -> Step<'static> {
-    let mut cargo = workspace.cargo(&["test", "--release", "--package", "snapshot"]);
-    cargo
-        .args(["--features", "sim,replication"])
-        .args(["--test", "simulation", "--test", "fillings"])
-        .arg("--target-dir")
-        .arg(workspace.target().join("planted"))
-        .env("RUSTFLAGS", rustflags("--cfg planted"));
-    Step {
-        name: "planted bugs, simulation",
-        needs: Needs::Build,
-        work: Work::Command(cargo),
-    }
-}
-
-/// As [`planted`], in what the collections of forkless tell of their changes.
-fn planted_in_deltas(workspace: &Workspace) -> Step<'static> {
-    let mut cargo = workspace.cargo(&["test", "--release", "--package", "forkless"]);
-    cargo
-        .args(["--test", "objects"])
-        .arg("--target-dir")
-        .arg(workspace.target().join("planted"))
-        .env("RUSTFLAGS", rustflags("--cfg planted"));
-    Step {
-        name: "planted bugs, deltas",
+        name,
         needs: Needs::Build,
         work: Work::Command(cargo),
     }

@@ -3,12 +3,25 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use snapshot::{Master, Replica, ReplicationError};
+use snapshot::{Keyspace, Master, Owned, Replica, ReplicationError};
 
 use crate::proxy::Proxy;
 use crate::shards::{PATIENCE, assert_equal, fill, set, shards};
 use crate::writer::Writer;
 use crate::{options, replica_options, tcp};
+
+/// Waits until the replica has gone on so many times where it was.
+fn wait_resumed(replica: &Replica<Keyspace<Owned>>, times: u64) {
+    let until = Instant::now() + PATIENCE;
+    while replica.statistics().resumptions < times {
+        assert!(
+            Instant::now() < until,
+            "{times}: {:?}",
+            replica.statistics()
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
 
 #[test]
 fn replica_goes_on_where_it_was_when_connections_break_or_bytes_are_damaged() {
@@ -26,15 +39,7 @@ fn replica_goes_on_where_it_was_when_connections_break_or_bytes_are_damaged() {
         } else {
             proxy.cut_off();
         }
-        let until = Instant::now() + PATIENCE;
-        while replica.statistics().resumptions < round {
-            assert!(
-                Instant::now() < until,
-                "{round}: {:?}",
-                replica.statistics()
-            );
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        wait_resumed(&replica, round);
     }
     writer.stop();
     assert_equal(&store, &copy, &replica);
@@ -98,11 +103,7 @@ fn backlog_on_the_disk_is_as_good_and_leaves_nothing() {
     assert!(replica.wait_synced(PATIENCE), "{:?}", replica.statistics());
     for round in 1..=3 {
         proxy.cut_off();
-        let until = Instant::now() + PATIENCE;
-        while replica.statistics().resumptions < round {
-            assert!(Instant::now() < until, "{:?}", replica.statistics());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        wait_resumed(&replica, round);
     }
     writer.stop();
     assert_equal(&store, &copy, &replica);
