@@ -9,6 +9,7 @@
 //! | [`Object`] | hold any value, with its time to expire |
 //! | [`List`], [`Set`], [`SortedSet`] | hold a collection, and change it element by element |
 //! | [`Hash`](struct@Hash), [`Stream`] | hold fields, or entries with ids, in the same way |
+//! | [`Packed`] | keep a small collection as a file had it, until somebody looks |
 //! | [`Opaque`] | keep what is neither, such as a module's value, as a file has it |
 //! | [`Text`] | hold bytes |
 //! | [`Server`] | serve keys over sockets, and take snapshots of them meanwhile |
@@ -47,7 +48,7 @@ pub use crate::glob::Glob;
 #[cfg(planted)]
 pub use crate::object::Bug;
 pub use crate::object::{
-    AppendError, Expiring, Hash, List, Object, Opaque, Set, SortedSet, Stream, Text,
+    AppendError, Expiring, Hash, List, Object, Opaque, Packed, Set, SortedSet, Stream, Text,
 };
 pub use crate::server::{
     Parsed, ReplicationOptions, RequestError, RequestLimits, RequestParser, SaveFirst, Sender,

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
 
+use crate::error::LoadError;
+use crate::gathering::{Gathered, Gathering};
 use crate::key::Key;
 use crate::keyspace::Table;
 use crate::value::{FromRdb, Value};
@@ -43,6 +45,9 @@ pub(crate) struct Batch<V> {
     texts: Vec<Text>,
     // In milliseconds since 1970, of the texts that expire, in order.
     expiries: Vec<i64>,
+    /// Small collections.
+    pub(crate) gathering: Gathering,
+    // What travels neither way.
     values: Vec<Loaded<V>>,
     weight_bytes: usize,
 }
@@ -53,17 +58,19 @@ impl<V> Batch<V> {
             bytes: Vec::new(),
             texts: Vec::new(),
             expiries: Vec::new(),
+            gathering: Gathering::default(),
             values: Vec::new(),
             weight_bytes: 0,
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.texts.len() + self.values.len()
+        self.texts.len() + self.gathering.len() + self.values.len()
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.len() >= BATCH_ENTRIES || self.weight_bytes + self.bytes.len() >= BATCH_BYTES
+        let bytes = self.bytes.len() + self.gathering.weight_bytes();
+        self.len() >= BATCH_ENTRIES || self.weight_bytes + bytes >= BATCH_BYTES
     }
 
     /// Adds the key of a string. [`end_text`](Self::end_text) must come next.
@@ -111,6 +118,7 @@ impl<V> Batch<V> {
         self.bytes.clear();
         self.texts.clear();
         self.expiries.clear();
+        self.gathering.clear();
         self.values.clear();
         self.weight_bytes = 0;
     }
@@ -125,40 +133,86 @@ impl<V: Value> Batch<V> {
 }
 
 impl<V: FromRdb> Batch<V> {
-    /// Moves all entries into `table`.
+    /// Moves all entries into `table`, which is the database's of this number.
     ///
     /// # Errors
     ///
-    /// The first key that the table had already, and where it stood in its file.
-    pub(crate) fn insert_into(&mut self, table: &mut Table<V>) -> Result<(), (Key, u64)> {
-        let mut expiries = self.expiries.iter().copied();
-        let texts = Texts::new(self).map(|(text, key, value)| {
-            let expire_at_ms = text.expires.then(|| expiries.next()).flatten();
-            (Key::from(key), V::from_string(value, expire_at_ms))
-        });
+    /// Of the first key that the table had already, or whose value the store has no type for.
+    pub(crate) fn insert_into(
+        &mut self,
+        table: &mut Table<V>,
+        database: u32,
+    ) -> Result<(), LoadError> {
+        let twice = |key, offset| LoadError::DuplicateKey {
+            database,
+            key,
+            offset,
+        };
         let mut duplicate = None;
-        table.insert_many(texts, |key, _| {
+        self.insert_texts(table, |key| {
+            duplicate.get_or_insert(key);
+        });
+        let inserted = self.insert_collections(table, |key| {
             duplicate.get_or_insert(key);
         });
         if let Some(key) = duplicate {
             let offset = self.last_offset(&key);
-            return Err((key, offset));
+            return Err(twice(key, offset));
         }
+        inserted.map_err(|(key, gathered)| LoadError::UnsupportedType {
+            database,
+            key,
+            type_name: gathered.elements.family().name(),
+            offset: gathered.offset,
+        })?;
         for Loaded { key, value, offset } in std::mem::take(&mut self.values) {
             // A copy of a short key is cheaper than a second look into the table.
             if table.insert(key.clone(), value).is_some() {
                 let offset = offset.max(self.last_offset(&key));
-                return Err((key, offset));
+                return Err(twice(key, offset));
             }
         }
         Ok(())
     }
 
-    /// Where the last text with this key stood in its file; 0 if there is none.
+    fn insert_texts(&self, table: &mut Table<V>, mut twice: impl FnMut(Key)) {
+        let mut expiries = self.expiries.iter().copied();
+        let texts = Texts::new(self).map(|(text, key, value)| {
+            let expire_at_ms = text.expires.then(|| expiries.next()).flatten();
+            (Key::from(key), V::from_string(value, expire_at_ms))
+        });
+        table.insert_many(texts, |key, _| twice(key));
+    }
+
+    /// As far as the store has types for them; gives back the first that it has none for.
+    fn insert_collections(
+        &self,
+        table: &mut Table<V>,
+        mut twice: impl FnMut(Key),
+    ) -> Result<(), (Key, Gathered<'_>)> {
+        let mut refused = Ok(());
+        let collections = self.gathering.iter().map_while(|gathered| {
+            let key = Key::from(gathered.key);
+            if let Ok(value) = V::from_elements(gathered.elements, gathered.expire_at_ms) {
+                Some((key, value))
+            } else {
+                refused = Err((key, gathered));
+                None
+            }
+        });
+        table.insert_many(collections, |key, _| twice(key));
+        refused
+    }
+
+    /// Where the last text or collection with this key stood in its file; 0 if there is none.
     #[cold]
     fn last_offset(&self, key: &Key) -> u64 {
-        let same = Texts::new(self).filter(|(_, other, _)| *other == key.as_bytes());
-        same.map(|(text, ..)| text.offset).max().unwrap_or(0)
+        let texts = Texts::new(self).map(|(text, key, _)| (key, text.offset));
+        let gathered = self.gathering.iter();
+        let gathered = gathered.map(|gathered| (gathered.key, gathered.offset));
+        let same = texts.chain(gathered);
+        let same = same.filter(|(other, _)| *other == key.as_bytes());
+        same.map(|(_, offset)| offset).max().unwrap_or(0)
     }
 }
 
@@ -214,7 +268,8 @@ impl<V> BatchPool<V> {
     pub(crate) fn recycle(&self, mut batch: Batch<V>) {
         batch.clear();
         // One long key must not stay in memory as room for short ones.
-        if batch.bytes.capacity() <= 2 * BATCH_BYTES {
+        let kept_bytes = batch.bytes.capacity() + batch.gathering.capacity_bytes();
+        if kept_bytes <= 2 * BATCH_BYTES {
             drop(self.0.push(batch));
         }
     }

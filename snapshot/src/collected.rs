@@ -11,19 +11,35 @@ pub(crate) fn empty(value_type: ValueType) -> Option<Value> {
         Family::String => Value::String(Vec::new()),
         Family::List => Value::List(Vec::new()),
         Family::Set => Value::Set(Vec::new()),
-        Family::Hash => match value_type {
-            ValueType::HashExpiryPreview
-            | ValueType::HashListpackExpiryPreview
-            | ValueType::HashExpiry
-            | ValueType::HashListpackExpiry => Value::ExpiringHash(Vec::new()),
-            _ => Value::Hash(Vec::new()),
-        },
+        Family::Hash if may_expire(value_type) => Value::ExpiringHash(Vec::new()),
+        Family::Hash => Value::Hash(Vec::new()),
         Family::SortedSet => Value::SortedSet(Vec::new()),
         Family::Stream => Value::Stream(Box::default()),
         Family::Module => Value::Module(Vec::new()),
         Family::Array => Value::Array(Box::default()),
         _ => return None,
     })
+}
+
+/// Whether a value of this type is nothing but its elements: a list, a set, a hash or a sorted
+/// set.
+pub(crate) fn is_plain(value_type: ValueType) -> bool {
+    match value_type.family() {
+        Family::List | Family::Set | Family::SortedSet => true,
+        Family::Hash => !may_expire(value_type),
+        _ => false,
+    }
+}
+
+/// Whether fields of a hash of this type may expire.
+fn may_expire(value_type: ValueType) -> bool {
+    matches!(
+        value_type,
+        ValueType::HashExpiryPreview
+            | ValueType::HashListpackExpiryPreview
+            | ValueType::HashExpiry
+            | ValueType::HashListpackExpiry
+    )
 }
 
 /// Adds an element. `None` when it is of another kind than the value.

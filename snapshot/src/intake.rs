@@ -4,7 +4,7 @@ use rdb_format::{Element, Event, ValueType};
 
 use crate::error::LoadError;
 use crate::keyspace::Store;
-use crate::loader::{Loader, OpenText};
+use crate::loader::{Loader, OpenCollection, OpenText};
 use crate::open_key::OpenKey;
 use crate::value::FromRdb;
 
@@ -21,7 +21,9 @@ enum Open {
     Nothing,
     /// A string, until its value has come; `None` too if it is not wanted.
     Text(Option<OpenText>),
-    /// A key of another type.
+    /// A collection whose elements travel as bytes.
+    Collection(OpenCollection),
+    /// Any other key.
     Key(OpenKey),
 }
 
@@ -40,7 +42,12 @@ impl Intake {
             Event::Key(head) if head.value_type == ValueType::String => {
                 self.open = Open::Text(loader.begin_text(&head)?);
             }
-            Event::Key(head) => self.open = Open::Key(OpenKey::new(&head)),
+            Event::Key(head) => {
+                self.open = match loader.begin_collection(&head) {
+                    Some(collection) => Open::Collection(collection),
+                    None => Open::Key(OpenKey::new(&head)),
+                };
+            }
             // By reference: to move it, two words that were just written apart would be read as
             // one, which stalls.
             Event::Element(ref element) => match (&mut self.open, element) {
@@ -49,14 +56,19 @@ impl Intake {
                         loader.end_text(text, value)?;
                     }
                 }
+                (Open::Collection(collection), element) => {
+                    if let Err(key) = loader.add_element(collection, element) {
+                        self.open = Open::Key(key);
+                    }
+                }
                 (Open::Key(key), element) => key.add(*element),
                 (open, _) => unreachable!("an element follows its key, not {open:?}"),
             },
-            Event::KeyEnd { .. } => {
-                if let Open::Key(key) = std::mem::take(&mut self.open) {
-                    key.end(loader)?;
-                }
-            }
+            Event::KeyEnd { .. } => match std::mem::take(&mut self.open) {
+                Open::Collection(collection) => loader.end_collection(collection)?,
+                Open::Key(key) => key.end(loader)?,
+                Open::Nothing | Open::Text(_) => {}
+            },
             event => self.take_seldom(event, loader)?,
         }
         Ok(())

@@ -31,6 +31,7 @@
 //! never leaves a file under its final name that is not whole, checked and durable.
 #![forbid(unsafe_code)]
 
+mod elements;
 mod error;
 mod key;
 mod owned;
@@ -72,6 +73,7 @@ mod watch;
 
 mod batch;
 mod collected;
+mod gathering;
 mod intake;
 mod load;
 mod load_progress;
@@ -84,6 +86,7 @@ mod room;
 mod staging;
 
 pub use crate::copies::Copies;
+pub use crate::elements::{Elements, PackedElements};
 pub use crate::error::{LoadError, SnapshotError};
 pub use crate::handle::Handle;
 pub use crate::hook::Hook;

@@ -5,15 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use rdb_format::KeyHead;
+use rdb_format::{Element, KeyHead};
 use shard_runtime::{Shard, ShardSet};
 
 use crate::batch::{Batch, BatchPool, Loaded};
+use crate::collected;
 use crate::error::LoadError;
+use crate::gathering::Head;
 use crate::key::shard_hash;
 use crate::keyspace::{Owner, Store};
 use crate::load::{Load, LoadReport, Rules};
 use crate::load_progress::LoadProgress;
+use crate::open_key::OpenKey;
 use crate::room::Room;
 use crate::sync::Mutex;
 use crate::value::{FromRdb, Value};
@@ -35,8 +38,8 @@ pub(crate) struct Loader<'a, S: Store> {
     // What the lanes know of the rooms in other databases.
     rooms: BTreeMap<u32, Vec<Room>>,
     pool: BatchPool<S::Value>,
-    // The first key that a shard found staged already.
-    duplicate: Arc<Mutex<Option<LoadError>>>,
+    // The first key that a shard could not take.
+    refused: Arc<Mutex<Option<LoadError>>>,
     // Set when another reader has failed, so that this one need not go on.
     stop: &'a AtomicBool,
     pub(crate) report: LoadReport,
@@ -55,6 +58,13 @@ pub(crate) struct OpenText {
     key_bytes: usize,
     expire_at_ms: Option<i64>,
     offset: u64,
+}
+
+/// A collection whose key has gone to its batch, and whose elements follow one by one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OpenCollection {
+    shard: usize,
+    head: Head,
 }
 
 impl<'a, S> Loader<'a, S>
@@ -83,7 +93,7 @@ where
             lanes: (0..shards.len()).map(lane).collect(),
             rooms: BTreeMap::new(),
             pool,
-            duplicate: Arc::new(Mutex::new(None)),
+            refused: Arc::new(Mutex::new(None)),
             stop,
             report: LoadReport::default(),
         }
@@ -173,6 +183,69 @@ where
         self.pushed(shard)
     }
 
+    /// Begins with a collection, if it may be one that travels as bytes.
+    #[inline]
+    pub(crate) fn begin_collection(&mut self, head: &KeyHead<'_>) -> Option<OpenCollection> {
+        if !collected::is_plain(head.value_type) {
+            return None;
+        }
+        let shard = self.shards.shard_of(shard_hash(head.key));
+        self.lanes[shard].batch.gathering.begin(head.key);
+        Some(OpenCollection {
+            shard,
+            head: Head {
+                family: head.value_type.family(),
+                key_bytes: head.key.len(),
+                len: 0,
+                expire_at_ms: head.expire_at_ms,
+                offset: head.offset,
+            },
+        })
+    }
+
+    /// Adds an element to the collection that was begun last; if that is too long for it, what
+    /// there was of it is given back, as a key whose elements are put together one by one.
+    #[inline]
+    pub(crate) fn add_element(
+        &mut self,
+        open: &mut OpenCollection,
+        element: &Element<'_>,
+    ) -> Result<(), OpenKey> {
+        let gathering = &mut self.lanes[open.shard].batch.gathering;
+        if gathering.push(element).is_some() {
+            open.head.len += 1;
+            return Ok(());
+        }
+        Err(self.take_back(open, element))
+    }
+
+    #[cold]
+    fn take_back(&mut self, open: &OpenCollection, next: &Element<'_>) -> OpenKey {
+        let gathering = &mut self.lanes[open.shard].batch.gathering;
+        let mut key = OpenKey::from(gathering.open(&open.head));
+        gathering.forget_open();
+        key.add(*next);
+        key
+    }
+
+    /// The collection that was begun last is whole.
+    pub(crate) fn end_collection(&mut self, open: OpenCollection) -> Result<(), LoadError> {
+        let OpenCollection { shard, head, .. } = open;
+        let is_wanted = if head.len == 0 {
+            self.report.empty += 1;
+            false
+        } else {
+            self.takes(head.expire_at_ms, head.offset)?
+        };
+        let gathering = &mut self.lanes[shard].batch.gathering;
+        if !is_wanted {
+            gathering.forget_open();
+            return Ok(());
+        }
+        gathering.end(head);
+        self.pushed(shard)
+    }
+
     /// Adds an entry that is made already.
     pub(crate) fn push(&mut self, loaded: Loaded<S::Value>) -> Result<(), LoadError> {
         if !self.takes(loaded.value.expire_at_ms(), loaded.offset)? {
@@ -216,7 +289,7 @@ where
     pub(crate) fn finish(mut self, deadline: Duration) -> Result<LoadReport, LoadError> {
         self.send_all()?;
         self.shards.cut(deadline, |_| ())?;
-        match self.duplicate.lock().take() {
+        match self.refused.lock().take() {
             Some(error) => Err(error),
             None => Ok(self.report),
         }
@@ -239,14 +312,14 @@ where
             batch,
             database: self.database,
             owner: Weak::clone(&self.owner),
-            duplicate: Arc::clone(&self.duplicate),
+            refused: Arc::clone(&self.refused),
             pool: self.pool.clone(),
         };
         // Waits for room also where others are refused: a load has nowhere else to go.
         let take = move |shard: &mut Shard<S>| delivery.take(shard);
         let sent = self.shards.send_within(shard, Duration::MAX, take);
         sent.map_err(|not_sent| not_sent.error)?;
-        if let Some(error) = self.duplicate.lock().take() {
+        if let Some(error) = self.refused.lock().take() {
             return Err(error);
         }
         // Relaxed: a hint, which may come late.
@@ -266,7 +339,7 @@ struct Delivery<V> {
     reserve: Option<usize>,
     database: u32,
     owner: Weak<Owner>,
-    duplicate: Arc<Mutex<Option<LoadError>>>,
+    refused: Arc<Mutex<Option<LoadError>>>,
     pool: BatchPool<V>,
 }
 
@@ -281,13 +354,8 @@ impl<V: FromRdb> Delivery<V> {
         if let Some(keys) = self.reserve {
             table.reserve(keys);
         }
-        if let Err((key, offset)) = self.batch.insert_into(table) {
-            let error = LoadError::DuplicateKey {
-                database: self.database,
-                key,
-                offset,
-            };
-            self.duplicate.lock().get_or_insert(error);
+        if let Err(error) = self.batch.insert_into(table, self.database) {
+            self.refused.lock().get_or_insert(error);
             return;
         }
         self.pool.recycle(self.batch);

@@ -5,6 +5,7 @@ use rdb_format::{Element, KeyHead, StreamPart, Value as Owned};
 use crate::batch::Loaded;
 use crate::collected;
 use crate::error::LoadError;
+use crate::gathering::Gathered;
 use crate::key::Key;
 use crate::keyspace::Store;
 use crate::loader::Loader;
@@ -26,6 +27,20 @@ enum Collected {
     Elements(Owned),
     /// A value of a type that is not known here.
     Unknown,
+}
+
+impl From<Gathered<'_>> for OpenKey {
+    /// One that was to travel as bytes, with the elements so far.
+    fn from(gathered: Gathered<'_>) -> Self {
+        Self {
+            key: Key::from(gathered.key),
+            expire_at_ms: gathered.expire_at_ms,
+            offset: gathered.offset,
+            type_name: gathered.elements.family().name(),
+            elements: gathered.elements.len() as u64,
+            value: Collected::Elements(gathered.elements.to_value()),
+        }
+    }
 }
 
 impl OpenKey {

@@ -3,6 +3,7 @@
 use rdb_format::{EncodeError, Encoder, Target, ValueType};
 
 use crate::copies::Copies;
+use crate::elements::Elements;
 use crate::stream::Telling;
 
 /// A value that a [`Keyspace`](crate::Keyspace) stores and a snapshot saves.
@@ -121,6 +122,19 @@ pub trait FromRdb: Value {
 
     /// Builds a string value; the short way for the most frequent type.
     fn from_string(bytes: &[u8], expire_at_ms: Option<i64>) -> Self;
+
+    /// Builds a collection from its elements: the short way for small ones, for which they need not
+    /// be put together first. As [`from_rdb`](Self::from_rdb) of what they make up, by default.
+    ///
+    /// # Errors
+    ///
+    /// Gives the collection back when the store has no such type.
+    fn from_elements(
+        elements: Elements<'_>,
+        expire_at_ms: Option<i64>,
+    ) -> Result<Self, rdb_format::Value> {
+        Self::from_rdb(elements.to_value(), expire_at_ms)
+    }
 
     /// Changes the value as another one told by [`Value::delta_since`]; whether it understood. It
     /// understands nothing by default. A type that does says so in [`TAKES`](Self::TAKES).

@@ -181,7 +181,7 @@ impl Stepped for List {
 impl Object {
     /// Names the state that the object has now, if it will be able to tell what has changed since.
     pub(super) fn state_name(&self) -> Option<u64> {
-        match self.lasting() {
+        match self.as_kept() {
             Self::List(list) => list.log().mark(list.tree().weight_bytes()),
             Self::Set(set) => set.log().mark(set.tree().weight_bytes()),
             Self::Hash(hash) => hash.log().mark(hash.tree().weight_bytes()),
@@ -195,7 +195,7 @@ impl Object {
     pub(super) fn write_delta(&self, since: u64, out: &mut Vec<u8>) -> bool {
         let start = out.len();
         out.extend_from_slice(&self.expire_at_ms().unwrap_or(NEVER).to_le_bytes());
-        let (is_known, weight_bytes) = match self.lasting() {
+        let (is_known, weight_bytes) = match self.as_kept() {
             Self::List(list) => (list.log().since(since, out), list.tree().weight_bytes()),
             Self::Set(set) => (set.log().since(since, out), set.tree().weight_bytes()),
             Self::Hash(hash) => (hash.log().since(since, out), hash.tree().weight_bytes()),

@@ -6,6 +6,7 @@ mod hashed;
 mod list;
 mod log;
 mod opaque;
+mod packed;
 mod pieces;
 #[cfg(planted)]
 mod planted;
@@ -19,6 +20,7 @@ mod value;
 pub use crate::object::hash::Hash;
 pub use crate::object::list::List;
 pub use crate::object::opaque::Opaque;
+pub use crate::object::packed::Packed;
 #[cfg(planted)]
 pub use crate::object::planted::Bug;
 pub use crate::object::set::Set;

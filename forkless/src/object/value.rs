@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use rdb_format::{EncodeError, Encoder, Target, Value as Owned, ValueType};
-use snapshot::{Copies, FromRdb, Frozen, Piece, Telling, Value};
+use snapshot::{Copies, Elements, FromRdb, Frozen, Piece, Telling, Value};
 
 use crate::object::hash::Hash;
 use crate::object::list::List;
 use crate::object::opaque::{FrozenOpaque, Opaque};
+use crate::object::packed::Packed;
 use crate::object::pieces::{self, FrozenText, FrozenTree};
 use crate::object::set::Set;
 use crate::object::sorted_set::SortedSet;
@@ -43,6 +44,9 @@ pub enum Object {
     SortedSet(Box<SortedSet>),
     /// A stream.
     Stream(Box<Stream>),
+    /// A small collection that was loaded and not been looked into: never what
+    /// [`lasting`](Self::lasting) gives.
+    Packed(Box<Packed>),
     /// What is only kept: modules, arrays, hashes with fields that expire.
     Opaque(Arc<Opaque>),
     /// Only keys that expire pay for saying when.
@@ -59,25 +63,40 @@ pub struct Expiring {
 impl Object {
     /// The bytes, if it is a string.
     pub fn as_string(&self) -> Option<&[u8]> {
-        match self.lasting() {
+        match self.as_kept() {
             Self::String(text) => Some(text.as_bytes()),
             _ => None,
         }
     }
 
-    /// The value itself, whether it expires or not.
+    /// The value itself, whether it expires or not, and taken apart if it was packed.
     pub fn lasting(&self) -> &Self {
-        match self {
-            Self::Expiring(expiring) => &expiring.object,
-            lasting => lasting,
+        match self.as_kept() {
+            Self::Packed(packed) => packed.opened(),
+            kept => kept,
         }
     }
 
     /// As [`lasting`](Self::lasting), to change.
     pub fn lasting_mut(&mut self) -> &mut Self {
-        match self {
+        let kept = match self {
             Self::Expiring(expiring) => &mut expiring.object,
-            lasting => lasting,
+            kept => kept,
+        };
+        if matches!(kept, Self::Packed(_)) {
+            let empty = Self::String(Text::from(&b""[..]));
+            if let Self::Packed(packed) = std::mem::replace(kept, empty) {
+                *kept = packed.into_object();
+            }
+        }
+        kept
+    }
+
+    /// The value itself, in the form in which it is kept.
+    pub(crate) fn as_kept(&self) -> &Self {
+        match self {
+            Self::Expiring(expiring) => &expiring.object,
+            kept => kept,
         }
     }
 
@@ -114,6 +133,7 @@ impl Value for Object {
             Self::Hash(_) => ValueType::Hash,
             Self::SortedSet(_) => ValueType::SortedSet,
             Self::Stream(_) => ValueType::Stream3,
+            Self::Packed(packed) => packed.value_type(),
             Self::Opaque(opaque) => opaque.value_type(),
             Self::Expiring(expiring) => expiring.object.value_type(),
         }
@@ -143,6 +163,7 @@ impl Value for Object {
             Self::Hash(hash) => hash.tree().weight_bytes() + hash.log().weight_bytes(),
             Self::SortedSet(set) => set.tree().weight_bytes() + set.log().weight_bytes(),
             Self::Stream(stream) => stream.weight_bytes(),
+            Self::Packed(packed) => packed.weight_bytes(),
             Self::Opaque(opaque) => opaque.weight_bytes(),
             Self::Expiring(expiring) => expiring.object.weight_bytes(),
         }
@@ -168,6 +189,7 @@ impl Value for Object {
                 let mut frozen = stream.view();
                 while frozen.encode_piece(encoder, out, usize::MAX)? == Piece::More {}
             }
+            Self::Packed(packed) => packed.encode(encoder, out),
             Self::Opaque(opaque) => out.extend_from_slice(&opaque.body(encoder)?),
             Self::Expiring(expiring) => expiring.object.encode(encoder, out)?,
         }
@@ -190,6 +212,7 @@ impl Value for Object {
             Self::Hash(hash) => Box::new(FrozenTree::new(hash.freeze(copies))),
             Self::SortedSet(set) => Box::new(FrozenTree::new(set.freeze(copies))),
             Self::Stream(stream) => Box::new(stream.freeze(copies)),
+            Self::Packed(packed) => packed.opened().freeze(copies),
             Self::Opaque(opaque) => Box::new(FrozenOpaque::new(Arc::clone(opaque))),
             Self::Expiring(expiring) => expiring.object.freeze(copies),
         }
@@ -200,10 +223,42 @@ impl FromRdb for Object {
     const TAKES: Telling = Telling::Deltas;
 
     fn from_rdb(value: Owned, expire_at_ms: Option<i64>) -> Result<Self, Owned> {
+        let object = match Packed::of(&value) {
+            Some(packed) => Self::Packed(Box::new(packed)),
+            None => Self::taken_apart(value)?,
+        };
+        Ok(object.expiring(expire_at_ms))
+    }
+
+    fn from_string(bytes: &[u8], expire_at_ms: Option<i64>) -> Self {
+        let object = Self::String(Text::from(bytes));
+        match expire_at_ms {
+            Some(_) => object.expiring(expire_at_ms),
+            // Not moved once more: most strings come by here.
+            None => object,
+        }
+    }
+
+    fn from_elements(elements: Elements<'_>, expire_at_ms: Option<i64>) -> Result<Self, Owned> {
+        let object = match Packed::new(elements) {
+            Some(packed) => Self::Packed(Box::new(packed)),
+            None => Self::taken_apart(elements.to_value())?,
+        };
+        Ok(object.expiring(expire_at_ms))
+    }
+
+    fn apply_delta(&mut self, delta: &[u8]) -> bool {
+        self.read_delta(delta)
+    }
+}
+
+impl Object {
+    /// An object of a value of any size.
+    fn taken_apart(value: Owned) -> Result<Self, Owned> {
         fn pair((first, second): (Vec<u8>, Vec<u8>)) -> (Text, Text) {
             (Text::from(first), Text::from(second))
         }
-        let object = match value {
+        Ok(match value {
             Owned::String(bytes) => Self::String(Text::from(bytes)),
             Owned::List(items) => Self::List(Box::new(collect(items, Text::from))),
             Owned::Set(members) => Self::Set(Box::new(collect(members, Text::from))),
@@ -224,21 +279,7 @@ impl FromRdb for Object {
                 Some(opaque) => Self::Opaque(Arc::new(opaque)),
                 None => return Err(other),
             },
-        };
-        Ok(object.expiring(expire_at_ms))
-    }
-
-    fn from_string(bytes: &[u8], expire_at_ms: Option<i64>) -> Self {
-        let object = Self::String(Text::from(bytes));
-        match expire_at_ms {
-            Some(_) => object.expiring(expire_at_ms),
-            // Not moved once more: most strings come by here.
-            None => object,
-        }
-    }
-
-    fn apply_delta(&mut self, delta: &[u8]) -> bool {
-        self.read_delta(delta)
+        })
     }
 }
 

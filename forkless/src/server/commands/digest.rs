@@ -41,7 +41,9 @@ pub(super) fn of_key(database: u32, key: &[u8], object: &Object) -> u128 {
 }
 
 fn add_value(hasher: &mut Parts, object: &Object) {
-    match object.lasting() {
+    match object.as_kept() {
+        // Not opened, since that is kept: all keys are looked at here.
+        Object::Packed(packed) => add_value(hasher, &packed.to_object()),
         Object::String(text) => hasher.add(text.as_bytes()),
         Object::List(list) => list.iter().for_each(|item| hasher.add(item)),
         Object::Set(set) => hasher.add_sum(set.iter().map(xxh3_128)),
