@@ -118,7 +118,7 @@ impl<V> Batch<V> {
         self.bytes.clear();
         self.texts.clear();
         self.expiries.clear();
-        self.gathering.clear();
+        self.gathering.clear(2 * BATCH_BYTES);
         self.values.clear();
         self.weight_bytes = 0;
     }
@@ -159,9 +159,9 @@ impl<V: FromRdb> Batch<V> {
             let offset = self.last_offset(&key);
             return Err(twice(key, offset));
         }
-        inserted.map_err(|(key, gathered)| LoadError::UnsupportedType {
+        inserted.map_err(|gathered| LoadError::UnsupportedType {
             database,
-            key,
+            key: Key::from(gathered.key),
             type_name: gathered.elements.family().name(),
             offset: gathered.offset,
         })?;
@@ -189,16 +189,14 @@ impl<V: FromRdb> Batch<V> {
         &self,
         table: &mut Table<V>,
         mut twice: impl FnMut(Key),
-    ) -> Result<(), (Key, Gathered<'_>)> {
+    ) -> Result<(), Gathered<'_>> {
         let mut refused = Ok(());
         let collections = self.gathering.iter().map_while(|gathered| {
-            let key = Key::from(gathered.key);
-            if let Ok(value) = V::from_elements(gathered.elements, gathered.expire_at_ms) {
-                Some((key, value))
-            } else {
-                refused = Err((key, gathered));
-                None
+            let entry = gathered.entry();
+            if entry.is_none() {
+                refused = Err(gathered);
             }
+            entry
         });
         table.insert_many(collections, |key, _| twice(key));
         refused
@@ -268,8 +266,7 @@ impl<V> BatchPool<V> {
     pub(crate) fn recycle(&self, mut batch: Batch<V>) {
         batch.clear();
         // One long key must not stay in memory as room for short ones.
-        let kept_bytes = batch.bytes.capacity() + batch.gathering.capacity_bytes();
-        if kept_bytes <= 2 * BATCH_BYTES {
+        if batch.bytes.capacity() <= 2 * BATCH_BYTES {
             drop(self.0.push(batch));
         }
     }

@@ -3,8 +3,9 @@
 use rdb_format::{Element, Event, ValueType};
 
 use crate::error::LoadError;
+use crate::gathering::Gathering;
 use crate::keyspace::Store;
-use crate::loader::{Loader, OpenCollection, OpenText};
+use crate::loader::{Loader, OpenText};
 use crate::open_key::OpenKey;
 use crate::value::FromRdb;
 
@@ -21,8 +22,8 @@ enum Open {
     Nothing,
     /// A string, until its value has come; `None` too if it is not wanted.
     Text(Option<OpenText>),
-    /// A collection whose elements travel as bytes.
-    Collection(OpenCollection),
+    /// A collection that travels as bytes, to this shard.
+    Collection(usize),
     /// Any other key.
     Key(OpenKey),
 }
@@ -42,12 +43,10 @@ impl Intake {
             Event::Key(head) if head.value_type == ValueType::String => {
                 self.open = Open::Text(loader.begin_text(&head)?);
             }
-            Event::Key(head) => {
-                self.open = match loader.begin_collection(&head) {
-                    Some(collection) => Open::Collection(collection),
-                    None => Open::Key(OpenKey::new(&head)),
-                };
+            Event::Key(head) if Gathering::takes(&head) => {
+                self.open = Open::Collection(loader.begin_collection(&head));
             }
+            Event::Key(head) => self.open = Open::Key(OpenKey::new(&head)),
             // By reference: to move it, two words that were just written apart would be read as
             // one, which stalls.
             Event::Element(ref element) => match (&mut self.open, element) {
@@ -56,8 +55,8 @@ impl Intake {
                         loader.end_text(text, value)?;
                     }
                 }
-                (Open::Collection(collection), element) => {
-                    if let Err(key) = loader.add_element(collection, element) {
+                (Open::Collection(shard), element) => {
+                    if let Err(key) = loader.add_element(*shard, element) {
                         self.open = Open::Key(key);
                     }
                 }
@@ -65,7 +64,7 @@ impl Intake {
                 (open, _) => unreachable!("an element follows its key, not {open:?}"),
             },
             Event::KeyEnd { .. } => match std::mem::take(&mut self.open) {
-                Open::Collection(collection) => loader.end_collection(collection)?,
+                Open::Collection(shard) => loader.end_collection(shard)?,
                 Open::Key(key) => key.end(loader)?,
                 Open::Nothing | Open::Text(_) => {}
             },

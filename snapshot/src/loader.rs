@@ -9,9 +9,7 @@ use rdb_format::{Element, KeyHead};
 use shard_runtime::{Shard, ShardSet};
 
 use crate::batch::{Batch, BatchPool, Loaded};
-use crate::collected;
 use crate::error::LoadError;
-use crate::gathering::Head;
 use crate::key::shard_hash;
 use crate::keyspace::{Owner, Store};
 use crate::load::{Load, LoadReport, Rules};
@@ -58,13 +56,6 @@ pub(crate) struct OpenText {
     key_bytes: usize,
     expire_at_ms: Option<i64>,
     offset: u64,
-}
-
-/// A collection whose key has gone to its batch, and whose elements follow one by one.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct OpenCollection {
-    shard: usize,
-    head: Head,
 }
 
 impl<'a, S> Loader<'a, S>
@@ -183,67 +174,39 @@ where
         self.pushed(shard)
     }
 
-    /// Begins with a collection, if it may be one that travels as bytes.
+    /// Begins with a collection that travels as bytes: the shard it goes to.
     #[inline]
-    pub(crate) fn begin_collection(&mut self, head: &KeyHead<'_>) -> Option<OpenCollection> {
-        if !collected::is_plain(head.value_type) {
-            return None;
-        }
+    pub(crate) fn begin_collection(&mut self, head: &KeyHead<'_>) -> usize {
         let shard = self.shards.shard_of(shard_hash(head.key));
-        self.lanes[shard].batch.gathering.begin(head.key);
-        Some(OpenCollection {
-            shard,
-            head: Head {
-                family: head.value_type.family(),
-                key_bytes: head.key.len(),
-                len: 0,
-                expire_at_ms: head.expire_at_ms,
-                offset: head.offset,
-            },
-        })
+        self.lanes[shard].batch.gathering.begin(head);
+        shard
     }
 
-    /// Adds an element to the collection that was begun last; if that is too long for it, what
-    /// there was of it is given back, as a key whose elements are put together one by one.
+    /// Adds an element to the collection that was begun last, of this shard; gives that back if it
+    /// cannot travel so any further.
     #[inline]
     pub(crate) fn add_element(
         &mut self,
-        open: &mut OpenCollection,
+        shard: usize,
         element: &Element<'_>,
     ) -> Result<(), OpenKey> {
-        let gathering = &mut self.lanes[open.shard].batch.gathering;
-        if gathering.push(element).is_some() {
-            open.head.len += 1;
+        self.lanes[shard].batch.gathering.add(element)
+    }
+
+    /// The collection that was begun last, of this shard, is whole.
+    pub(crate) fn end_collection(&mut self, shard: usize) -> Result<(), LoadError> {
+        let Some(open) = self.lanes[shard].batch.gathering.open() else {
             return Ok(());
-        }
-        Err(self.take_back(open, element))
-    }
-
-    #[cold]
-    fn take_back(&mut self, open: &OpenCollection, next: &Element<'_>) -> OpenKey {
-        let gathering = &mut self.lanes[open.shard].batch.gathering;
-        let mut key = OpenKey::from(gathering.open(&open.head));
-        gathering.forget_open();
-        key.add(*next);
-        key
-    }
-
-    /// The collection that was begun last is whole.
-    pub(crate) fn end_collection(&mut self, open: OpenCollection) -> Result<(), LoadError> {
-        let OpenCollection { shard, head, .. } = open;
-        let is_wanted = if head.len == 0 {
-            self.report.empty += 1;
-            false
-        } else {
-            self.takes(head.expire_at_ms, head.offset)?
         };
-        let gathering = &mut self.lanes[shard].batch.gathering;
-        if !is_wanted {
-            gathering.forget_open();
-            return Ok(());
+        let (is_empty, at_ms, offset) = (open.elements.is_empty(), open.expire_at_ms, open.offset);
+        if is_empty {
+            self.report.empty += 1;
+        } else if self.takes(at_ms, offset)? {
+            self.lanes[shard].batch.gathering.end();
+            return self.pushed(shard);
         }
-        gathering.end(head);
-        self.pushed(shard)
+        self.lanes[shard].batch.gathering.forget_open();
+        Ok(())
     }
 
     /// Adds an entry that is made already.

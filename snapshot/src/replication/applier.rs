@@ -4,12 +4,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use rdb_format::{Element, KeyHead};
 use shard_runtime::{Shard, ShardSet};
 
 use super::bundle::{Bundle, BundlePool};
 use super::error::ReplicationError;
+use crate::gathering::Gathering;
 use crate::key::shard_hash;
 use crate::keyspace::{Applied, Owner, Store};
+use crate::open_key::OpenKey;
 use crate::room::Room;
 use crate::stream::{Recipient, Record};
 use crate::sync::{Condvar, Mutex, SHRINK};
@@ -75,7 +78,7 @@ pub(super) struct Applier<'a, S: Store> {
     stream: (u16, u16),
     // The database that comes now, and what is known of the room that shards have for it.
     rooms: Option<(u32, Vec<Room>)>,
-    // The string that has begun: its shard, and the bytes of its key.
+    // The string that has begun: its shard, and the bytes of its key. Of a collection the shard.
     open: (usize, usize),
     // What could not be sent, until the end of the frame.
     failed: Option<ReplicationError>,
@@ -206,6 +209,28 @@ where
     fn end_text(&mut self, database: u32, value: &[u8], expire_at_ms: Option<i64>) {
         let (shard, key_bytes) = self.open;
         self.bundles[shard].end_text(database, key_bytes, value, expire_at_ms);
+        self.added(shard);
+    }
+
+    #[inline]
+    fn begin_collection(&mut self, head: &KeyHead<'_>) -> bool {
+        if !Gathering::takes(head) {
+            return false;
+        }
+        let shard = self.shards.shard_of(shard_hash(head.key));
+        self.bundles[shard].begin_collection(head);
+        self.open.0 = shard;
+        true
+    }
+
+    #[inline]
+    fn add_element(&mut self, element: &Element<'_>) -> Result<(), OpenKey> {
+        self.bundles[self.open.0].add_element(element)
+    }
+
+    fn end_collection(&mut self, database: u32) {
+        let shard = self.open.0;
+        self.bundles[shard].end_collection(database);
         self.added(shard);
     }
 

@@ -1,12 +1,16 @@
-//! Records on their way to a shard, in order: strings as bytes, which the shard makes values of.
+//! Records on their way to a shard, in order: strings and small collections as bytes, which the
+//! shard makes values of.
 
 use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
+use rdb_format::{Element, KeyHead};
 
+use super::apply::{apply, insert_collections, insert_texts};
 use super::error::ReplicationError;
-use crate::key::Key;
-use crate::keyspace::{Applied, Keyspace, Table};
+use crate::gathering::Gathering;
+use crate::keyspace::{Applied, Keyspace};
+use crate::open_key::OpenKey;
 use crate::stream::Record;
 use crate::value::FromRdb;
 
@@ -19,7 +23,9 @@ pub(super) struct Bundle {
     // Keys and values of the strings, one after the other.
     bytes: Vec<u8>,
     items: Vec<Item>,
-    // Those that are no strings, in order.
+    // The collections, in order.
+    gathering: Gathering,
+    // Those that are neither, in order.
     others: Vec<Record>,
     records: usize,
 }
@@ -27,6 +33,10 @@ pub(super) struct Bundle {
 #[derive(Debug, Clone, Copy)]
 enum Item {
     Text(Text),
+    /// The next of the collections.
+    Collection {
+        database: u32,
+    },
     /// The next of the others.
     Other,
     /// The database is going to have about so many keys.
@@ -85,6 +95,26 @@ impl Bundle {
         }));
     }
 
+    /// Begins with a collection, of a kind that [`Gathering::takes`].
+    #[inline]
+    pub(super) fn begin_collection(&mut self, head: &KeyHead<'_>) {
+        self.gathering.begin(head);
+    }
+
+    /// Adds an element to the collection that was begun; gives that back if it must go another
+    /// way.
+    #[inline]
+    pub(super) fn add_element(&mut self, element: &Element<'_>) -> Result<(), OpenKey> {
+        self.gathering.add(element)
+    }
+
+    /// The collection that was begun is whole.
+    pub(super) fn end_collection(&mut self, database: u32) {
+        self.gathering.end();
+        self.records += 1;
+        self.items.push(Item::Collection { database });
+    }
+
     /// The database is going to have about so many keys, somebody says. Takes no memory for them.
     pub(super) fn plan(&mut self, database: u32, keys: usize) {
         self.items.push(Item::Plan { database, keys });
@@ -111,7 +141,7 @@ impl Bundle {
         keyspace: &mut Keyspace<V>,
         applied: &mut Applied,
     ) -> Result<(), ReplicationError> {
-        let mut others = self.others.drain(..);
+        let (mut collections, mut others) = (self.gathering.iter(), self.others.drain(..));
         let (mut items, mut bytes) = (self.items.as_slice(), self.bytes.as_slice());
         while let Some(first) = items.first() {
             let mut count = 1;
@@ -120,7 +150,18 @@ impl Bundle {
                     // As many as there are, so that the table waits for their memory together.
                     count = texts_of(items, database).count();
                     let table = keyspace.database(database);
-                    bytes = insert(texts_of(items, database), bytes, table, database, applied);
+                    let texts = texts_of(items, database).map(|text| {
+                        let (key, value, behind) = text.split(bytes);
+                        bytes = behind;
+                        (key, value, text.expire_at_ms)
+                    });
+                    insert_texts(texts, table, database, applied);
+                }
+                Item::Collection { database } => {
+                    count = collections_of(items, database).count();
+                    let table = keyspace.database(database);
+                    let collections = &mut collections.by_ref().take(count);
+                    insert_collections(collections, table, database, applied)?;
                 }
                 Item::Other => {
                     let record = others.next();
@@ -139,6 +180,7 @@ impl Bundle {
         self.bytes.shrink_to(KEPT_BYTES_MAX);
         self.items.clear();
         self.items.shrink_to(KEPT_BYTES_MAX / size_of::<Item>());
+        self.gathering.clear(KEPT_BYTES_MAX);
         self.others.clear();
         self.records = 0;
     }
@@ -152,28 +194,11 @@ fn texts_of(items: &[Item], database: u32) -> impl Iterator<Item = &Text> {
     })
 }
 
-/// Inserts strings that `bytes` begin with into the table of their database; the bytes behind
-/// them.
-fn insert<'a, V: FromRdb>(
-    texts: impl Iterator<Item = &'a Text>,
-    bytes: &'a [u8],
-    table: &mut Table<V>,
-    database: u32,
-    applied: &mut Applied,
-) -> &'a [u8] {
-    let mut rest = bytes;
-    let mut expired = 0;
-    let entries = texts.map(|text| {
-        let (key, value, behind) = text.split(rest);
-        rest = behind;
-        applied.count(database, false, text.expire_at_ms.is_some());
-        (Key::from(key), V::from_string(value, text.expire_at_ms))
-    });
-    table.insert_many(entries, |_, old: V| {
-        expired += i64::from(old.expire_at_ms().is_some());
-    });
-    applied.count_expiring(database, -expired);
-    rest
+/// The collections of this database that `items` begin with.
+fn collections_of(items: &[Item], database: u32) -> impl Iterator<Item = &Item> {
+    items.iter().take_while(
+        move |item| matches!(item, Item::Collection { database: of } if *of == database),
+    )
 }
 
 impl Text {
@@ -184,56 +209,6 @@ impl Text {
         let (value, rest) = rest.split_at(self.value_bytes);
         (key, value, rest)
     }
-}
-
-/// Changes a key as a record says.
-fn apply<V: FromRdb>(
-    record: Record,
-    keyspace: &mut Keyspace<V>,
-    applied: &mut Applied,
-) -> Result<(), ReplicationError> {
-    let table = keyspace.database(record.database());
-    match record {
-        Record::Set {
-            database,
-            key,
-            value,
-            expire_at_ms,
-        } => {
-            let key = Key::from(key.as_slice());
-            let Ok(value) = V::from_rdb(value, expire_at_ms) else {
-                return Err(ReplicationError::UnsupportedType { database, key });
-            };
-            let old = table.insert(key, value);
-            let expires = expire_at_ms.is_some();
-            applied.count(database, does_expire(old.as_ref()), expires);
-        }
-        Record::Delete { database, key } => {
-            let old = table.remove(key.as_slice());
-            applied.count(database, does_expire(old.as_ref()), false);
-        }
-        Record::Delta {
-            database,
-            key,
-            delta,
-        } => {
-            let mut value = table.get_mut(key.as_slice());
-            let did_expire = does_expire(value.as_deref());
-            if !value
-                .as_mut()
-                .is_some_and(|value| value.apply_delta(&delta))
-            {
-                let key = Key::from(key.as_slice());
-                return Err(ReplicationError::Diverged { database, key });
-            }
-            applied.count(database, did_expire, does_expire(value.as_deref()));
-        }
-    }
-    Ok(())
-}
-
-fn does_expire<V: FromRdb>(value: Option<&V>) -> bool {
-    value.is_some_and(|value| value.expire_at_ms().is_some())
 }
 
 /// Bundles that have been emptied, kept for the next records: their memory is warm.
@@ -258,7 +233,7 @@ impl BundlePool {
 
 #[cfg(test)]
 mod tests {
-    use rdb_format::Value as Content;
+    use rdb_format::{Compression, Dialect, Encoder, Event, Reader, Target, Value as Content};
 
     use super::*;
     use crate::owned::Owned;
@@ -275,6 +250,29 @@ mod tests {
             value: Content::List(vec![b"item".to_vec()]),
             expire_at_ms: None,
         }
+    }
+
+    /// Adds a set as a reader reports it.
+    fn set(
+        bundle: &mut Bundle,
+        database: u32,
+        key: &[u8],
+        members: &[&[u8]],
+        expires: Option<i64>,
+    ) {
+        let members = members.iter().map(|member| member.to_vec());
+        let mut encoder = Encoder::new(Target::default(), Compression::None);
+        let (mut record, value) = (Vec::new(), Content::Set(members.collect()));
+        encoder.entry(&mut record, key, expires, &value).unwrap();
+        let mut reader = Reader::from_slice_middle(&record, 0, 10, Dialect::Redis);
+        while let Some(event) = reader.next_event().unwrap() {
+            match event {
+                Event::Key(head) => bundle.begin_collection(&head),
+                Event::Element(element) => bundle.add_element(&element).unwrap(),
+                _ => {}
+            }
+        }
+        bundle.end_collection(database);
     }
 
     fn delete(key: &[u8]) -> Record {
@@ -304,10 +302,16 @@ mod tests {
         bundle.push(list(b"then a list"));
         bundle.push(list(b"then a text"));
         text(&mut bundle, 0, b"then a text", b"1", Some(7));
+        set(&mut bundle, 0, b"then a text", &[b"a"], None);
+        text(&mut bundle, 0, b"then a text", b"2", Some(7));
+        text(&mut bundle, 1, b"then a set", b"1", Some(7));
+        for members in [&[&b"a"[..], b"b"][..], &[b"c"]] {
+            set(&mut bundle, 1, b"then a set", members, Some(7));
+        }
         text(&mut bundle, 0, b"then nothing", b"1", Some(7));
         bundle.push(delete(b"then nothing"));
         bundle.push(delete(b"not even there"));
-        assert_eq!(bundle.records(), 11);
+        assert_eq!(bundle.records(), 16);
         bundle.apply_to(&mut keyspace, &mut applied).unwrap();
         for database in [0, 1] {
             let value = get(&mut keyspace, database, b"text");
@@ -316,11 +320,12 @@ mod tests {
         let value = get(&mut keyspace, 0, b"then a list");
         assert_eq!(value, Some(&Content::List(vec![b"item".to_vec()])));
         let value = get(&mut keyspace, 0, b"then a text");
-        assert_eq!(value, Some(&Content::String(b"1".to_vec())));
-        assert_eq!(keyspace.len(), 4);
-        assert_eq!(applied.changes, 11);
-        let expiring = applied.expiring.iter().map(|(_, change)| change);
-        assert_eq!(expiring.sum::<i64>(), 1);
+        assert_eq!(value, Some(&Content::String(b"2".to_vec())));
+        let value = get(&mut keyspace, 1, b"then a set");
+        assert_eq!(value, Some(&Content::Set(vec![b"c".to_vec()])));
+        assert_eq!(keyspace.len(), 5);
+        assert_eq!(applied.changes, 16);
+        assert_eq!(applied.expiring, [(0, 1), (1, 1)]);
     }
 
     #[test]
@@ -330,13 +335,8 @@ mod tests {
         let key =
             |number: usize| [number.to_string().as_bytes(), &[b'k'; 40][..number % 40]].concat();
         for number in 0..1000 {
-            text(
-                &mut bundle,
-                0,
-                &key(number),
-                &vec![b'v'; number % 300],
-                None,
-            );
+            let value = vec![b'v'; number % 300];
+            text(&mut bundle, 0, &key(number), &value, None);
         }
         let applied = &mut Applied::default();
         bundle.apply_to(&mut keyspace, applied).unwrap();

@@ -2,6 +2,7 @@
 
 mod address;
 mod applier;
+mod apply;
 mod backlog;
 mod bundle;
 mod connection;

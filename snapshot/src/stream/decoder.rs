@@ -1,7 +1,7 @@
 //! Frames of one stream, in order, into records and cuts.
 
 use rdb_format::{
-    DecodeError, Dialect, Element, Event, Limits, ReadOptions, Reader, Value, ValueType,
+    DecodeError, Dialect, Element, Event, KeyHead, Limits, ReadOptions, Reader, Value, ValueType,
 };
 
 use super::frame::{Fields, Frame, FrameError, FrameKind};
@@ -83,6 +83,17 @@ pub(crate) trait Recipient {
     /// The value of the string that has begun.
     fn end_text(&mut self, database: u32, value: &[u8], expire_at_ms: Option<i64>);
 
+    /// A collection begins; whether its elements are to come one by one. If not, it is given as a
+    /// record.
+    fn begin_collection(&mut self, head: &KeyHead<'_>) -> bool;
+
+    /// An element of the collection that has begun, which is given back if it must become a record
+    /// after all.
+    fn add_element(&mut self, element: &Element<'_>) -> Result<(), OpenKey>;
+
+    /// The collection that has begun is whole.
+    fn end_collection(&mut self, database: u32);
+
     /// Any other record.
     fn give(&mut self, record: Record);
 }
@@ -109,6 +120,16 @@ impl<F: FnMut(Record)> Recipient for Whole<F> {
         });
     }
 
+    fn begin_collection(&mut self, _: &KeyHead<'_>) -> bool {
+        false
+    }
+
+    fn add_element(&mut self, _: &Element<'_>) -> Result<(), OpenKey> {
+        Ok(())
+    }
+
+    fn end_collection(&mut self, _: u32) {}
+
     fn give(&mut self, record: Record) {
         (self.give)(record);
     }
@@ -119,7 +140,9 @@ enum Open {
     Nothing,
     /// A string, and when it expires.
     Text(Option<i64>),
-    /// A key of another type.
+    /// A collection whose elements go on one by one.
+    Collection,
+    /// Any other key.
     Key(OpenKey),
 }
 
@@ -316,15 +339,23 @@ impl StreamDecoder {
                 (Event::Element(Element::Item(value)), Open::Text(expire_at_ms)) => {
                     recipient.end_text(database, value, *expire_at_ms);
                 }
+                (Event::Key(head), _) if recipient.begin_collection(&head) => {
+                    open = Open::Collection;
+                }
                 (Event::Key(head), _) => open = Open::Key(OpenKey::new(&head)),
+                (Event::Element(element), Open::Collection) => {
+                    if let Err(key) = recipient.add_element(&element) {
+                        open = Open::Key(key);
+                    }
+                }
                 (Event::Element(element), Open::Key(key)) => key.add(element),
                 (Event::Stream(part), Open::Key(key)) => key.add_part(part),
                 (Event::InsertIndex(index), Open::Key(key)) => key.set_insert_index(index),
-                (Event::KeyEnd { .. }, _) => {
-                    if let Open::Key(key) = std::mem::replace(&mut open, Open::Nothing) {
-                        give_key(key, database, recipient);
-                    }
-                }
+                (Event::KeyEnd { .. }, _) => match std::mem::replace(&mut open, Open::Nothing) {
+                    Open::Collection => recipient.end_collection(database),
+                    Open::Key(key) => give_key(key, database, recipient),
+                    Open::Nothing | Open::Text(_) => {}
+                },
                 (Event::SelectDb(number), _) => database = number,
                 (Event::ResizeDb { keys, .. }, _) => recipient.expect(database, keys),
                 // What says nothing about the keys.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rdb_format::{Dialect, Value as Owned};
+use rdb_format::Dialect;
 use shard_runtime::{SimulationHandle, Worker, spawn_named};
 use snapshot::{
     Frame, FromRdb, Record, Relaxed, SnapshotError, StreamDecoder, StreamSource, Streams, Telling,
@@ -105,10 +105,10 @@ impl Replica {
             Record::Set {
                 database,
                 key,
-                value: Owned::String(bytes),
+                value,
                 expire_at_ms,
             } => {
-                let val = Val::from_string(&bytes, expire_at_ms);
+                let val = Val::from_rdb(value, expire_at_ms).expect("a string or a list");
                 self.state.insert((database, key), val);
             }
             Record::Delete { database, key } => {
@@ -124,7 +124,7 @@ impl Replica {
                 let understood = val.is_some_and(|val| val.apply_delta(&delta));
                 assert!(understood, "a delta to what is not there");
             }
-            other => panic!("not a string: {other:?}"),
+            other => panic!("nobody writes that: {other:?}"),
         }
     }
 

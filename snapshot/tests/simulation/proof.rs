@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rdb_format::{Reader, Value as Owned};
+use rdb_format::Reader;
 use snapshot::{FromRdb, Report, SnapshotError};
 
 use crate::store::{FIRST_AMOUNT, Ledger, Model, account_key, cut_key, turn_key};
@@ -159,10 +159,7 @@ pub(crate) fn decode(stream: &[u8]) -> Model {
     let mut reader = Reader::from_slice(stream);
     let mut all = Model::new();
     while let Some(entry) = reader.next_entry().expect("a sound stream") {
-        let Owned::String(bytes) = entry.value else {
-            panic!("not a string: {:?}", entry.key);
-        };
-        let val = Val::from_string(&bytes, entry.expire_at_ms);
+        let val = Val::from_rdb(entry.value, entry.expire_at_ms).expect("a string or a list");
         let key = entry.key.escape_ascii().to_string();
         let before = all.insert((entry.db, entry.key), val);
         assert!(before.is_none(), "{key} stands twice");

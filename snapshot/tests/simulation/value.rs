@@ -35,7 +35,8 @@ pub(crate) fn frozen_bytes() -> (usize, usize) {
     (FROZEN.get(), FROZEN_MAX.get())
 }
 
-/// A number with padding: as heavy as the run wants it.
+/// A number with padding: as heavy as the run wants it. An even one is a string, an odd one a
+/// list of two.
 #[derive(Debug, Clone)]
 pub(crate) struct Val {
     pub(crate) number: u64,
@@ -82,10 +83,15 @@ impl Val {
         self.number = number;
     }
 
-    fn body(&self) -> Vec<u8> {
-        let mut body = self.number.to_le_bytes().to_vec();
-        body.resize(8 + self.padding_bytes, b'.');
-        body
+    fn is_list(&self) -> bool {
+        self.number % 2 == 1
+    }
+
+    /// Its strings as a file has them, but for their lengths.
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.number.to_le_bytes().to_vec();
+        bytes.resize(8 + self.padding_bytes, b'.');
+        bytes
     }
 
     fn check(&self) -> Result<(), EncodeError> {
@@ -98,7 +104,11 @@ impl Val {
 
 impl Value for Val {
     fn value_type(&self) -> ValueType {
-        ValueType::String
+        if self.is_list() {
+            ValueType::List
+        } else {
+            ValueType::String
+        }
     }
 
     fn expire_at_ms(&self) -> Option<i64> {
@@ -111,7 +121,15 @@ impl Value for Val {
 
     fn encode(&self, encoder: &mut Encoder, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         self.check()?;
-        encoder.string(out, &self.body());
+        let bytes = self.bytes();
+        if self.is_list() {
+            let (number, padding) = bytes.split_at(8);
+            encoder.length(out, 2);
+            encoder.string(out, number);
+            encoder.string(out, padding);
+        } else {
+            encoder.string(out, &bytes);
+        }
         Ok(())
     }
 
@@ -136,14 +154,15 @@ impl Value for Val {
         FROZEN_MAX.set(FROZEN_MAX.get().max(frozen));
         Box::new(FrozenVal {
             val: self.clone(),
-            done: None,
+            body: None,
         })
     }
 }
 
 struct FrozenVal {
     val: Val,
-    done: Option<usize>,
+    // What is still to be told of it, once it has begun.
+    body: Option<Vec<u8>>,
 }
 
 impl Frozen for FrozenVal {
@@ -153,20 +172,23 @@ impl Frozen for FrozenVal {
         out: &mut Vec<u8>,
         piece_bytes: usize,
     ) -> Result<Piece, EncodeError> {
-        self.val.check()?;
-        let body = self.val.body();
-        let done = self.done.unwrap_or_else(|| {
-            encoder.length(out, body.len() as u64);
-            0
-        });
-        let next = body.len().min(done + piece_bytes);
-        out.extend_from_slice(&body[done..next]);
-        self.done = Some(next);
-        Ok(if next == body.len() {
+        let begun = self.body.take();
+        let mut body = begun.map_or_else(
+            || {
+                let mut body = Vec::new();
+                self.val.encode(encoder, &mut body).map(|()| body)
+            },
+            Ok,
+        )?;
+        let rest = body.split_off(piece_bytes.min(body.len()));
+        out.extend_from_slice(&body);
+        let piece = if rest.is_empty() {
             Piece::Last
         } else {
             Piece::More
-        })
+        };
+        self.body = Some(rest);
+        Ok(piece)
     }
 }
 
@@ -182,6 +204,7 @@ impl FromRdb for Val {
     fn from_rdb(value: Owned, expire_at_ms: Option<i64>) -> Result<Self, Owned> {
         match value {
             Owned::String(bytes) => Ok(Self::from_string(&bytes, expire_at_ms)),
+            Owned::List(items) => Ok(Self::from_string(&items.concat(), expire_at_ms)),
             other => Err(other),
         }
     }
