@@ -53,6 +53,8 @@ pub(crate) struct Blob {
     /// Of `bytes` and `riders` together.
     pub(crate) tally: Tally,
     riders_weight_bytes: usize,
+    // What writes had to deliver of that which `load_bytes` counts.
+    hurried_bytes: usize,
     // Of the first `checksum.bytes()` of `bytes`; `seal` brings it up to date.
     checksum: Crc64,
 }
@@ -64,6 +66,7 @@ impl Blob {
             riders: Vec::new(),
             tally: Tally::default(),
             riders_weight_bytes: 0,
+            hurried_bytes: 0,
             checksum: Crc64::new(),
         }
     }
@@ -91,6 +94,22 @@ impl Blob {
         self.bytes.len() + self.riders_weight_bytes
     }
 
+    /// Writes had to deliver `bytes` of the load, or all of it: how many are left for other blobs.
+    pub(crate) fn hurry(&mut self, bytes: usize) -> usize {
+        let here = bytes.min(self.load_bytes() - self.hurried_bytes);
+        self.hurried_bytes += here;
+        bytes - here
+    }
+
+    /// How much of what it becomes in the stream the traversal has delivered.
+    pub(crate) fn swept_part(&self) -> SweptPart {
+        let load_bytes = self.load_bytes();
+        SweptPart {
+            swept_bytes: load_bytes - self.hurried_bytes,
+            load_bytes,
+        }
+    }
+
     /// Computes the checksum of `bytes`, on the shard's thread, where there are many.
     pub(crate) fn seal(&mut self) {
         let done = usize::try_from(self.checksum.bytes()).unwrap_or(usize::MAX);
@@ -101,6 +120,22 @@ impl Blob {
     /// The checksum of `bytes`, as of the last [`seal`](Self::seal).
     pub(crate) fn checksum(&self) -> Crc64 {
         self.checksum
+    }
+}
+
+/// The traversal's part in a blob.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SweptPart {
+    swept_bytes: usize,
+    load_bytes: usize,
+}
+
+impl SweptPart {
+    /// So many of the `bytes` that the blob became: values that ride weigh more than they write.
+    pub(crate) fn of(self, bytes: u64) -> u64 {
+        let swept = u128::from(bytes) * self.swept_bytes as u128;
+        let part = swept.checked_div(self.load_bytes as u128).unwrap_or(0);
+        u64::try_from(part).unwrap_or(bytes)
     }
 }
 

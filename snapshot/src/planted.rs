@@ -34,6 +34,8 @@ pub enum Bug {
     OverlookHungSink,
     /// A sink that is let go goes on with what it has in hand.
     WriteAfterCancel,
+    /// The traversal has no part of the pace that is its own.
+    StarveTraversal,
     /// A traversal that gives up leaves its cuts open.
     LeaveCutsOpen,
     /// Streams are not told of keys that are gone.

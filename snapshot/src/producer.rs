@@ -69,6 +69,8 @@ pub(crate) struct Producer {
     // Frozen values that have no place in the blob yet, in the order of their buckets.
     riders: VecDeque<Rider>,
     riders_load_bytes: usize,
+    // What writes have delivered since the last blob was sealed, or what is left of it in riders.
+    hurried_bytes: usize,
     // The database that an entry appended to `blob.bytes` would fall into.
     selected: Option<u32>,
     when_spent: WhenSpent,
@@ -87,6 +89,7 @@ impl Producer {
             pool: parts.pool.clone(),
             riders: VecDeque::new(),
             riders_load_bytes: 0,
+            hurried_bytes: 0,
             selected: None,
             when_spent: parts.when_spent,
             work_bytes: 0,
@@ -117,11 +120,15 @@ impl Producer {
             // The traversal has asked for them already.
             ask_for_values(bucket);
         }
+        let before = self.load_bytes();
         for (key, value) in bucket.iter() {
             if let Err(source) = self.append(database, key, value) {
                 self.fail(SnapshotError::encode(database, key, source));
                 return;
             }
+        }
+        if caller == Caller::Write {
+            self.hurried_bytes += self.load_bytes() - before;
         }
         // What a write has filled the traversal sends, which takes longer than the write: sealing
         // the blob, waking the sink. Unless the buffer has no room for more.
@@ -265,6 +272,7 @@ impl Producer {
         if self.blob.is_empty() {
             return None;
         }
+        self.hurried_bytes = self.blob.hurry(self.hurried_bytes);
         self.blob.seal();
         Some(std::mem::replace(&mut self.blob, Blob::hollow()))
     }

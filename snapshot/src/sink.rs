@@ -30,7 +30,7 @@ pub(crate) struct Sink {
     pub(crate) pool: BlobPool,
     pub(crate) pace: Pace,
     /// What the traversal may have on its way; more than this is there because of writes.
-    pub(crate) sweep_bytes: usize,
+    pub(crate) traversal_bytes_max: usize,
     pub(crate) shared: Arc<Shared>,
     pub(crate) closing: Arc<Closing>,
 }
@@ -93,26 +93,35 @@ impl Sink {
         };
         let mut body =
             SaveBody::begin(self.encoder.clone(), write, &self.head, self.shared.plant())?;
+        let mut swept = 0;
         loop {
             let next = self.receiver.recv();
             let Some(blob) = next.map_err(|_| SnapshotError::Cancelled)? else {
                 return body.end(self.head.sizes.total());
             };
             let tally = blob.tally.clone();
+            let (before, swept_part) = (body.bytes(), blob.swept_part());
             let empty = body.add(blob)?;
             self.shared.count(&tally);
             self.pool.recycle(empty);
             self.receiver.release();
-            self.keep_pace(&mut pace, body.bytes());
+            swept += swept_part.of(body.bytes() - before);
+            self.keep_pace(&mut pace, body.bytes(), swept);
         }
     }
 
-    /// Waits while more has been written than the pace allows, and nothing but the traversal
-    /// would have to wait for it.
-    fn keep_pace(&self, pace: &mut Pace, bytes: u64) {
-        while let Some(pause) = pace.pause(bytes, now()) {
+    /// Waits while more has been written than the pace allows, `swept` of it for the traversal,
+    /// and nothing but that would have to wait for it.
+    fn keep_pace(&self, pace: &mut Pace, bytes: u64, swept: u64) {
+        let swept = if self.shared.has(Bug::StarveTraversal) {
+            bytes
+        } else {
+            swept
+        };
+        while let Some(pause) = pace.pause(bytes, swept, now()) {
             let channel = self.receiver.stats();
-            let hurried = channel.queued_bytes > self.sweep_bytes || channel.waiting_producers > 0;
+            let hurried =
+                channel.queued_bytes > self.traversal_bytes_max || channel.waiting_producers > 0;
             if hurried || self.receiver.is_cancelled() {
                 return;
             }

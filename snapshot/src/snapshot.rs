@@ -116,7 +116,13 @@ impl Snapshot {
     /// How many bytes the snapshot may write in a second; 0, as at first, for as many as it can.
     ///
     /// Only the traversal is slowed down: what writes had to deliver is written at once, since
-    /// they might have to wait for it, and counts afterwards against the pace.
+    /// they might have to wait for it, and counts afterwards against the pace. A tenth of the pace
+    /// is the traversal's, however much they deliver, so that it always comes on.
+    ///
+    /// How much of a shard's time the traversal may take, and for how long at a time, is said
+    /// when the shards are started: by
+    /// [`task_share_percent`](shard_runtime::ShardSetConfig::task_share_percent) and
+    /// [`task_slice`](shard_runtime::ShardSetConfig::task_slice).
     #[must_use]
     pub fn pace_bytes_per_s(mut self, bytes_per_s: u64) -> Self {
         self.pace_bytes_per_s = NonZeroU64::new(bytes_per_s);

@@ -131,7 +131,7 @@ impl Snapshot {
                 receiver,
                 pool: pool.clone(),
                 pace: self.pace_of_each(sinks, started),
-                sweep_bytes: budget.capacity_bytes - budget.reserved_bytes,
+                traversal_bytes_max: budget.capacity_bytes - budget.reserved_bytes,
                 shared: Arc::clone(shared),
                 closing: Arc::clone(&closing),
             };

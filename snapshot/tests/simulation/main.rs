@@ -15,6 +15,7 @@ mod copy;
 mod follower;
 mod mischief;
 mod output;
+mod paced;
 #[cfg(planted)]
 mod planted;
 mod program;
@@ -36,6 +37,9 @@ mod sound {
     use std::ops::Range;
     use std::time::{SystemTime, UNIX_EPOCH};
 
+    use snapshot::Snapshot;
+
+    use crate::paced;
     use crate::program::{Prepare, run};
     use crate::proof::Proof;
     use crate::transport::{self, Planted};
@@ -125,6 +129,14 @@ mod sound {
                     "{end}: {all:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn pace_is_kept_and_leaves_the_traversal_its_part() {
+        for seed in seeds(20).take(200) {
+            paced::run_quiet(seed).unwrap();
+            paced::run(seed, Snapshot::new()).unwrap();
         }
     }
 

@@ -4,6 +4,7 @@ use dash_table::Bug as TableBug;
 use shard_runtime::spawn_named;
 use snapshot::{Bug, MasterOptions, Relaxed, ReplicaOptions, Snapshot, Store};
 
+use crate::paced;
 use crate::program::{Prepare, run};
 use crate::store::{DATABASES, SimStore};
 use crate::transport::{self, Planted};
@@ -150,6 +151,15 @@ fn bugs_of_snapshots_are_found() {
         let is_wrong = move |seed| run(seed, prepare.clone()).is_err();
         report(&name, &seeds_to_find(&name, is_wrong));
     }
+}
+
+#[test]
+fn bug_of_the_pace_is_found() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let bug = Bug::StarveTraversal;
+    let is_wrong = move |seed| paced::run(seed, Snapshot::new().plant(bug)).is_err();
+    let name = format!("{bug:?}");
+    report(&name, &seeds_to_find(&name, is_wrong));
 }
 
 #[test]
