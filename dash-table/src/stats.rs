@@ -76,6 +76,16 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
             .sum()
     }
 
+    /// Buckets of all segments, without those of chains, which few tables have. O(1).
+    ///
+    /// ```
+    /// let table: dash_table::DashTable<u32, u32> = (0..100_000).map(|key| (key, key)).collect();
+    /// assert_eq!(table.segment_bucket_count(), table.bucket_count());
+    /// ```
+    pub fn segment_bucket_count(&self) -> usize {
+        self.directory().segments().owners() * BUCKETS
+    }
+
     /// Bytes that the table owns on the heap, as asked of the allocator. What keys and values own
     /// themselves is not counted. O(segments).
     pub fn memory_usage(&self) -> usize {

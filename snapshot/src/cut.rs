@@ -15,13 +15,17 @@ use crate::sync;
 use crate::sync::now;
 use crate::traversal::Traversal;
 
-/// How many keys every database had at the cut, on one shard or on several.
+/// How many keys every database had at the cut, and how many buckets there were, on one shard or
+/// on several.
 #[derive(Debug, Default)]
 pub(crate) struct CutSizes {
     pub(crate) keys: BTreeMap<u32, u64>,
+    /// Of all databases together, empty ones too.
+    pub(crate) buckets: u64,
 }
 
 impl CutSizes {
+    /// Keys of all databases.
     pub(crate) fn total(&self) -> u64 {
         self.keys.values().sum()
     }
@@ -30,6 +34,7 @@ impl CutSizes {
         for (&number, keys) in &other.keys {
             *self.keys.entry(number).or_default() += keys;
         }
+        self.buckets += other.buckets;
     }
 }
 
@@ -75,12 +80,11 @@ fn open_shard<S: Store>(shard: &mut Shard<S>, parts: &ProducerParts) -> OpenedSh
     shard.state().on_cut();
     let keyspace = shard.state().keyspace();
     let cuts = keyspace.open(&producer);
-    let sizes = keyspace
-        .databases()
-        .map(|(number, table)| (number, table.len() as u64));
-    let sizes = CutSizes {
-        keys: sizes.collect(),
-    };
+    let mut sizes = CutSizes::default();
+    for (number, table) in keyspace.databases() {
+        sizes.keys.insert(number, table.len() as u64);
+        sizes.buckets += table.segment_bucket_count() as u64;
+    }
     shard.spawn(Traversal::new(producer, cuts));
     OpenedShard {
         sizes,

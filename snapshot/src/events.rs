@@ -8,23 +8,25 @@ use crate::handle::Handle;
 use crate::load::LoadReport;
 use crate::report::Report;
 
-/// Tells that a snapshot has begun, or that it could not.
-pub(crate) fn begun(begun: Result<Handle, SnapshotError>) -> Result<Handle, SnapshotError> {
-    match &begun {
-        Ok(handle) => {
-            let keys = handle.progress().keys_total;
-            #[cfg(feature = "tracing")]
-            tracing::info!(keys, "snapshot begun");
-            #[cfg(feature = "metrics")]
-            metrics::counter!("snapshot_begun_total").increment(1);
-            let _ = keys;
-        }
-        Err(error) => Ending::Failed(chain(error)).tell(),
-    }
-    begun
+/// Tells that a snapshot of so many keys has begun.
+pub(crate) fn begun(keys: u64) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(keys, "snapshot begun");
+    #[cfg(feature = "metrics")]
+    metrics::counter!("snapshot_begun_total").increment(1);
+    let _ = keys;
 }
 
-/// How a snapshot ended: a copy, to be told after the lock around the outcome is open.
+/// Tells it if a snapshot could not be started.
+pub(crate) fn started(started: Result<Handle, SnapshotError>) -> Result<Handle, SnapshotError> {
+    if let Err(error) = &started {
+        Ending::Failed(chain(error)).tell();
+    }
+    started
+}
+
+/// How a snapshot ended, or streams did: a copy, to be told after the lock around the outcome is
+/// open.
 #[derive(Debug)]
 pub(crate) enum Ending {
     Completed(Figures),
@@ -36,8 +38,8 @@ pub(crate) enum Ending {
 /// What is told of a snapshot that was completed.
 #[derive(Debug)]
 #[cfg_attr(
-    not(feature = "metrics"),
-    expect(dead_code, reason = "shown as a whole, if at all")
+    not(any(feature = "tracing", feature = "metrics")),
+    expect(dead_code, reason = "nobody is told")
 )]
 pub(crate) struct Figures {
     keys: u64,
@@ -70,11 +72,12 @@ impl Ending {
         }
     }
 
+    /// Tells the end of a snapshot.
     pub(crate) fn tell(&self) {
         match self {
             Self::Completed(figures) => {
                 #[cfg(feature = "tracing")]
-                tracing::info!(?figures, "snapshot completed");
+                figures.trace();
                 #[cfg(feature = "metrics")]
                 figures.count();
                 let _ = figures;
@@ -93,6 +96,33 @@ impl Ending {
                 metrics::counter!("snapshot_cancelled_total").increment(1);
             }
         }
+    }
+
+    /// Tells the end of streams, which are no snapshot and are not counted as one.
+    pub(crate) fn tell_of_streams(&self) {
+        if let Self::Failed(error) = self {
+            #[cfg(feature = "tracing")]
+            tracing::info!(%error, "streams ended");
+            let _ = error;
+        }
+    }
+}
+
+#[cfg(feature = "tracing")]
+impl Figures {
+    fn trace(&self) {
+        tracing::info!(
+            keys = self.keys,
+            bytes = self.bytes,
+            riders = self.riders,
+            buckets_by_traversal = self.buckets_by_traversal,
+            buckets_by_writes = self.buckets_by_writes,
+            budget_bytes_used = self.budget_bytes_used,
+            duration = ?self.duration,
+            cut_pause = ?self.cut_pause,
+            publish = ?self.publish,
+            "snapshot completed"
+        );
     }
 }
 

@@ -17,6 +17,20 @@ pub enum Phase {
 }
 
 /// How far a snapshot is, at one moment.
+///
+/// ```
+/// # fn show(handle: &snapshot::Handle) {
+/// use std::time::Duration;
+///
+/// while !handle.wait_timeout(Duration::from_millis(100)) {
+///     let now = handle.progress();
+///     println!(
+///         "{:?}: {} of {} keys, {} B/s, {:?} left",
+///         now.phase, now.keys_done, now.keys_total, now.bytes_per_s(), now.remaining()
+///     );
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -32,6 +46,9 @@ pub struct Progress {
     pub buckets_by_traversal: u64,
     /// Buckets that a write came to first, and had to deliver.
     pub buckets_by_writes: u64,
+    /// Buckets there were at the cut, chains not counted. Nobody delivers those that are empty, so
+    /// fewer come in the end; 0 where keys do not come from tables.
+    pub buckets_total: u64,
     /// Values that were frozen, to be encoded by the sink.
     pub riders: u64,
     /// What those weigh, in bytes.
@@ -45,7 +62,7 @@ pub struct Progress {
     pub copied_bytes: usize,
     /// The most of that there was at one time.
     pub copied_bytes_high_water: usize,
-    /// Since the cut.
+    /// From the cut until now, or until it was over.
     pub elapsed: Duration,
 }
 
@@ -81,6 +98,7 @@ mod tests {
             bytes: 3_000_000,
             buckets_by_traversal: 0,
             buckets_by_writes: 0,
+            buckets_total: 0,
             riders: 0,
             rider_bytes: 0,
             budget_bytes_used: 0,

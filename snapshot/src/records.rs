@@ -123,6 +123,7 @@ impl Range {
     pub(crate) fn sizes(&self) -> CutSizes {
         CutSizes {
             keys: BTreeMap::from([(DATABASE, self.count)]),
+            buckets: 0,
         }
     }
 }

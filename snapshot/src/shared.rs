@@ -41,10 +41,14 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 struct State {
     phase: Phase,
+    // Whether it is a snapshot that has begun; streams have no begin.
+    has_begun: bool,
     // The first thing that went wrong, until it becomes the outcome.
     failure: Option<SnapshotError>,
     report: Option<Report>,
     outcome: Option<Outcome>,
+    // When it was over.
+    ended: Option<Instant>,
     // Since when each sink has been inside the output.
     output_since: Vec<Option<Instant>>,
     // How many sinks have not left.
@@ -73,9 +77,11 @@ impl Shared {
         Self {
             state: Mutex::new(State {
                 phase: Phase::Writing,
+                has_begun: false,
                 failure: None,
                 report: None,
                 outcome: None,
+                ended: None,
                 output_since: vec![None; sinks],
                 sinks,
                 waker: None,
@@ -215,15 +221,21 @@ impl Shared {
             return;
         }
         state.phase = Phase::Over;
+        state.ended = Some(now());
         let ending = Ending::of(&outcome);
         state.outcome = Some(outcome);
         self.changed.notify_all();
         let waker = state.waker.take();
+        let has_begun = state.has_begun;
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
         }
-        ending.tell();
+        if has_begun {
+            ending.tell();
+        } else {
+            ending.tell_of_streams();
+        }
     }
 
     /// Waits until the snapshot is over, but not longer than `timeout`; whether it is.
@@ -333,6 +345,15 @@ mod tests {
         shared.give_up();
         assert!(shared.advance(Phase::Publishing).is_err());
         assert!(matches!(shared.wait(), Some(Err(SnapshotError::Cancelled))));
+    }
+
+    #[test]
+    fn time_stands_still_when_it_is_over() {
+        let shared = shared();
+        shared.leave();
+        let ended = shared.progress();
+        assert_eq!(ended.phase, Phase::Over);
+        assert_eq!(shared.progress().elapsed, ended.elapsed);
     }
 
     #[test]

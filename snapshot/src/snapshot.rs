@@ -192,7 +192,7 @@ impl Snapshot {
         shards: &ShardSet<S>,
         path: impl AsRef<Path>,
     ) -> Result<Handle, SnapshotError> {
-        events::begun(self.start_file(shards, path.as_ref()))
+        events::started(self.start_file(shards, path.as_ref()))
     }
 
     fn start_file<S: Store>(
@@ -222,7 +222,7 @@ impl Snapshot {
         shards: &ShardSet<S>,
         path: impl AsRef<Path>,
     ) -> Result<Handle, SnapshotError> {
-        events::begun(self.start_files(shards, path.as_ref()))
+        events::started(self.start_files(shards, path.as_ref()))
     }
 
     fn start_files<S: Store>(
@@ -252,7 +252,7 @@ impl Snapshot {
         writer: impl std::io::Write + Send + 'static,
     ) -> Result<Handle, SnapshotError> {
         let outlets = vec![Outlet::Stream(Box::new(writer))];
-        events::begun(self.start(shards, outlets, None))
+        events::started(self.start(shards, outlets, None))
     }
 
     /// Starts a snapshot into one stream for each shard, each of them an RDB stream of its own:
@@ -271,7 +271,7 @@ impl Snapshot {
     ) -> Result<Handle, SnapshotError> {
         let outlet = |writer| Outlet::Stream(Box::new(writer));
         let outlets = (0..shards.len()).map(writer).map(outlet).collect();
-        events::begun(self.start(shards, outlets, None))
+        events::started(self.start(shards, outlets, None))
     }
 }
 

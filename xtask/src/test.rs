@@ -106,8 +106,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
         for (name, arguments) in [
             ("clippy, epaxos-store", CLIPPY_EPAXOS),
             ("epaxos-store", EPAXOS),
-            ("clippy, snapshot of records", CLIPPY_RECORDS),
-            ("snapshot of records", RECORDS),
+            ("clippy, snapshot of records, metrics", CLIPPY_RECORDS),
+            ("snapshot of records, metrics", RECORDS),
             ("clippy, forkless store", CLIPPY_STORE),
             ("forkless store", STORE),
         ] {
@@ -184,8 +184,10 @@ const CLIPPY_RECORDS: &[&str] = &[
     "--lib",
     "--test",
     "records",
+    "--test",
+    "events",
     "--features",
-    "epaxos",
+    "epaxos,metrics",
     "--",
     "-D",
     "warnings",
@@ -195,9 +197,11 @@ const RECORDS: &[&str] = &[
     "--package",
     "snapshot",
     "--features",
-    "epaxos",
+    "epaxos,metrics",
     "--test",
     "records",
+    "--test",
+    "events",
 ];
 const CLIPPY_STORE: &[&str] = &[
     "clippy",

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Shared;
 use crate::blob::Tally;
+use crate::cut::CutSizes;
+use crate::events;
 use crate::progress::Progress;
 use crate::sync::now;
 
@@ -11,6 +13,7 @@ use crate::sync::now;
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     keys_total: AtomicU64,
+    buckets_total: AtomicU64,
     keys: AtomicU64,
     bytes: AtomicU64,
     buckets_by_traversal: AtomicU64,
@@ -21,8 +24,15 @@ pub(super) struct Counters {
 }
 
 impl Shared {
-    pub(crate) fn set_keys_total(&self, keys: u64) {
-        self.counters.keys_total.store(keys, Ordering::Relaxed);
+    /// A snapshot of all this begins. Streams never do.
+    pub(crate) fn begin(&self, sizes: &CutSizes) {
+        let (keys, counters) = (sizes.total(), &self.counters);
+        counters.keys_total.store(keys, Ordering::Relaxed);
+        counters
+            .buckets_total
+            .store(sizes.buckets, Ordering::Relaxed);
+        self.state.lock().has_begun = true;
+        events::begun(keys);
     }
 
     /// Counts what was written.
@@ -51,13 +61,18 @@ impl Shared {
     /// How far it is.
     pub(crate) fn progress(&self) -> Progress {
         let (used, high_water) = self.budget_bytes();
+        let (phase, ended) = {
+            let state = self.state.lock();
+            (state.phase, state.ended)
+        };
         let copied = self.ledger.copied();
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &self.counters;
         Progress {
-            phase: self.state.lock().phase,
+            phase,
             keys_done: get(&counters.keys),
             keys_total: get(&counters.keys_total),
+            buckets_total: get(&counters.buckets_total),
             bytes: get(&counters.bytes),
             buckets_by_traversal: get(&counters.buckets_by_traversal),
             buckets_by_writes: get(&counters.buckets_by_writes),
@@ -67,7 +82,9 @@ impl Shared {
             budget_bytes_high_water: high_water,
             copied_bytes: copied.bytes,
             copied_bytes_high_water: copied.high_water_bytes,
-            elapsed: now().saturating_duration_since(self.started),
+            elapsed: ended
+                .unwrap_or_else(now)
+                .saturating_duration_since(self.started),
         }
     }
 }

@@ -34,7 +34,7 @@ impl Snapshot {
             let outlets = vec![Outlet::File(Box::new(writer))];
             self.start_records(records, outlets)
         });
-        events::begun(started)
+        events::started(started)
     }
 
     /// Starts to write records into any stream, as with [`to_writer`](Self::to_writer).
@@ -48,7 +48,7 @@ impl Snapshot {
         writer: impl std::io::Write + Send + 'static,
     ) -> Result<Handle, SnapshotError> {
         let outlets = vec![Outlet::Stream(Box::new(writer))];
-        events::begun(self.start_records(records, outlets))
+        events::started(self.start_records(records, outlets))
     }
 
     /// Starts to write records into several streams, each of them an RDB stream of its own with
@@ -67,7 +67,7 @@ impl Snapshot {
     ) -> Result<Handle, SnapshotError> {
         let outlet = |writer| Outlet::Stream(Box::new(writer) as Box<_>);
         let outlets = writers.into_iter().map(outlet).collect();
-        events::begun(self.start_records(records, outlets))
+        events::started(self.start_records(records, outlets))
     }
 
     fn start_records(

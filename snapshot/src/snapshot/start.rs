@@ -111,7 +111,11 @@ impl Snapshot {
             fixed_bytes: self.fixed_bytes(opened.producers, sinks, pool),
         }));
         let heads = self.heads(opened.sizes, sinks);
-        shared.set_keys_total(heads.iter().map(|head| head.sizes.total()).sum());
+        let mut sizes = CutSizes::default();
+        for head in &heads {
+            sizes.add(&head.sizes);
+        }
+        shared.begin(&sizes);
         let watch = Watch {
             shared: Arc::clone(shared),
             limits: self.limits,

@@ -99,6 +99,8 @@ fn report_says_what_was_delivered_and_by_whom() {
     let progress = handle.progress();
     assert_eq!((progress.keys_done, progress.keys_total), (3001, 3001));
     assert_eq!(progress.remaining(), Some(Duration::ZERO));
+    let buckets = progress.buckets_by_traversal + progress.buckets_by_writes;
+    assert!(3001 <= 14 * buckets && buckets <= progress.buckets_total);
     let report = handle.wait().unwrap();
     assert_eq!(report.types.get(Family::String), 3001);
     assert_eq!(report.types.iter().count(), 1);

@@ -163,6 +163,7 @@ fn snapshot(call: &Call<'_>, _: &Sums, text: &mut String) {
         "snapshot_current_bytes_per_s": current(Progress::bytes_per_s),
         "snapshot_current_buckets_by_traversal": current(|progress| progress.buckets_by_traversal),
         "snapshot_current_buckets_by_writes": current(|progress| progress.buckets_by_writes),
+        "snapshot_current_buckets_total": current(|progress| progress.buckets_total),
         "snapshot_current_budget_bytes_used": current(|progress| progress.budget_bytes_used as u64),
         "snapshot_last_keys": last.figures.last_keys,
         "snapshot_last_bytes": last.figures.last_bytes,
