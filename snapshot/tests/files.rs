@@ -5,11 +5,13 @@
 
 mod tiny_store;
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use aligned_io::FileSet;
+use aligned_io::{FileSet, WriteError};
 use shard_runtime::{ShardSet, ShardSetConfig};
 use snapshot::SnapshotError;
 
@@ -105,7 +107,11 @@ fn failed_set_leaves_the_one_before() {
         difference(&all(held(&path)), &state_at_cut(&shards, 0)),
         None
     );
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), files);
+    // A sink that was slow to come back removes its file then.
+    let since = Instant::now();
+    while fs::read_dir(folder.path()).unwrap().count() != files {
+        assert!(since.elapsed() < Duration::from_mins(1), "files are left");
+    }
 
     // Nothing of it is in the way of the next.
     let handle = patient().to_files(&shards, &path).unwrap();
@@ -127,6 +133,57 @@ fn set_that_somebody_writes_is_refused() {
     assert!(matches!(second, SnapshotError::File(_)), "{second:?}");
     first.cancel();
     first.wait().unwrap_err();
+}
+
+#[test]
+fn snapshot_without_room_fails_before_its_cut_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = filled(10);
+    let huge = patient().expected_bytes(1 << 60);
+    let file = huge
+        .clone()
+        .to_file(&shards, folder.path().join("dump.rdb"));
+    let set = huge.to_files(&shards, folder.path().join("dump"));
+    for refused in [file.unwrap_err(), set.unwrap_err()] {
+        assert!(
+            matches!(refused, SnapshotError::File(WriteError::NoSpace { .. })),
+            "{refused:?}"
+        );
+    }
+    let cuts = shards.call(0, |shard| shard.state().cuts()).unwrap();
+    assert_eq!(cuts, 0);
+    let left = fs::read_dir(folder.path()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    let is_lock = |name: &OsString| name.to_string_lossy().ends_with(".lock");
+    assert!(left.iter().all(is_lock), "{left:?}");
+}
+
+#[test]
+fn room_that_was_taken_and_is_not_used_is_given_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dump.rdb");
+    let shards = filled(10);
+    let handle = patient().expected_bytes(8 << 20).to_file(&shards, &path);
+    let report = handle.unwrap().wait().unwrap();
+    let about = fs::metadata(&path).unwrap();
+    assert_eq!(about.len(), report.bytes);
+    // In blocks of 512 bytes; file systems round up.
+    assert!(
+        about.blocks() * 512 <= report.bytes + (1 << 20),
+        "{about:?}"
+    );
+}
+
+#[test]
+fn what_killed_writers_left_goes_when_the_next_snapshot_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    // No process has a number as high as this.
+    let stale = folder.path().join(".dump.rdb.4194305-0.forkless-tmp");
+    fs::write(&stale, b"half a dump").unwrap();
+    let shards = filled(10);
+    let path = folder.path().join("dump.rdb");
+    patient().to_file(&shards, path).unwrap().wait().unwrap();
+    assert!(!stale.exists());
 }
 
 #[test]

@@ -4,13 +4,18 @@ use std::error::Error;
 use std::fs;
 use std::io;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use shard_runtime::{Shard, ShardSet};
 use snapshot::SnapshotError;
 
 use crate::output::{Failing, Gate, Panicking};
 use crate::store::{filled, next_snapshot_is_exact, set};
-use crate::tiny_store::patient;
+use crate::tiny_store::{TinyStore, patient};
+
+/// Longer than a busy machine takes for anything.
+const LONG: Duration = Duration::from_mins(1);
 
 #[test]
 fn failed_output_is_the_cause_wherever_it_fails() {
@@ -115,6 +120,48 @@ fn snapshot_that_takes_too_long_fails() {
         matches!(error, SnapshotError::DeadlineExceeded { deadline: told } if told == deadline),
         "{error:?}"
     );
+    next_snapshot_is_exact(&shards, 1);
+}
+
+/// How many hold values on all shards, and how many cuts are open.
+fn holders(shards: &ShardSet<TinyStore>) -> (usize, usize) {
+    let look = |shard: &mut Shard<TinyStore>| {
+        let store = shard.state();
+        (store.holders(), store.open_cuts())
+    };
+    let all = (0..shards.len()).map(|shard| shards.call(shard, look).unwrap());
+    all.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+}
+
+/// Looks until it is so.
+fn wait_until(is_so: impl Fn() -> bool) {
+    let since = Instant::now();
+    while !is_so() {
+        assert!(since.elapsed() < LONG, "it never came to be");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn cancelled_snapshot_lets_go_of_all_it_holds_while_its_sink_still_hangs() {
+    // All of them ride.
+    let shards = filled(300, 100_000);
+    let (before, _) = holders(&shards);
+    let (open, gate) = mpsc::channel();
+    let handle = patient().to_writer(&shards, Gate(gate)).unwrap();
+    // The plain maps as they were at the cut hold each value, too.
+    let without_views = before + 300;
+    wait_until(|| holders(&shards).0 > without_views);
+    assert!(holders(&shards).1 > 0);
+    assert!(handle.progress().budget_bytes_used > 0);
+    handle.cancel();
+    while !handle.wait_timeout(LONG) {}
+    assert_eq!(handle.progress().budget_bytes_used, 0);
+    // Shards give up when they have their turn.
+    wait_until(|| holders(&shards) == (without_views, 0));
+    assert!(matches!(handle.wait(), Err(SnapshotError::Cancelled)));
+    // The sink's thread ends as soon as it can, and lets go of its output.
+    wait_until(|| open.send(()).is_err());
     next_snapshot_is_exact(&shards, 1);
 }
 

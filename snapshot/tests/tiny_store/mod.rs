@@ -146,6 +146,24 @@ impl TinyStore {
         tables.map(|(_, table)| table.memory_usage()).sum()
     }
 
+    /// How many hold values: the tables, the plain maps, and every frozen view.
+    pub(crate) fn holders(&self) -> usize {
+        let tables = self.keyspace.databases();
+        let values = tables.flat_map(|(_, table)| table.values());
+        values.map(|bytes| Arc::strong_count(&bytes.0)).sum()
+    }
+
+    /// How many cuts were taken.
+    pub(crate) fn cuts(&self) -> usize {
+        self.at_cut.len()
+    }
+
+    /// How many cuts are open in the tables.
+    pub(crate) fn open_cuts(&self) -> usize {
+        let tables = self.keyspace.databases();
+        tables.map(|(_, table)| table.open_cuts().len()).sum()
+    }
+
     /// Changes a value in place, if the key is there.
     pub(crate) fn update(&mut self, database: u32, key: &[u8], value: &[u8]) {
         if let Some(bytes) = self.keyspace.database(database).get_mut(key) {
