@@ -15,6 +15,31 @@ use crate::sync::{Condvar, Mutex};
 /// view may still share, it [charges](Self::charge) the bytes; the view gives them
 /// [back](Self::release) when it has been encoded past the chunk and nobody else needs that.
 /// What was not given back is forgotten when the view has been encoded to its end.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// /// A value that changes in place, and the accounts of the views that may share its bytes.
+/// struct Counter { digits: Arc<Vec<u8>>, views: Vec<snapshot::Copies> }
+///
+/// impl Counter {
+///     /// Before a change: what a view still needs is copied, and charged to each that may.
+///     fn digits_mut(&mut self) -> &mut Vec<u8> {
+///         if Arc::strong_count(&self.digits) > 1 {
+///             let bytes = self.digits.len();
+///             self.views.retain(|view| view.charge(bytes));
+///         }
+///         Arc::make_mut(&mut self.digits)
+///     }
+/// }
+///
+/// let mut counter = Counter { digits: Arc::new(vec![b'1']), views: Vec::new() };
+/// let view = Arc::clone(&counter.digits);
+/// counter.views.push(snapshot::Copies::uncounted());
+/// counter.digits_mut().push(b'0');
+/// assert_eq!((counter.digits.len(), view.len()), (2, 1));
+/// assert!(counter.views.is_empty(), "nobody waits for the view");
+/// ```
 #[derive(Clone)]
 pub struct Copies {
     // Weak: values may keep it for long after the snapshot. Nothing if nobody keeps the account.

@@ -85,6 +85,16 @@ pub(crate) enum StageError {
 }
 
 /// The state of a shard that has a [`Keyspace`].
+///
+/// ```
+/// # use snapshot::{Keyspace, Owned, Store};
+/// struct Logged { keyspace: Keyspace<Owned>, position: u64, saved: u64 }
+/// impl Store for Logged {
+///     type Value = Owned;
+///     fn keyspace(&mut self) -> &mut Keyspace<Owned> { &mut self.keyspace }
+///     fn on_cut(&mut self) { self.saved = self.position; }
+/// }
+/// ```
 pub trait Store: 'static {
     /// What the keyspace's tables hold.
     type Value: Value;
@@ -151,9 +161,8 @@ impl<V: Value> Keyspace<V> {
 
     /// The databases that were ever used, in the order of their numbers.
     pub fn databases(&self) -> impl Iterator<Item = (u32, &Table<V>)> {
-        self.databases
-            .iter()
-            .map(|(&number, table)| (number, table))
+        let tables = self.databases.iter();
+        tables.map(|(&number, table)| (number, table))
     }
 
     /// How many keys there are in all databases.

@@ -11,6 +11,7 @@
 //! | [`Keyspace`] | hold the keys of a shard |
 //! | [`Value`] | have your own type saved; [`FromRdb`] to have it loaded |
 //! | [`Owned`] | store what the codec reads, of any type |
+//! | [`Relaxed`] | stream what is there and what becomes of it, as to a replica |
 //! | [`Load`] | read a file, or a set of files, into the shards: all of it or nothing |
 //! | `Records`, with the feature `epaxos` | save the key-values of an `epaxos-store` |
 //! | [`NamePattern`] | name a file after its time; [`Retention`] to remove the old ones |

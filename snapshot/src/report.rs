@@ -61,6 +61,15 @@ pub struct Part {
 }
 
 /// How many keys there are of each type.
+///
+/// ```
+/// # fn tell(report: &snapshot::Report) {
+/// println!("{} hashes", report.types.get(rdb_format::Family::Hash));
+/// for (family, keys) in report.types.iter() {
+///     println!("{}: {keys}", family.name());
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TypeCounts(SmallVec<[(Family, u64); 4]>);
 

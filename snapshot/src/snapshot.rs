@@ -182,7 +182,9 @@ impl Snapshot {
 
     /// Starts a snapshot into a file, which appears under `path` when it is whole and durable.
     ///
-    /// The cut is taken before this returns: microseconds, if no shard is stuck.
+    /// The cut is taken before this returns: microseconds, if no shard is stuck, and never longer
+    /// than the [`cut_deadline`](Self::cut_deadline). Half a second more may pass where a writer of
+    /// the same file was killed just now.
     ///
     /// # Errors
     ///

@@ -12,6 +12,73 @@ use crate::stream::Telling;
 /// A light value is encoded at once, on its shard's thread; a heavy one is
 /// [frozen](Self::freeze) in O(1) and encoded later by the sink's thread, piece by piece, so
 /// that no write ever waits for it.
+///
+/// A text that is replaced, never changed, so that a view of it shares all of it:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use rdb_format::{EncodeError, Encoder, ValueType};
+/// use snapshot::{Copies, FromRdb, Frozen, Piece, Value};
+///
+/// struct Text(Arc<[u8]>);
+///
+/// impl Value for Text {
+///     fn value_type(&self) -> ValueType { ValueType::String }
+///     fn expire_at_ms(&self) -> Option<i64> { None }
+///     fn weight_bytes(&self) -> usize { self.0.len() }
+///
+///     fn encode(&self, encoder: &mut Encoder, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+///         encoder.string(out, &self.0);
+///         Ok(())
+///     }
+///
+///     fn freeze(&self, _: &Copies) -> Box<dyn Frozen> {
+///         Box::new(View { text: Arc::clone(&self.0), done: None })
+///     }
+/// }
+///
+/// struct View { text: Arc<[u8]>, done: Option<usize> }
+///
+/// impl Frozen for View {
+///     fn encode_piece(
+///         &mut self,
+///         encoder: &mut Encoder,
+///         out: &mut Vec<u8>,
+///         piece_bytes: usize,
+///     ) -> Result<Piece, EncodeError> {
+///         let start = self.done.unwrap_or_else(|| {
+///             encoder.length(out, self.text.len() as u64);
+///             0
+///         });
+///         let end = self.text.len().min(start + piece_bytes);
+///         out.extend_from_slice(&self.text[start..end]);
+///         self.done = Some(end);
+///         Ok(if end == self.text.len() { Piece::Last } else { Piece::More })
+///     }
+/// }
+///
+/// impl FromRdb for Text {
+///     fn from_rdb(value: rdb_format::Value, _: Option<i64>) -> Result<Self, rdb_format::Value> {
+///         match value {
+///             rdb_format::Value::String(bytes) => Ok(Self(bytes.into())),
+///             other => Err(other),
+///         }
+///     }
+///
+///     fn from_string(bytes: &[u8], _: Option<i64>) -> Self { Self(bytes.into()) }
+/// }
+///
+/// # use rdb_format::{Compression, Target};
+/// # let text = Text::from_string(&[b'x'; 1000], None);
+/// # let mut encoder = Encoder::new(Target::default(), Compression::None);
+/// # let (mut whole, mut pieces) = (Vec::new(), Vec::new());
+/// # text.encode(&mut encoder, &mut whole)?;
+/// # let mut view = text.freeze(&Copies::uncounted());
+/// # while view.encode_piece(&mut encoder, &mut pieces, 300)? == Piece::More {}
+/// # assert_eq!(whole, pieces);
+/// # Ok::<(), EncodeError>(())
+/// ```
 pub trait Value: Sized + Send + 'static {
     /// The RDB type that [`encode`](Self::encode) and the frozen view write.
     fn value_type(&self) -> ValueType;
