@@ -1,5 +1,5 @@
-//! A service that snapshots itself while it serves: `set KEY VALUE`, `get KEY`, `del KEY` and
-//! `save FILE`, line by line.
+//! A service that snapshots itself while it serves: `set KEY VALUE`, `get KEY` and `save FILE`,
+//! line by line.
 //!
 //! `printf 'set a 1\nsave /tmp/a.rdb\nset a 2\nget a\n' | cargo run -p snapshot --example embed`
 
@@ -8,7 +8,7 @@ use std::io::{self, BufRead, Write};
 
 use rdb_format::Value;
 use shard_runtime::{ShardSet, ShardSetConfig};
-use snapshot::{Key, Keyspace, Owned, Snapshot, shard_hash};
+use snapshot::{Key, Keyspace, Owned, Report, Snapshot, shard_hash};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let shards = ShardSet::start(ShardSetConfig::default(), |_| Keyspace::<Owned>::new())?;
@@ -19,24 +19,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         let answer = match *words.as_slice() {
             ["set", key, value] => set(&shards, key, value)?,
             ["get", key] => get(&shards, key)?,
-            ["del", key] => del(&shards, key)?,
             ["save", path] => {
                 // Takes the cut, and returns: what is set from here on is not in the file.
                 saving.push(Snapshot::new().to_file(&shards, path)?);
                 "saving".to_owned()
             }
-            _ => "set KEY VALUE, get KEY, del KEY or save FILE".to_owned(),
+            _ => "set KEY VALUE, get KEY or save FILE".to_owned(),
         };
         writeln!(io::stdout(), "{answer}")?;
     }
     for handle in saving {
-        let report = handle.wait()?;
-        writeln!(
-            io::stdout(),
-            "{} keys saved in {:?}",
-            report.keys,
-            report.duration
-        )?;
+        let Report { keys, duration, .. } = handle.wait()?;
+        writeln!(io::stdout(), "{keys} keys saved in {duration:?}")?;
     }
     Ok(())
 }
@@ -56,12 +50,6 @@ fn get(shards: &Shards, key: &str) -> Result<String, Box<dyn Error>> {
         shard.state().database(0).get(&key).cloned()
     })?;
     Ok(value.map_or("nothing".to_owned(), |value| format!("{:?}", value.get())))
-}
-
-fn del(shards: &Shards, key: &str) -> Result<String, Box<dyn Error>> {
-    let (shard, key) = place(shards, key);
-    let old = shards.call(shard, move |shard| shard.state().database(0).remove(&key))?;
-    Ok(if old.is_some() { "deleted" } else { "nothing" }.to_owned())
 }
 
 /// The shard that a key lives on, and the key.
