@@ -113,7 +113,11 @@ fn seeds_to_find(name: &str, is_wrong: impl Fn(u64) -> bool + Clone + Send + 'st
     (0..BASES).map(search).collect()
 }
 
+/// Tells it as a row of the tables in the documentation, where it must stand, too.
 fn report(name: &str, seeds: &[u64]) {
+    let bug = name.split(' ').next().unwrap_or_default();
+    let page = include_str!("../../../docs/simulation.md");
+    assert!(page.contains(&format!("| `{bug}` |")), "{bug} is not told");
     let sum: u64 = seeds.iter().sum();
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     let mean = sum as f64 / seeds.len() as f64;
