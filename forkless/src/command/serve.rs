@@ -1,11 +1,10 @@
 //! `serve`: a server until somebody stops it.
 
-use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use forkless::{
-    ReplicationOptions, RequestLimits, SaveFirst, Server, ServerOptions, SnapshotFiles, Stopper,
-    Unknown,
+    ReplicationOptions, RequestLimits, SaveFirst, Server, ServerError, ServerOptions,
+    SnapshotFiles, Stopper, Unknown,
 };
 use indicatif::HumanCount;
 use serde_json::{Value, json};
@@ -72,22 +71,27 @@ fn describe(arguments: &Serve, server: &Server) -> Value {
     })
 }
 
-/// Stops the server at the first signal that lets it; at the second in a row without saving.
+/// Stops the server at the first signal; cuts it off at the next one, whatever it is doing then.
 fn stop_at_signal(signals: &mut Signals, stopper: &Stopper) {
-    let mut save = SaveFirst::AsConfigured;
-    for _ in signals.forever() {
-        match stopper.stop(save) {
-            Ok(()) => return,
-            Err(error) => {
-                let error = one_line(&error);
-                // When stderr is gone too, nobody is left to tell.
-                drop(writeln!(
-                    io::stderr(),
-                    "not stopped: {error}; once more to lose what is not saved"
-                ));
-                save = SaveFirst::Never;
-            }
-        }
+    let mut signals = signals.forever();
+    if signals.next().is_some() {
+        let stopper = stopper.clone();
+        // It may hang; who waits for the next signal must not.
+        spawn_named("stop", move || stop(&stopper));
+    }
+    for _ in signals {
+        stopper.cut_off();
+    }
+}
+
+fn stop(stopper: &Stopper) {
+    if let Err(error) = stopper.stop(SaveFirst::AsConfigured)
+        && !matches!(error, ServerError::Unsaved { .. })
+    {
+        let error = one_line(&error);
+        say(&format!(
+            "not stopped: {error}; once more to lose what is not saved"
+        ));
     }
 }
 

@@ -116,6 +116,18 @@ pub enum ServerError {
         /// Why not.
         source: io::Error,
     },
+    /// The server has ended without the last snapshot that it was to take.
+    #[error("{}: not saved, the server was cut off", path.display())]
+    Unsaved {
+        /// Where the snapshot was to go.
+        path: PathBuf,
+    },
+    /// The server was cut off, and one of its threads hangs, as on a disk that does not answer.
+    #[error("the thread {thread} hangs: the server was cut off")]
+    CutOff {
+        /// The thread's name.
+        thread: String,
+    },
     /// The shards failed.
     #[error("the shards failed")]
     Shards(#[from] ShardError),

@@ -28,10 +28,29 @@ pub(crate) struct Persistence {
 
 #[derive(Debug)]
 struct State {
-    running: Option<Arc<Handle>>,
+    running: Option<Running>,
     /// Source texts of the functions that were loaded, to be saved again.
     functions: Vec<Vec<u8>>,
     last: LastSave,
+}
+
+/// The snapshot that is being taken.
+#[derive(Debug)]
+enum Running {
+    /// Its file is being made and its cut taken, and it may have been given up already.
+    Beginning { is_given_up: bool },
+    /// Its keys are on their way.
+    Going(Arc<Handle>),
+}
+
+/// What is being saved, and what was saved last, at one moment.
+#[derive(Debug)]
+pub(crate) struct Look {
+    pub(crate) last: LastSave,
+    /// Whether a snapshot is being taken.
+    pub(crate) is_saving: bool,
+    /// How far it is, once its cut is taken.
+    pub(crate) progress: Option<Progress>,
 }
 
 /// How the last snapshot went.
@@ -80,17 +99,18 @@ impl Persistence {
         &self.path
     }
 
-    /// How far the snapshot is that is being taken.
-    pub(crate) fn progress(&self) -> Option<Progress> {
-        self.look().1
-    }
-
     /// How the last one went and how far the one is that is being taken, at one moment: where
     /// none is, the last one is the one that was seen before.
-    pub(crate) fn look(&self) -> (LastSave, Option<Progress>) {
+    pub(crate) fn look(&self) -> Look {
         let state = self.state.lock();
-        let progress = state.running.as_deref().map(Handle::progress);
-        (state.last.clone(), progress)
+        Look {
+            last: state.last.clone(),
+            is_saving: state.running.is_some(),
+            progress: match &state.running {
+                Some(Running::Going(handle)) => Some(handle.progress()),
+                Some(Running::Beginning { .. }) | None => None,
+            },
+        }
     }
 
     pub(crate) fn last(&self) -> LastSave {
@@ -107,22 +127,31 @@ impl Persistence {
         if state.running.is_some() {
             return Err(ServerError::Saving);
         }
+        state.running = Some(Running::Beginning { is_given_up: false });
+        let functions = state.functions.clone();
+        // A disk that hangs while the file is made must not hold up those who look or give up.
+        drop(state);
         let snapshot = Snapshot::new()
             .target(options.target)
             .compression(options.compression)
             .budget_bytes(options.snapshot_budget_bytes)
-            .functions(state.functions.clone());
+            .functions(functions);
         let begun = match self.files {
             SnapshotFiles::Single => snapshot.to_file(shards, &self.path),
             SnapshotFiles::PerShard => snapshot.to_files(shards, &self.path),
         };
+        let mut state = self.state.lock();
         match begun {
             Ok(handle) => {
                 let handle = Arc::new(handle);
-                state.running = Some(Arc::clone(&handle));
+                let running = state.running.replace(Running::Going(Arc::clone(&handle)));
+                if let Some(Running::Beginning { is_given_up: true }) = running {
+                    handle.cancel();
+                }
                 Ok(handle)
             }
             Err(source) => {
+                state.running = None;
                 state.last.count_failure(&source);
                 Err(self.failure(source))
             }
@@ -200,11 +229,13 @@ impl Persistence {
 
     /// Gives up the snapshot that is being taken; whether there is one.
     pub(crate) fn cancel(&self) -> bool {
-        let state = self.state.lock();
-        if let Some(handle) = &state.running {
-            handle.cancel();
+        let mut state = self.state.lock();
+        match &mut state.running {
+            Some(Running::Beginning { is_given_up }) => *is_given_up = true,
+            Some(Running::Going(handle)) => handle.cancel(),
+            None => return false,
         }
-        state.running.is_some()
+        true
     }
 
     /// Gives up the snapshot that is being taken, and waits until nothing of it is left on the

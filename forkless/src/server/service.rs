@@ -76,6 +76,15 @@ impl Stopper {
     pub fn stop(&self, save: SaveFirst) -> Result<(), ServerError> {
         self.0.stop(save)
     }
+
+    /// Ends the server within seconds, whatever hangs, and returns at once: a snapshot that is
+    /// being taken, also a last one, is given up, and [`Server::join`] says what was lost.
+    pub fn cut_off(&self) {
+        self.0.cut_off();
+        let shared = Arc::clone(&self.0);
+        // It says nothing that whoever joins the server is not told.
+        spawn_named("cut-off", move || drop(shared.stop(SaveFirst::Never)));
+    }
 }
 
 impl Server {
@@ -189,9 +198,21 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`ServerError::Shards`] when one of the threads has panicked.
+    /// [`ServerError::Shards`] when one of the threads has panicked; [`ServerError::Unsaved`] and
+    /// [`ServerError::CutOff`] after [`Stopper::cut_off`], when a last snapshot was wanted that
+    /// there is not, and when a thread hangs, which then goes on as long as the process.
     pub fn join(self) -> Result<(), ServerError> {
-        self.shared.await_stop();
+        let shared = Arc::clone(&self.shared);
+        shared.await_stop();
+        let ended = self.end();
+        if shared.is_unsaved() {
+            return Err(shared.unsaved());
+        }
+        ended
+    }
+
+    /// Ends all threads.
+    fn end(self) -> Result<(), ServerError> {
         for inbox in &self.inboxes {
             inbox.push(Arrival::Stop);
         }
@@ -199,10 +220,11 @@ impl Server {
         drop(self.listener_waker.wake());
         drop(self.beat);
         for worker in self.workers {
-            worker.join()?;
+            self.shared.await_end(worker)?;
         }
-        self.shared.replication.close();
-        Ok(())
+        let shared = Arc::clone(&self.shared);
+        let closing = spawn_named("replication-end", move || shared.replication.close());
+        self.shared.await_end(closing)
     }
 }
 

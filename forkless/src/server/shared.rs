@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Condvar;
-use shard_runtime::ShardSet;
+use shard_runtime::{ShardSet, Worker};
 use snapshot::shard_hash;
 
 use crate::server::client::Clients;
@@ -19,6 +19,13 @@ use crate::server::sync::{AtomicBool, Mutex, Ordering};
 
 /// How long a snapshot may take to clear away what it has written, when the server ends.
 const ABANDON_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a server that is cut off may take to stop, and its threads to end after that.
+const CUT_OFF_PATIENCE: Duration = Duration::from_secs(5);
+const THREADS_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often whoever waits for a thread looks whether the server has been cut off.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What all threads of a server share.
 #[derive(Debug)]
@@ -38,9 +45,18 @@ pub(crate) struct Shared {
     stopped: Condvar,
 }
 
-/// How far the stopping is.
+/// How far the stopping is, and what has become of it.
+#[derive(Debug)]
+struct Stop {
+    phase: Phase,
+    /// When nothing is waited for any more, whatever hangs.
+    cut_off_at: Option<Instant>,
+    /// Whether a last snapshot was wanted, and there is none.
+    is_unsaved: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stop {
+enum Phase {
     NotAsked,
     /// Saving comes first.
     Asked,
@@ -77,17 +93,50 @@ impl Shared {
             started: Instant::now(),
             port,
             stopping: AtomicBool::new(false),
-            stop: Mutex::new(Stop::NotAsked),
+            stop: Mutex::new(Stop {
+                phase: Phase::NotAsked,
+                cut_off_at: None,
+                is_unsaved: false,
+            }),
             stopped: Condvar::new(),
         }
     }
 
-    /// Waits until it may stop: everything that was to be saved is saved.
+    /// Waits until it may stop: everything that was to be saved is saved, or it has been cut off.
     pub(crate) fn await_stop(&self) {
         let mut stop = self.stop.lock();
-        while *stop != Stop::Ready {
-            self.stopped.wait(&mut stop);
+        while stop.phase != Phase::Ready {
+            let Some(at) = stop.cut_off_at else {
+                self.stopped.wait(&mut stop);
+                continue;
+            };
+            if self.stopped.wait_until(&mut stop, at).timed_out() {
+                self.end(&mut stop);
+            }
         }
+    }
+
+    /// Waits for a thread to end, but not for long when the server has been cut off.
+    ///
+    /// # Errors
+    ///
+    /// When it has panicked, or does not end.
+    pub(crate) fn await_end(&self, worker: Worker<()>) -> Result<(), ServerError> {
+        while !worker.is_finished() {
+            let cut_off_at = self.stop.lock().cut_off_at;
+            if cut_off_at.is_some_and(|at| Instant::now() >= at + THREADS_PATIENCE) {
+                return Err(ServerError::CutOff {
+                    thread: worker.name().to_owned(),
+                });
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(worker.join()?)
+    }
+
+    /// Whether a last snapshot was wanted, and there is none.
+    pub(crate) fn is_unsaved(&self) -> bool {
+        self.stop.lock().is_unsaved
     }
 
     /// The shard that a key belongs to.
@@ -103,13 +152,16 @@ impl Shared {
     }
 
     /// Closes the gate for good, after a last snapshot if one is wanted; opens it again if that
-    /// fails.
+    /// fails. What somebody else does to stop it is waited for.
     pub(crate) fn stop(&self, save: SaveFirst) -> Result<(), ServerError> {
         let mut stop = self.stop.lock();
-        if *stop != Stop::NotAsked {
+        while stop.phase == Phase::Asked {
+            self.stopped.wait(&mut stop);
+        }
+        if stop.phase == Phase::Ready {
             return Ok(());
         }
-        *stop = Stop::Asked;
+        stop.phase = Phase::Asked;
         drop(stop);
         let saves = match save {
             SaveFirst::AsConfigured => self.options.save_on_shutdown,
@@ -124,30 +176,61 @@ impl Shared {
             Ok(())
         };
         let mut stop = self.stop.lock();
-        match outcome {
-            Ok(()) => {
-                closed.for_good();
-                *stop = Stop::Ready;
-                self.stopping.store(true, Ordering::Relaxed);
-                self.stopped.notify_all();
-            }
-            Err(_) => *stop = Stop::NotAsked,
+        // Who is cut off has not chosen to save nothing.
+        if saves || stop.cut_off_at.is_none() {
+            stop.is_unsaved = outcome.is_err();
+        }
+        if outcome.is_ok() || stop.cut_off_at.is_some() {
+            closed.for_good();
+            self.end(&mut stop);
+            return outcome.map_err(|_| self.unsaved());
+        }
+        if stop.phase == Phase::Asked {
+            stop.phase = Phase::NotAsked;
+            self.stopped.notify_all();
         }
         outcome
     }
 
+    /// Has the server end soon, whatever hangs: a last snapshot is given up.
+    pub(crate) fn cut_off(&self) {
+        let mut stop = self.stop.lock();
+        if stop.phase != Phase::Ready {
+            stop.is_unsaved |= self.options.save_on_shutdown;
+        }
+        stop.cut_off_at
+            .get_or_insert_with(|| Instant::now() + CUT_OFF_PATIENCE);
+        self.stopped.notify_all();
+        drop(stop);
+        self.persistence.cancel();
+    }
+
     /// Stops without saving: a thread of the server has failed.
     pub(crate) fn give_up(&self) {
-        *self.stop.lock() = Stop::Ready;
+        self.end(&mut self.stop.lock());
+    }
+
+    fn end(&self, stop: &mut Stop) {
+        stop.phase = Phase::Ready;
         self.stopping.store(true, Ordering::Relaxed);
         self.stopped.notify_all();
     }
 
+    fn is_cut_off(&self) -> bool {
+        self.stop.lock().cut_off_at.is_some()
+    }
+
     /// Takes a snapshot of the final state, in place of one that may be under way.
     fn save_last(&self) -> Result<(), ServerError> {
-        loop {
+        while !self.is_cut_off() {
             match self.persistence.begin(&self.options, &self.shards) {
-                Ok(handle) => return self.persistence.finish(handle, &self.shards),
+                Ok(handle) => {
+                    // Before it had begun there was nothing to cancel.
+                    if self.is_cut_off() {
+                        handle.cancel();
+                    }
+                    return self.persistence.finish(handle, &self.shards);
+                }
                 Err(ServerError::Saving) => {
                     self.persistence.cancel();
                     std::thread::sleep(Duration::from_millis(1));
@@ -155,6 +238,13 @@ impl Shared {
                 Err(error) => return Err(error),
             }
         }
+        Err(self.unsaved())
+    }
+
+    /// There is no last snapshot, although one was wanted.
+    pub(crate) fn unsaved(&self) -> ServerError {
+        let path = self.persistence.path().to_owned();
+        ServerError::Unsaved { path }
     }
 
     /// Takes a snapshot while the store is served.

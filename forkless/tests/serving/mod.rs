@@ -80,6 +80,18 @@ impl Served {
         kill_process(process, Signal::CONT).unwrap();
     }
 
+    /// Sends it a signal; one that has ended is past that.
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        if !self.has_ended() {
+            kill_process(Pid::from_child(&self.child), signal).unwrap();
+        }
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Kills it, as the power would.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

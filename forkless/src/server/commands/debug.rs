@@ -126,7 +126,7 @@ fn populate(call: &Call<'_>, words: Words<'_>, reply: &mut Reply<'_>) -> Outcome
 /// Nothing else is done meanwhile: other clients wait.
 fn reload(call: &Call<'_>, reply: &mut Reply<'_>) -> Outcome {
     let server = call.server;
-    if server.persistence.progress().is_some() {
+    if server.persistence.look().is_saving {
         return Err(Refusal::Saving);
     }
     let closed = server.gate.close();

@@ -9,6 +9,7 @@ use crate::server::call::Call;
 use crate::server::command::Outcome;
 use crate::server::commands::connection::REDIS_VERSION;
 use crate::server::commands::replication;
+use crate::server::persistence::Look;
 use crate::server::reply::Reply;
 use crate::server::shard_state::DATABASES;
 use crate::server::tally::Tally;
@@ -132,14 +133,19 @@ fn memory(_: &Call<'_>, _: &Sums, text: &mut String) {
 }
 
 fn persistence(call: &Call<'_>, sums: &Sums, text: &mut String) {
-    let (last, progress) = call.server.persistence.look();
+    let look = call.server.persistence.look();
+    let Look {
+        last,
+        progress,
+        is_saving,
+    } = look;
     let current = |of: fn(&Progress) -> u64| progress.as_ref().map_or(0, of);
     lines! { text,
         "loading": 0,
         "current_save_keys_processed": current(|progress| progress.keys_done),
         "current_save_keys_total": current(|progress| progress.keys_total),
         "rdb_changes_since_last_save": sums.tally.changes,
-        "rdb_bgsave_in_progress": u8::from(progress.is_some()),
+        "rdb_bgsave_in_progress": u8::from(is_saving),
         "rdb_last_save_time": last.at_s,
         "rdb_last_bgsave_status": if last.failure.is_none() { "ok" } else { "err" },
         "rdb_last_bgsave_time_sec": last.took.map_or(-1, |took| {
@@ -154,7 +160,7 @@ fn persistence(call: &Call<'_>, sums: &Sums, text: &mut String) {
 }
 
 fn snapshot(call: &Call<'_>, _: &Sums, text: &mut String) {
-    let (last, progress) = call.server.persistence.look();
+    let Look { last, progress, .. } = call.server.persistence.look();
     let current = |of: fn(&Progress) -> u64| progress.as_ref().map_or(0, of);
     lines! { text,
         "snapshot_path": call.server.persistence.path().display(),
