@@ -63,6 +63,21 @@ impl Connection {
         };
     }
 
+    /// Has whoever reads from it find its end. Something can still be said.
+    pub(super) fn hear_nothing(&self) {
+        // It may have ended already.
+        let _ = match self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Read),
+            Self::Unix(stream) => stream.shutdown(Shutdown::Read),
+            #[cfg(feature = "sim")]
+            Self::Simulated(socket) => {
+                // It has no halves.
+                socket.close();
+                Ok(())
+            }
+        };
+    }
+
     /// Writes all of `bytes`.
     ///
     /// # Errors

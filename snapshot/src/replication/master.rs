@@ -5,7 +5,7 @@ mod options;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rdb_format::Dialect;
@@ -14,11 +14,12 @@ use shard_runtime::{ShardSet, Worker, spawn_named};
 pub use self::options::MasterOptions;
 use super::address::{Address, Listener};
 use super::connection::{Connection, FrameReader};
+use super::entrance::{Entrance, Pass};
 use super::error::ReplicationError;
 use super::handshake::{
     Acknowledge, Attach, HANDSHAKE_BYTES_MAX, Hello, STREAMS_MAX, SessionId, Welcome,
 };
-use super::lane::LaneLimits;
+use super::lane::{Lane, LaneLimits};
 use super::secret::{Nonce, Secret, random};
 use super::session::{Session, SessionLimits};
 use super::spill::{SpillFolder, SpillOptions};
@@ -32,15 +33,12 @@ use crate::sync::{Mutex, now};
 /// How long it may take the sessions of an earlier master to leave their folder.
 const SPILL_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many connections may be in their handshake, or carry a stream, at once.
-const CONNECTIONS_MAX: usize = 4096;
-
 /// A master: whoever connects and knows the secret follows the shards. Dropping it ends all
 /// sessions.
 pub struct Master<S: Store> {
     inner: Arc<Inner<S>>,
-    address: Address,
-    accepting: Option<Worker<()>>,
+    addresses: Vec<Address>,
+    accepting: Vec<Worker<()>>,
 }
 
 struct Inner<S: Store> {
@@ -49,8 +47,18 @@ struct Inner<S: Store> {
     secret: Secret,
     spill: Option<Arc<SpillFolder>>,
     sessions: Mutex<BTreeMap<SessionId, Arc<Session>>>,
-    connections: AtomicUsize,
+    entrance: Arc<Entrance>,
     stop: AtomicBool,
+}
+
+/// A stream, and what whoever is to carry it has claimed.
+struct Claimed {
+    lane: Arc<Lane>,
+    claim: u64,
+    /// Of the last frame that the replica has.
+    number: u64,
+    #[cfg(planted)]
+    stream: u16,
 }
 
 impl<S: Store> Master<S> {
@@ -65,17 +73,6 @@ impl<S: Store> Master<S> {
         address: &Address,
         options: MasterOptions,
     ) -> Result<Self, ReplicationError> {
-        let listen = |source| ReplicationError::Listen {
-            address: address.clone(),
-            source,
-        };
-        let listener = Listener::bind(address).map_err(listen)?;
-        let is_private = !options.secret.is_empty() || options.without_secret_for_all;
-        if !is_private && !listener.is_local().map_err(listen)? {
-            let address = address.clone();
-            return Err(ReplicationError::Unprotected { address });
-        }
-        let address = listener.address().map_err(listen)?;
         let take = |spill: &SpillOptions| {
             let taken = SpillFolder::take(spill.clone(), SPILL_PATIENCE);
             taken.map_err(|source| ReplicationError::Spill {
@@ -88,23 +85,54 @@ impl<S: Store> Master<S> {
             shards: Arc::clone(shards),
             secret: Secret::new(&options.secret),
             spill,
+            entrance: Arc::new(Entrance::new(options.silence)),
             options,
             sessions: Mutex::new(BTreeMap::new()),
-            connections: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
         });
-        let accepting = Arc::clone(&inner);
-        let accepting = spawn_named("replication-accept", move || accepting.accept(&listener));
-        Ok(Self {
+        let mut master = Self {
             inner,
-            address,
-            accepting: Some(accepting),
-        })
+            addresses: Vec::new(),
+            accepting: Vec::new(),
+        };
+        master.listen(address)?;
+        Ok(master)
     }
 
-    /// Where it listens: with the port that the system chose, if port 0 was asked for.
+    /// Listens at one more address, as at the first: replicas may come back at another one than
+    /// they came to.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplicationError::Listen`] and [`ReplicationError::Unprotected`].
+    pub fn listen(&mut self, address: &Address) -> Result<(), ReplicationError> {
+        let failed = |source| ReplicationError::Listen {
+            address: address.clone(),
+            source,
+        };
+        let listener = Listener::bind(address).map_err(failed)?;
+        let options = &self.inner.options;
+        let is_private = !options.secret.is_empty() || options.without_secret_for_all;
+        if !is_private && !listener.is_local().map_err(failed)? {
+            let address = address.clone();
+            return Err(ReplicationError::Unprotected { address });
+        }
+        self.addresses.push(listener.address().map_err(failed)?);
+        let inner = Arc::clone(&self.inner);
+        let accept = move || inner.accept(&listener);
+        self.accepting
+            .push(spawn_named("replication-accept", accept));
+        Ok(())
+    }
+
+    /// Where it listens first: with the port that the system chose, if port 0 was asked for.
     pub fn address(&self) -> &Address {
-        &self.address
+        &self.addresses[0]
+    }
+
+    /// Everywhere that it listens.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
     }
 
     /// How each replica is served.
@@ -117,10 +145,11 @@ impl<S: Store> Master<S> {
 impl<S: Store> Drop for Master<S> {
     fn drop(&mut self) {
         self.inner.stop.store(true, Ordering::Relaxed);
+        self.inner.entrance.close();
         for session in self.inner.sessions.lock().values() {
             session.stop();
         }
-        if let Some(accepting) = self.accepting.take() {
+        for accepting in self.accepting.drain(..) {
             // A panic there is told nowhere else, and ends nothing here.
             drop(accepting.join());
         }
@@ -130,7 +159,7 @@ impl<S: Store> Drop for Master<S> {
 impl<S: Store> fmt::Debug for Master<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Master")
-            .field("address", &self.address)
+            .field("addresses", &self.addresses)
             .finish_non_exhaustive()
     }
 }
@@ -143,45 +172,67 @@ impl<S: Store> Inner<S> {
             let Ok(Some(connection)) = listener.accept() else {
                 continue;
             };
-            if self.connections.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS_MAX {
+            let Ok(pass) = self.entrance.enter(&connection, self.options.silence) else {
                 connection.close();
-                self.connections.fetch_sub(1, Ordering::Relaxed);
                 continue;
-            }
+            };
+            let Some(pass) = pass else {
+                return;
+            };
             let inner = Arc::clone(self);
             spawn_named("replication-peer", move || {
                 // Whoever came has been told, or is gone.
-                drop(inner.serve(connection));
-                inner.connections.fetch_sub(1, Ordering::Relaxed);
+                drop(inner.serve(connection, pass));
             });
         }
     }
 
     /// Serves a connection, from its first word to its end.
-    fn serve(self: &Arc<Self>, connection: Connection) -> Result<(), ReplicationError> {
-        let silence = self.options.silence;
+    fn serve(self: &Arc<Self>, connection: Connection, pass: Pass) -> Result<(), ReplicationError> {
         let mut reader = FrameReader::new(connection, HANDSHAKE_BYTES_MAX);
-        let served = match reader.next(silence)? {
+        let mut shaken = self.shake_hands(&mut reader, &pass);
+        if let Err(error) = &mut shaken {
+            if pass.is_turned_away() {
+                *error = ReplicationError::refused("too many others shake hands with it");
+            }
+            let text = error.to_string();
+            drop(reader.say(FrameKind::Refuse, text.as_bytes(), pass.time_left()));
+        }
+        drop(pass);
+        let carried = shaken.map(|claimed| {
+            if let Some(claimed) = claimed {
+                self.carry(&mut reader, claimed);
+            }
+        });
+        reader.connection().close();
+        carried
+    }
+
+    /// Hears what somebody has come for, and has it proved; the stream that the connection is to
+    /// carry, if it is one.
+    fn shake_hands(
+        self: &Arc<Self>,
+        reader: &mut FrameReader,
+        pass: &Pass,
+    ) -> Result<Option<Claimed>, ReplicationError> {
+        match reader.next(pass.time_left())? {
             Some(frame) if frame.kind == FrameKind::Hello => {
-                let hello = Hello::decode(frame.payload);
-                hello.and_then(|hello| self.welcome(&mut reader, &hello))
+                let hello = Hello::decode(frame.payload)?;
+                self.welcome(reader, &hello, pass).map(|()| None)
             }
             Some(frame) if frame.kind == FrameKind::Attach => {
-                let attach = Attach::decode(frame.payload);
-                attach.and_then(|attach| self.carry(&mut reader, &attach))
+                let attach = Attach::decode(frame.payload)?;
+                self.claim(reader, &attach, pass).map(Some)
             }
             Some(frame) => Err(ReplicationError::Unexpected {
                 kind: frame.kind,
                 expected: FrameKind::Hello,
             }),
-            None => Err(ReplicationError::Silent { silence }),
-        };
-        if let Err(error) = &served {
-            let text = error.to_string();
-            drop(reader.say(FrameKind::Refuse, text.as_bytes(), silence));
+            None => {
+                let silence = self.options.silence;
+                Err(ReplicationError::Silent { silence })
+            }
         }
-        reader.connection().close();
-        served
     }
 
     /// Has the replica prove that it knows the secret, and finds it a session.
@@ -189,12 +240,13 @@ impl<S: Store> Inner<S> {
         self: &Arc<Self>,
         reader: &mut FrameReader,
         hello: &Hello,
+        pass: &Pass,
     ) -> Result<(), ReplicationError> {
         let silence = self.options.silence;
         let broken = |source| ReplicationError::Broken { source };
         let nonce: Nonce = random().map_err(broken)?;
-        reader.say(FrameKind::Challenge, &nonce, silence)?;
-        let answer = reader.expect(FrameKind::Answer, silence)?;
+        reader.say(FrameKind::Challenge, &nonce, pass.time_left())?;
+        let answer = reader.expect(FrameKind::Answer, pass.time_left())?;
         let mut fields = Fields::of(answer.payload);
         let proof = fields.array()?;
         fields.end()?;
@@ -202,6 +254,7 @@ impl<S: Store> Inner<S> {
         if !self.secret.verifies("forkless replica", &nonces, &proof) {
             return Err(ReplicationError::Secret);
         }
+        pass.prove();
         let key = self.secret.of_handshake(&hello.nonce, &nonce);
         let (session, resumed) = self.session(hello, &key)?;
         let streams = u16::try_from(session.lanes.len()).unwrap_or(u16::MAX);
@@ -215,7 +268,7 @@ impl<S: Store> Inner<S> {
             resumed,
             silence_ms,
         };
-        reader.say(FrameKind::Welcome, &welcome.encode(), silence)
+        reader.say(FrameKind::Welcome, &welcome.encode(), pass.time_left())
     }
 
     /// The session that the replica goes on with, or a new one; and whether it goes on.
@@ -265,30 +318,49 @@ impl<S: Store> Inner<S> {
         Ok((session, false))
     }
 
-    /// Has a connection carry a stream, and listens to what the replica says of it.
-    fn carry(&self, reader: &mut FrameReader, attach: &Attach) -> Result<(), ReplicationError> {
-        let silence = self.options.silence;
+    /// Has somebody prove that a stream is to go over this connection.
+    fn claim(
+        &self,
+        reader: &mut FrameReader,
+        attach: &Attach,
+        pass: &Pass,
+    ) -> Result<Claimed, ReplicationError> {
         let known = self.sessions.lock().get(&attach.session).cloned();
         let unknown = || ReplicationError::refused("there is no such session");
         let session = known.ok_or_else(unknown)?;
-        let (lane, claimed) = session.claim(attach)?;
-        reader.say(FrameKind::Attached, &[], silence)?;
-        let again = reader.connection().again();
-        let connection = again.map_err(|source| ReplicationError::Broken { source })?;
-        if let Some(epoch) = lane.attach(connection, attach.number, claimed) {
+        let (lane, claim) = session.claim(attach)?;
+        let lane = Arc::clone(lane);
+        pass.prove();
+        reader.say(FrameKind::Attached, &[], pass.time_left())?;
+        Ok(Claimed {
+            lane,
+            claim,
+            number: attach.number,
+            #[cfg(planted)]
+            stream: attach.stream,
+        })
+    }
+
+    /// Has a connection carry a stream, and listens to what the replica says of it.
+    fn carry(&self, reader: &mut FrameReader, claimed: Claimed) {
+        let Ok(connection) = reader.connection().again() else {
+            return;
+        };
+        let lane = claimed.lane;
+        if let Some(epoch) = lane.attach(connection, claimed.number, claimed.claim) {
             // What was wrong is not told: others may be in the middle of a frame.
             self.listen(reader, |acknowledged| {
                 #[cfg(planted)]
                 if self.options.plant.has(Bug::AcknowledgeForeign) {
                     for session in self.sessions.lock().values() {
-                        session.lanes[usize::from(attach.stream)].acknowledge_foreign(acknowledged);
+                        session.lanes[usize::from(claimed.stream)]
+                            .acknowledge_foreign(acknowledged);
                     }
                 }
                 lane.acknowledge(epoch, acknowledged)
             });
             lane.detach(epoch);
         }
-        Ok(())
     }
 
     /// Listens to what the replica says of a stream, until it says nothing more, or something

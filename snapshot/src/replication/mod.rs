@@ -7,6 +7,7 @@ mod backlog;
 mod bundle;
 mod connection;
 mod dial;
+mod entrance;
 mod error;
 mod handshake;
 mod lane;
