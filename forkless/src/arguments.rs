@@ -2,6 +2,7 @@
 
 mod replicate;
 mod serve;
+mod usage;
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use rdb_format::{Compression, Family, Losses, Target};
 
 pub(crate) use crate::arguments::replicate::Replicate;
 pub(crate) use crate::arguments::serve::Serve;
+pub(crate) use crate::arguments::usage::{complaint, is_json_wanted};
 use crate::series::Series;
 
 /// Point-in-time snapshots of a live sharded store, without fork.
@@ -24,21 +26,27 @@ pub(crate) struct Arguments {
     /// Log to stderr what is done, and what had to be done without.
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
+    /// Print one JSON object as the last line: what was done, or the error.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
 }
 
 impl Arguments {
-    /// Those of this process; wrong usage ends it.
-    pub(crate) fn of_process() -> Self {
-        let arguments = Self::parse();
+    /// Those of this process.
+    ///
+    /// # Errors
+    ///
+    /// When it was called as it cannot be; and when help or the version was asked for.
+    pub(crate) fn of_process() -> Result<Self, clap::Error> {
+        let arguments = Self::try_parse()?;
         if let Command::Save(save) = &arguments.command
             && (save.keep.is_some() || save.keep_days.is_some())
             && save.output.dated().is_none()
         {
             let what = "--keep and --keep-days need a name with a date, such as {timestamp}";
-            let wrong = Self::command().error(ErrorKind::ArgumentConflict, what);
-            wrong.exit();
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, what));
         }
-        arguments
+        Ok(arguments)
     }
 }
 
@@ -86,9 +94,6 @@ pub(crate) enum StoreCommand {
 pub(crate) struct StorePath {
     /// The store's folder.
     pub(crate) path: PathBuf,
-    /// Print one JSON object as the last line.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[cfg(feature = "epaxos")]
@@ -118,7 +123,7 @@ pub(crate) struct Demo {
     #[arg(long, default_value_t = 1_000_000)]
     pub(crate) keys: u32,
     /// Bytes in each value.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value = "100", value_parser = size_bytes)]
     pub(crate) value_bytes: usize,
     /// Shards, each a thread of its own [default: the number of cores].
     #[arg(long)]
@@ -138,9 +143,6 @@ pub(crate) struct Demo {
     /// Bytes that may be on their way from the shards to the disk.
     #[arg(long, default_value = "64MiB", value_parser = size_bytes)]
     pub(crate) snapshot_budget: usize,
-    /// Print one JSON object as the last line.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -175,9 +177,6 @@ pub(crate) struct Save {
     /// Bytes that may be on their way from the shards to the disk.
     #[arg(long, default_value = "64MiB", value_parser = size_bytes)]
     pub(crate) snapshot_budget: usize,
-    /// Print one JSON object as the last line.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -185,9 +184,6 @@ pub(crate) struct Check {
     /// RDB files, or directories of shard files, to verify.
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<PathBuf>,
-    /// Print one JSON object as the last line.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -209,9 +205,6 @@ pub(crate) struct Inspect {
     /// How many of the biggest keys to show.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) top: usize,
-    /// Print one JSON object as the last line.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -243,9 +236,6 @@ pub(crate) struct Convert {
     /// Write every value anew, its strings compressed or not [default: values stay as stored].
     #[arg(long, value_enum)]
     pub(crate) compress: Option<Compress>,
-    /// Print one JSON object as the last line.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -259,9 +249,6 @@ pub(crate) struct Split {
     /// How many files.
     #[arg(long, value_name = "N", value_parser = file_count)]
     pub(crate) shards: NonZeroUsize,
-    /// Print one JSON object as the last line.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -272,9 +259,6 @@ pub(crate) struct Merge {
     /// The file to write; it appears when it is whole and durable.
     #[arg(value_name = "OUT")]
     pub(crate) output: PathBuf,
-    /// Print one JSON object as the last line.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// Into how many files.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use aligned_io::{ReadError, WriteError};
+use forkless::ServerError;
 use rdb_format::{DecodeError, EncodeError};
 use shard_runtime::ShardError;
 use snapshot::{Address, LoadError, RetentionError, SnapshotError};
@@ -89,7 +90,7 @@ pub(crate) enum CommandError {
     Shards(#[from] ShardError),
     /// The server's own errors name what they are about.
     #[error(transparent)]
-    Server(#[from] forkless::ServerError),
+    Server(#[from] ServerError),
     #[error("signals cannot be awaited")]
     Signals { source: io::Error },
     #[cfg(feature = "epaxos")]
@@ -103,6 +104,12 @@ pub(crate) enum CommandError {
 }
 
 impl CommandError {
+    /// Whether the arguments make no sense, though each by itself was understood.
+    pub(crate) fn is_wrong_usage(&self) -> bool {
+        use ServerError::{FileName, Nowhere};
+        matches!(self, Self::Server(Nowhere | FileName { .. }))
+    }
+
     /// What a failure of the store at `path` means.
     #[cfg(feature = "epaxos")]
     pub(crate) fn store(path: &Path, source: epaxos_store::StoreError) -> Self {

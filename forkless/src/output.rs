@@ -5,39 +5,80 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
 
 use crate::error::CommandError;
 
+/// The exit code of wrong usage.
+const WRONG_USAGE: u8 = 2;
+
 /// Standard output, buffered.
-pub(crate) struct Output(BufWriter<io::Stdout>);
+pub(crate) struct Output {
+    stdout: BufWriter<io::Stdout>,
+    json: Json,
+}
+
+/// Whether a JSON object ends the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Json {
+    NotWanted,
+    Wanted,
+    /// It has been written.
+    Written,
+}
 
 impl Output {
-    pub(crate) fn stdout() -> Self {
-        Self(BufWriter::with_capacity(64 << 10, io::stdout()))
+    pub(crate) fn stdout(json: Json) -> Self {
+        Self {
+            stdout: BufWriter::with_capacity(64 << 10, io::stdout()),
+            json,
+        }
+    }
+
+    /// Writes the last line, if it is wanted.
+    pub(crate) fn json(&mut self, json: impl FnOnce() -> Value) -> Result<(), CommandError> {
+        if self.json == Json::Wanted {
+            self.json = Json::Written;
+            self.line(json().to_string())?;
+        }
+        Ok(())
     }
 
     /// Writes one line.
     pub(crate) fn line(&mut self, line: impl AsRef<str>) -> Result<(), CommandError> {
-        self.0.write_all(line.as_ref().as_bytes())?;
-        self.0.write_all(b"\n")?;
+        self.stdout.write_all(line.as_ref().as_bytes())?;
+        self.stdout.write_all(b"\n")?;
         Ok(())
     }
 
     /// Makes what was written visible now.
     pub(crate) fn finish(&mut self) -> Result<(), CommandError> {
-        Ok(self.0.flush()?)
+        Ok(self.stdout.flush()?)
     }
-}
 
-/// Says on one line what failed; the exit code that goes with it.
-///
-/// A reader of our output that went away is no failure worth a word.
-pub(crate) fn fail(error: &CommandError) -> ExitCode {
-    if !matches!(error, CommandError::Stdout(cause) if cause.kind() == ErrorKind::BrokenPipe) {
-        // When stderr is gone too, nobody is left to tell.
-        drop(writeln!(io::stderr(), "{}", one_line(error)));
+    /// Says on one line what failed, also as JSON if that is wanted and was not written; the exit
+    /// code that goes with it.
+    ///
+    /// A reader of our output that went away is no failure worth a word.
+    pub(crate) fn fail(mut self, error: &CommandError) -> ExitCode {
+        if !matches!(error, CommandError::Stdout(cause) if cause.kind() == ErrorKind::BrokenPipe) {
+            self.complain(&one_line(error));
+        }
+        ExitCode::FAILURE
     }
-    ExitCode::FAILURE
+
+    /// Says on one line, in the same ways, that the program was called as it cannot be.
+    pub(crate) fn refuse(mut self, complaint: &str) -> ExitCode {
+        self.complain(complaint);
+        ExitCode::from(WRONG_USAGE)
+    }
+
+    fn complain(&mut self, line: &str) {
+        // When stdout or stderr is gone too, nobody is left to tell there.
+        drop(writeln!(io::stderr(), "{line}"));
+        drop(self.json(|| json!({ "error": line })));
+        drop(self.finish());
+    }
 }
 
 /// The error and all its causes, on one line.

@@ -206,5 +206,49 @@ fn wrong_usage_exits_with_two() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_forkless"));
         let output = command.args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert!(line.starts_with("forkless: "), "{line}");
+        assert_eq!(line.lines().count(), 1, "one line, not: {line}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn arguments_that_make_no_sense_together_are_wrong_usage() {
+    for arguments in [
+        &["save", "in", "out", "--keep", "1"][..],
+        &["serve", "--port", "0"],
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_forkless"));
+        let command = command.args(arguments).current_dir(folder.path());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert!(line.starts_with("forkless: "), "{line}");
+        assert_eq!(line.lines().count(), 1, "one line, not: {line}");
+    }
+}
+
+#[test]
+fn error_is_told_as_json_if_it_is_asked_for() {
+    let folder = folder_with(b"no RDB file");
+    for (arguments, code, what) in [
+        (
+            &["save", "in.rdb", "out.rdb", "--json"][..],
+            1,
+            "in.rdb: byte 0",
+        ),
+        (&["convert", "in.rdb", "--json"], 2, "forkless: "),
+        (&["inspect", "nowhere", "--json"], 1, "nowhere: "),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_forkless"));
+        let command = command.args(arguments).current_dir(folder.path());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        let line = String::from_utf8(output.stderr).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(json["error"], line.trim_end(), "{arguments:?}");
+        assert!(line.starts_with(what), "{line}");
     }
 }

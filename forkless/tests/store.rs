@@ -26,6 +26,10 @@ fn said(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+fn last_line(printed: &str) -> serde_json::Value {
+    serde_json::from_str(printed.lines().last().unwrap()).unwrap()
+}
+
 #[test]
 fn a_store_goes_out_and_in_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -41,7 +45,7 @@ fn a_store_goes_out_and_in_again() {
     drop(store);
 
     let shown = said(&forkless(&["inspect", "--json"], &[&here]));
-    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let shown = last_line(&shown);
     assert_eq!(
         (&shown["replica"], &shown["learner"]),
         (&(-7).into(), &false.into())
@@ -53,11 +57,17 @@ fn a_store_goes_out_and_in_again() {
         "{verified}"
     );
 
-    said(&forkless(&["stream-out"], &[&here, &file]));
-    said(&forkless(
-        &["stream-in", "--replica", "2"],
-        &[&there, &file],
-    ));
+    let sent = last_line(&said(&forkless(&["stream-out", "--json"], &[&here, &file])));
+    assert_eq!(
+        (&sent["records"], &sent["instances"], &sent["replica"]),
+        (&1.into(), &1.into(), &(-7).into())
+    );
+    let rebuilt = forkless(&["stream-in", "--replica", "2", "--json"], &[&there, &file]);
+    let rebuilt = last_line(&said(&rebuilt));
+    assert_eq!(
+        (&rebuilt["replica"], &rebuilt["learner"]),
+        (&2.into(), &true.into())
+    );
     let shown = said(&forkless(&["inspect"], &[&there]));
     assert!(
         shown.starts_with("replica 2, opened 2 times, does not vote"),

@@ -31,7 +31,4 @@ pub(crate) struct Replicate {
     /// Bytes that may be on their way from the shards to the disk.
     #[arg(long, default_value = "64MiB", value_parser = size_bytes)]
     pub(crate) snapshot_budget: usize,
-    /// Print one JSON object as the last line.
-    #[arg(long)]
-    pub(crate) json: bool,
 }

@@ -58,9 +58,6 @@ pub(crate) struct Serve {
     /// Bytes of a request, at most.
     #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = size_bytes)]
     pub(crate) query_max: usize,
-    /// Print one JSON object as the last line, once clients are served.
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) replication: Replication,
 }

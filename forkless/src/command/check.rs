@@ -44,10 +44,8 @@ pub(crate) fn run(arguments: &Check, output: &mut Output) -> Result<(), CommandE
             }
         }
     }
-    if arguments.json {
-        output.line(json!({ "files": verdicts }).to_string())?;
-        output.finish()?;
-    }
+    output.json(|| json!({ "files": verdicts }))?;
+    output.finish()?;
     match last_error {
         None => Ok(()),
         Some(error) if paths.len() == 1 => Err(error),

@@ -63,8 +63,8 @@ pub(crate) fn run(arguments: &Replicate, output: &mut Output) -> Result<(), Comm
         HumanBytes(report.bytes),
         statistics.cut,
     ))?;
-    if arguments.json {
-        let json = json!({
+    output.json(|| {
+        json!({
             "path": path.display().to_string(),
             "master": arguments.master.to_string(),
             "keys": report.keys,
@@ -77,8 +77,6 @@ pub(crate) fn run(arguments: &Replicate, output: &mut Output) -> Result<(), Comm
             "full_syncs": statistics.full_syncs,
             "resumptions": statistics.resumptions,
             "sync_seconds": sync_seconds,
-        });
-        output.line(json.to_string())?;
-    }
-    Ok(())
+        })
+    })
 }

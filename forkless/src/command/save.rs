@@ -57,13 +57,13 @@ pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandEr
     for old in &removed {
         output.line(format!("{}: removed", old.display()))?;
     }
-    if arguments.json {
+    output.json(|| {
         let single = arguments.files == Files::Single;
         let types = report.types.iter();
         let types = types.map(|(family, keys)| (family.name(), keys));
         let types = types.collect::<BTreeMap<_, _>>();
         let removed = removed.iter().map(|path| path.display().to_string());
-        let json = json!({
+        json!({
             "path": path.display().to_string(),
             "removed": removed.collect::<Vec<_>>(),
             "keys": report.keys,
@@ -83,10 +83,8 @@ pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandEr
             "budget_bytes": arguments.snapshot_budget,
             "budget_bytes_used": report.budget_bytes_used,
             "fixed_bytes": report.fixed_bytes,
-        });
-        output.line(json.to_string())?;
-    }
-    Ok(())
+        })
+    })
 }
 
 fn load(arguments: &Save, shards: &ShardSet<Keyspace<Object>>) -> Result<LoadReport, CommandError> {

@@ -44,9 +44,7 @@ pub(crate) fn run(arguments: &Serve, output: &mut Output) -> Result<(), CommandE
     for address in server.replication_addresses() {
         output.line(format!("listening at {address} for replicas"))?;
     }
-    if arguments.json {
-        output.line(describe(arguments, &server).to_string())?;
-    }
+    output.json(|| describe(arguments, &server))?;
     output.finish()?;
     let stopper = server.stopper();
     let waiting = spawn_named("signals", move || stop_at_signal(&mut signals, &stopper));

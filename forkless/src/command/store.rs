@@ -9,15 +9,15 @@ use epaxos_store::{Installation, Missing, Options, ReplicaId, Store, StoreError,
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use crate::arguments::{StoreCommand, StorePath};
+use crate::arguments::StoreCommand;
 use crate::error::CommandError;
 use crate::output::{Output, bar};
 
 /// Runs one of the commands about a store.
 pub(crate) fn run(command: &StoreCommand, output: &mut Output) -> Result<(), CommandError> {
     match command {
-        StoreCommand::Inspect(arguments) => inspect(arguments, output),
-        StoreCommand::Verify(arguments) => verify(arguments, output),
+        StoreCommand::Inspect(arguments) => inspect(&arguments.path, output),
+        StoreCommand::Verify(arguments) => verify(&arguments.path, output),
         StoreCommand::StreamOut(arguments) => {
             stream_out(&arguments.store, &arguments.output, output)
         }
@@ -39,8 +39,8 @@ fn open(path: &Path) -> Result<Store, CommandError> {
     Store::open(path, &options).map_err(failed)
 }
 
-fn inspect(arguments: &StorePath, output: &mut Output) -> Result<(), CommandError> {
-    let store = open(&arguments.path)?;
+fn inspect(path: &Path, output: &mut Output) -> Result<(), CommandError> {
+    let store = open(path)?;
     let mut rows = Vec::new();
     for replica in store.replicas() {
         let marks = store.watermarks(replica);
@@ -53,15 +53,6 @@ fn inspect(arguments: &StorePath, output: &mut Output) -> Result<(), CommandErro
             "deleted_upto": marks.deleted_upto,
         }));
     }
-    if arguments.json {
-        let facts = json!({
-            "replica": store.replica().0,
-            "incarnation": store.incarnation(),
-            "learner": store.is_learner(),
-            "replicas": rows,
-        });
-        return output.line(facts.to_string());
-    }
     let votes = if store.is_learner() {
         "does not vote"
     } else {
@@ -73,7 +64,7 @@ fn inspect(arguments: &StorePath, output: &mut Output) -> Result<(), CommandErro
         store.incarnation()
     ))?;
     output.line("replica  max  executed max  executed up to  purged up to  deleted up to")?;
-    for row in rows {
+    for row in &rows {
         let number = |name: &str| match &row[name] {
             Value::Null => "-".to_owned(),
             number => number.to_string(),
@@ -88,31 +79,35 @@ fn inspect(arguments: &StorePath, output: &mut Output) -> Result<(), CommandErro
             number("deleted_upto"),
         ))?;
     }
-    Ok(())
+    output.json(|| {
+        json!({
+            "replica": store.replica().0,
+            "incarnation": store.incarnation(),
+            "learner": store.is_learner(),
+            "replicas": rows,
+        })
+    })
 }
 
-fn verify(arguments: &StorePath, output: &mut Output) -> Result<(), CommandError> {
-    let store = open(&arguments.path)?;
+fn verify(path: &Path, output: &mut Output) -> Result<(), CommandError> {
+    let store = open(path)?;
     let progress = ProgressBar::no_length().with_message("rows verified");
     let report = store
         .snapshot()
         .verify(|report| progress.set_position(report.records + report.instances));
     progress.finish_and_clear();
-    let report = report.map_err(|source| CommandError::store(&arguments.path, source))?;
-    if arguments.json {
-        return output.line(
-            json!({
-                "records": report.records,
-                "instances": report.instances,
-                "bytes": report.bytes,
-            })
-            .to_string(),
-        );
-    }
+    let report = report.map_err(|source| CommandError::store(path, source))?;
     output.line(format!(
         "sound: {} records, {} instances, {} bytes",
         report.records, report.instances, report.bytes
-    ))
+    ))?;
+    output.json(|| {
+        json!({
+            "records": report.records,
+            "instances": report.instances,
+            "bytes": report.bytes,
+        })
+    })
 }
 
 fn stream_out(path: &Path, to: &Path, output: &mut Output) -> Result<(), CommandError> {
@@ -135,7 +130,16 @@ fn stream_out(path: &Path, to: &Path, output: &mut Output) -> Result<(), Command
     output.line(format!(
         "{} records, {} instances, {} bytes",
         report.records, report.instances, report.bytes
-    ))
+    ))?;
+    output.json(|| {
+        json!({
+            "replica": store.replica().0,
+            "path": to.display().to_string(),
+            "records": report.records,
+            "instances": report.instances,
+            "bytes": report.bytes,
+        })
+    })
 }
 
 fn stream_in(
@@ -160,7 +164,15 @@ fn stream_in(
     output.line(format!(
         "replica {} is rebuilt, and does not vote until its protocol lets it",
         store.replica()
-    ))
+    ))?;
+    output.json(|| {
+        json!({
+            "replica": store.replica().0,
+            "path": path.display().to_string(),
+            "learner": store.is_learner(),
+            "replicas": store.replicas().len(),
+        })
+    })
 }
 
 fn rebuild(path: &Path, from: impl Read, replica: ReplicaId) -> Result<Store, StoreError> {

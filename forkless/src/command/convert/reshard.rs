@@ -46,7 +46,7 @@ pub(crate) fn split(arguments: &Split, output: &mut Output) -> Result<(), Comman
     let note = format!("keys {}", summary.keys);
     set.commit(members.collect(), &note)
         .map_err(CommandError::File)?;
-    summary.describe(&arguments.output, arguments.json, output)
+    summary.describe(&arguments.output, output)
 }
 
 /// Merges a set of files into one.
@@ -64,7 +64,7 @@ pub(crate) fn merge(arguments: &Merge, output: &mut Output) -> Result<(), Comman
     );
     read_all(&inputs, "merge", &mut conversion)?;
     let published = publish(conversion.end()?)?;
-    Summary::of(&published, target).describe(&arguments.output, arguments.json, output)
+    Summary::of(&published, target).describe(&arguments.output, output)
 }
 
 fn everything() -> Filter {
@@ -137,7 +137,7 @@ impl Summary {
         }
     }
 
-    fn describe(&self, path: &Path, json: bool, output: &mut Output) -> Result<(), CommandError> {
+    fn describe(&self, path: &Path, output: &mut Output) -> Result<(), CommandError> {
         let Self {
             keys,
             files,
@@ -151,15 +151,13 @@ impl Summary {
             if files == 1 { "" } else { "s" },
             HumanBytes(bytes),
         ))?;
-        if json {
-            let json = json!({
+        output.json(|| {
+            json!({
                 "keys": keys,
                 "files": files,
                 "bytes": bytes,
                 "rdb_version": version,
-            });
-            output.line(json.to_string())?;
-        }
-        Ok(())
+            })
+        })
     }
 }

@@ -103,8 +103,8 @@ fn describe(
         HumanCount(converted.rewritten),
         HumanBytes(converted.bytes()),
     ))?;
-    if arguments.json {
-        let json = json!({
+    output.json(|| {
+        json!({
             "keys": converted.keys(),
             "rewritten": converted.rewritten,
             "skipped": converted.skipped,
@@ -112,8 +112,6 @@ fn describe(
             "bytes": converted.bytes(),
             "rdb_version": version,
             "crc64": format!("{:016x}", converted.streams[0].crc64),
-        });
-        output.line(json.to_string())?;
-    }
-    Ok(())
+        })
+    })
 }

@@ -110,10 +110,7 @@ impl Outcome {
             HumanCount(self.verified),
             HumanCount(self.live.reads),
         ))?;
-        if arguments.json {
-            output.line(self.json(arguments).to_string())?;
-        }
-        Ok(())
+        output.json(|| self.json(arguments))
     }
 
     fn print_latencies(&self, output: &mut Output) -> Result<(), CommandError> {

@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Inspect, output: &mut Output) -> Result<(), Comman
             output.line(line)?;
         }
     }
-    if arguments.json {
+    output.json(|| {
         let mut json = summary.json();
         json.insert(
             "path".to_owned(),
@@ -47,9 +47,8 @@ pub(crate) fn run(arguments: &Inspect, output: &mut Output) -> Result<(), Comman
         );
         json.insert("bytes".to_owned(), bytes.into());
         json.insert("rdb_version".to_owned(), version.into());
-        output.line(serde_json::Value::from(json).to_string())?;
-    }
-    Ok(())
+        json.into()
+    })
 }
 
 /// Reads the file to its end, shows the lines of keys that pass, and counts these.
