@@ -51,6 +51,6 @@ pub use crate::object::{
     AppendError, Expiring, Hash, List, Object, Opaque, Packed, Set, SortedSet, Stream, Text,
 };
 pub use crate::server::{
-    Parsed, ReplicationOptions, RequestError, RequestLimits, RequestParser, SaveFirst, Sender,
-    Server, ServerError, ServerOptions, SnapshotFiles, Stopper, Unknown, Words,
+    BacklogOnDisk, Parsed, ReplicationOptions, RequestError, RequestLimits, RequestParser,
+    SaveFirst, Sender, Server, ServerError, ServerOptions, SnapshotFiles, Stopper, Unknown, Words,
 };

@@ -52,6 +52,9 @@ pub(crate) struct Serve {
     /// File with the password that clients must say, on its first line.
     #[arg(long, value_name = "FILE")]
     pub(crate) requirepass_file: Option<PathBuf>,
+    /// Serve clients of other machines although no password is asked of them.
+    #[arg(long)]
+    pub(crate) open: bool,
     /// Clients at the same time, at most.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub(crate) maxclients: usize,
@@ -95,7 +98,7 @@ pub(crate) struct Replication {
     #[arg(long = "replication-secret-file", value_name = "FILE")]
     pub(crate) secret_file: Option<PathBuf>,
     /// Let replicas of other machines connect although no secret is asked of them.
-    #[arg(long = "replication-open")]
+    #[arg(long = "replication-open", id = "replication_open")]
     pub(crate) open: bool,
     /// Bytes that may wait to be sent to one replica, before it has to begin anew.
     #[arg(long = "replication-budget", value_name = "BYTES")]
@@ -105,4 +108,12 @@ pub(crate) struct Replication {
     #[arg(long = "replication-backlog", value_name = "BYTES")]
     #[arg(default_value = "64MiB", value_parser = size_bytes)]
     pub(crate) backlog: usize,
+    /// Folder of this server alone for what the backlog has no room for in memory; made if it is
+    /// not there, and cleared of what a killed server left [default: none: that is not kept].
+    #[arg(long = "replication-backlog-dir", value_name = "PATH")]
+    pub(crate) backlog_dir: Option<PathBuf>,
+    /// Bytes that are kept in that folder for one replica.
+    #[arg(long = "replication-backlog-disk", value_name = "BYTES")]
+    #[arg(default_value = "1GiB", value_parser = size_bytes)]
+    pub(crate) backlog_disk: usize,
 }

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use forkless::{
-    ReplicationOptions, RequestLimits, SaveFirst, Server, ServerError, ServerOptions,
-    SnapshotFiles, Stopper, Unknown,
+    BacklogOnDisk, ReplicationOptions, RequestLimits, SaveFirst, Server, ServerError,
+    ServerOptions, SnapshotFiles, Stopper, Unknown,
 };
 use indicatif::HumanCount;
 use serde_json::{Value, json};
@@ -23,9 +23,15 @@ pub(crate) fn run(arguments: &Serve, output: &mut Output) -> Result<(), CommandE
     let is_open = options
         .addresses
         .iter()
-        .any(|address| !address.ip().is_loopback());
+        .any(|address| !address.ip().to_canonical().is_loopback());
     if is_open && options.password.is_none() {
-        say("warning: other machines may connect, and no password is asked: --requirepass-file");
+        say(match options.unknown {
+            Unknown::All => "warning: other machines are served, and no password is asked of them",
+            Unknown::OfThisMachine => {
+                "warning: clients of other machines are turned away, for no password is asked: \
+                 --requirepass-file, or --open to serve everybody"
+            }
+        });
     }
     // Awaited from here on, so that a signal while loading does not cut the process off.
     let signals = Signals::new([SIGINT, SIGTERM]);
@@ -112,6 +118,7 @@ fn options(arguments: &Serve) -> Result<ServerOptions, CommandError> {
         connection_threads: arguments.connection_threads.get(),
         clients_max: arguments.maxclients,
         password,
+        unknown: unknown(arguments.open),
         limits: RequestLimits {
             word_bytes_max: limits.word_bytes_max.min(arguments.query_max),
             request_bytes_max: arguments.query_max,
@@ -146,13 +153,22 @@ fn replication(arguments: &Serve) -> Result<ReplicationOptions, CommandError> {
         addresses: addresses.unwrap_or_default(),
         unix_socket: asked.unixsocket.clone(),
         secret: secret.map(secret::read).transpose()?,
-        unknown: if asked.open {
-            Unknown::All
-        } else {
-            Unknown::OfThisMachine
-        },
+        unknown: unknown(asked.open),
         budget_bytes: asked.budget,
         backlog_bytes: asked.backlog,
+        backlog_on_disk: asked.backlog_dir.clone().map(|folder| BacklogOnDisk {
+            folder,
+            bytes: asked.backlog_disk as u64,
+        }),
         replica_of: asked.replicaof.clone(),
     })
+}
+
+/// Who is served that has to know nothing.
+fn unknown(is_open: bool) -> Unknown {
+    if is_open {
+        Unknown::All
+    } else {
+        Unknown::OfThisMachine
+    }
 }

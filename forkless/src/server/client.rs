@@ -58,7 +58,7 @@ impl Clients {
     pub(crate) fn enter(&self, address: String, max: usize) -> Option<Arc<Client>> {
         // Relaxed: one thread accepts, and a client too many or too few for a moment does no harm.
         if self.count.load(Ordering::Relaxed) >= max {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+            self.refuse();
             return None;
         }
         self.count.fetch_add(1, Ordering::Relaxed);
@@ -72,6 +72,11 @@ impl Clients {
         });
         self.connected.lock().insert(id, Arc::clone(&client));
         Some(client)
+    }
+
+    /// Counts a client that is not let in.
+    pub(crate) fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn leave(&self, client: &Client) {

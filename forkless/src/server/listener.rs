@@ -1,5 +1,6 @@
 //! The listener: lets clients in, and hands them to the connection threads in turn.
 
+use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::server::error::ServerError;
 use crate::server::inbox::{Arrival, Inbox};
+use crate::server::options::{ServerOptions, Unknown};
 use crate::server::shared::Shared;
 use crate::server::stream::Stream;
 
@@ -113,9 +115,9 @@ impl Listener {
             for socket in &self.sockets {
                 while let Some(accepted) = socket.accept() {
                     match accepted {
-                        Ok((stream, address)) => {
+                        Ok((stream, peer)) => {
                             if let Some(thread) = threads.next() {
-                                admit(stream, address, shared, thread);
+                                admit(stream, &peer, shared, thread);
                             }
                         }
                         Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
@@ -155,11 +157,48 @@ pub(crate) fn make_way(path: &Path) -> Result<(), ServerError> {
     }
 }
 
-fn admit(mut stream: Stream, address: String, shared: &Shared, thread: &Inbox) {
+/// Where a client comes from.
+#[derive(Debug)]
+enum Peer<'a> {
+    Tcp(SocketAddr),
+    Unix(&'a Path),
+}
+
+impl Peer<'_> {
+    /// Whether it may ask for anything, or say a password first.
+    fn is_served(&self, options: &ServerOptions) -> bool {
+        let is_of_this_machine = match self {
+            Self::Tcp(address) => address.ip().to_canonical().is_loopback(),
+            Self::Unix(_) => true,
+        };
+        is_of_this_machine || options.password.is_some() || options.unknown == Unknown::All
+    }
+}
+
+impl fmt::Display for Peer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// What somebody is told whom only a password, or the word to serve everybody, would let in.
+const DENIED: &[u8] = b"-DENIED this server asks for no password and serves its own machine only; \
+    start it with --requirepass-file, or with --open to serve everybody\r\n";
+
+fn admit(mut stream: Stream, peer: &Peer<'_>, shared: &Shared, thread: &Inbox) {
+    if !peer.is_served(&shared.options) {
+        shared.clients.refuse();
+        // Who does not read it finds the connection closed; and so below.
+        drop(stream.write(DENIED));
+        return;
+    }
+    let address = peer.to_string();
     match shared.clients.enter(address, shared.options.clients_max) {
         Some(client) => thread.push(Arrival::Connection { stream, client }),
         None => {
-            // Who does not read it finds the connection closed.
             drop(stream.write(b"-ERR max number of clients reached\r\n"));
         }
     }
@@ -167,21 +206,61 @@ fn admit(mut stream: Stream, address: String, shared: &Shared, thread: &Inbox) {
 
 impl Socket {
     /// The next connection that waits, and where it comes from; `None` when none does.
-    fn accept(&self) -> Option<io::Result<(Stream, String)>> {
+    fn accept(&self) -> Option<io::Result<(Stream, Peer<'_>)>> {
         let accepted = match self {
             Self::Tcp(socket) => socket.accept().map(|(stream, address)| {
                 // Replies are written whole: to wait for more of them is in vain.
                 drop(stream.set_nodelay(true));
-                (Stream::Tcp(stream), address.to_string())
+                (Stream::Tcp(stream), Peer::Tcp(address))
             }),
             Self::Unix(socket, path) => {
                 let accepted = socket.accept();
-                accepted.map(|(stream, _)| (Stream::Unix(stream), path.display().to_string()))
+                accepted.map(|(stream, _)| (Stream::Unix(stream), Peer::Unix(path)))
             }
         };
         match accepted {
             Err(error) if error.kind() == ErrorKind::WouldBlock => None,
             accepted => Some(accepted),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_machines_are_served_for_a_password_or_a_word() {
+        let nothing = ServerOptions::default();
+        let password = ServerOptions {
+            password: Some(b"password".to_vec()),
+            ..ServerOptions::default()
+        };
+        let word = ServerOptions {
+            unknown: Unknown::All,
+            ..ServerOptions::default()
+        };
+        let is_served = |address: &str| {
+            let peer = Peer::Tcp(address.parse().unwrap());
+            [&nothing, &password, &word].map(|options| peer.is_served(options))
+        };
+        for own in [
+            "127.0.0.1:1",
+            "127.9.9.9:1",
+            "[::1]:1",
+            "[::ffff:127.0.0.1]:1",
+        ] {
+            assert_eq!(is_served(own), [true; 3], "{own}");
+        }
+        for other in [
+            "192.0.2.1:1",
+            "[2001:db8::1]:1",
+            "[::ffff:192.0.2.1]:1",
+            "0.0.0.0:1",
+        ] {
+            assert_eq!(is_served(other), [false, true, true], "{other}");
+        }
+        let socket = Peer::Unix(Path::new("/run/socket"));
+        assert!(socket.is_served(&nothing));
     }
 }

@@ -56,7 +56,9 @@ mod service;
 mod shared;
 
 pub use crate::server::error::ServerError;
-pub use crate::server::options::{ReplicationOptions, ServerOptions, SnapshotFiles, Unknown};
+pub use crate::server::options::{
+    BacklogOnDisk, ReplicationOptions, ServerOptions, SnapshotFiles, Unknown,
+};
 pub use crate::server::request::{Parsed, RequestParser};
 pub use crate::server::request_error::RequestError;
 pub use crate::server::request_limits::{RequestLimits, Sender};

@@ -39,9 +39,11 @@ pub struct ServerOptions {
     pub clients_max: usize,
     /// What clients must say before anything else.
     pub password: Option<Vec<u8>>,
+    /// Who is served if there is no password; those of this machine at first.
+    pub unknown: Unknown,
     /// How much a request may hold.
     pub limits: RequestLimits,
-    /// Folder of the snapshot.
+    /// Folder of the snapshot; made if it is not there.
     pub folder: PathBuf,
     /// Name of the snapshot's file, or of its set of files.
     pub file_name: String,
@@ -76,14 +78,27 @@ pub struct ReplicationOptions {
     /// Bytes of what was sent that are kept for one replica, should it have to come back; 64 MiB
     /// at first.
     pub backlog_bytes: usize,
+    /// Where that goes which is to be kept and has no room there; nowhere at first: it is not kept.
+    pub backlog_on_disk: Option<BacklogOnDisk>,
     /// Where the server listens for replicas that this one replicates.
     pub replica_of: Option<Address>,
 }
 
-/// Who may replicate from a server that asks for no secret.
+/// Files for what a backlog has no room for in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BacklogOnDisk {
+    /// Their folder, which no other server may use meanwhile; made if it is not there. Files of
+    /// this kind that are in it are removed when the server starts, and nothing else.
+    pub folder: PathBuf,
+    /// How many bytes of them there may be for one replica.
+    pub bytes: u64,
+}
+
+/// Who is served that has to know nothing: neither a password, nor a secret as a replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unknown {
-    /// Whoever is on this machine: a server that others could connect to does not start.
+    /// Whoever is on this machine. Clients of others are turned away; a server that replicas of
+    /// others could connect to does not start.
     OfThisMachine,
     /// Everybody.
     All,
@@ -98,6 +113,7 @@ impl Default for ReplicationOptions {
             unknown: Unknown::OfThisMachine,
             budget_bytes: 64 << 20,
             backlog_bytes: 64 << 20,
+            backlog_on_disk: None,
             replica_of: None,
         }
     }
@@ -112,6 +128,7 @@ impl Default for ServerOptions {
             connection_threads: 1,
             clients_max: 10_000,
             password: None,
+            unknown: Unknown::OfThisMachine,
             limits: RequestLimits::default(),
             folder: PathBuf::from("."),
             file_name: "dump.rdb".to_owned(),

@@ -12,15 +12,15 @@ use snapshot::{
 
 use crate::server::error::ServerError;
 use crate::server::listener::make_way;
-use crate::server::options::{ReplicationOptions, Unknown};
+use crate::server::options::{BacklogOnDisk, ReplicationOptions, Unknown};
 use crate::server::shard_state::ShardState;
 use crate::server::sync::Mutex;
 
 /// Those that follow a server, and the one that it follows.
 #[derive(Debug)]
 pub(crate) struct Replication {
-    /// One for each address that replicas connect to.
-    masters: Mutex<Vec<Master<ShardState>>>,
+    /// What replicas connect to, until the server ends.
+    master: Mutex<Option<Master<ShardState>>>,
     addresses: Vec<Address>,
     unix_socket: Option<PathBuf>,
     secret: Vec<u8>,
@@ -43,7 +43,7 @@ impl Replication {
         let mut is_open = options
             .addresses
             .iter()
-            .filter(|address| !address.ip().is_loopback());
+            .filter(|address| !address.ip().to_canonical().is_loopback());
         if options.secret.is_none()
             && options.unknown == Unknown::OfThisMachine
             && let Some(&address) = is_open.next()
@@ -51,26 +51,28 @@ impl Replication {
             return Err(ServerError::OpenReplication { address });
         }
         let secret = options.secret.clone().unwrap_or_default();
-        // Who may come without one was just looked at.
-        let of_master = MasterOptions::new()
-            .secret(&secret)
-            .without_secret_for_all()
-            .budget_bytes(options.budget_bytes)
-            .backlog_bytes(options.backlog_bytes);
-        let mut masters = Vec::new();
+        let mut master: Option<Master<ShardState>> = None;
+        let mut listen = |address: Address| {
+            if let Some(master) = &mut master {
+                master.listen(&address)?;
+            } else {
+                let options = of_master(options, &secret)?;
+                master = Some(Master::start(shards, &address, options)?);
+            }
+            Ok::<(), ServerError>(())
+        };
         for address in &options.addresses {
-            let address = Address::Tcp(address.to_string());
-            masters.push(Master::start(shards, &address, of_master.clone())?);
+            listen(Address::Tcp(address.to_string()))?;
         }
         if let Some(path) = &options.unix_socket {
             make_way(path)?;
-            let address = Address::Unix(path.clone());
-            masters.push(Master::start(shards, &address, of_master)?);
+            listen(Address::Unix(path.clone()))?;
             keep_to_this_user(path)?;
         }
+        let addresses = master.as_ref().map(|master| master.addresses().to_vec());
         Ok(Self {
-            addresses: masters.iter().map(|m| m.address().clone()).collect(),
-            masters: Mutex::new(masters),
+            addresses: addresses.unwrap_or_default(),
+            master: Mutex::new(master),
             unix_socket: options.unix_socket.clone(),
             secret,
             following: Mutex::new(None),
@@ -84,8 +86,8 @@ impl Replication {
 
     /// How each replica is served.
     pub(crate) fn sessions(&self) -> Vec<SessionStatistics> {
-        let masters = self.masters.lock();
-        masters.iter().flat_map(Master::statistics).collect()
+        let master = self.master.lock();
+        master.as_ref().map(Master::statistics).unwrap_or_default()
     }
 
     /// The master that the server follows, and how that goes.
@@ -118,12 +120,30 @@ impl Replication {
     /// Ends all of it.
     pub(crate) fn close(&self) {
         self.follow_nobody();
-        self.masters.lock().clear();
+        *self.master.lock() = None;
         if let Some(path) = &self.unix_socket {
             // Whoever starts next removes what is left.
             drop(fs::remove_file(path));
         }
     }
+}
+
+/// What those that follow the server may take of it.
+fn of_master(options: &ReplicationOptions, secret: &[u8]) -> Result<MasterOptions, ServerError> {
+    // Who may come without a secret has been looked at.
+    let of_master = MasterOptions::new()
+        .secret(secret)
+        .without_secret_for_all()
+        .budget_bytes(options.budget_bytes)
+        .backlog_bytes(options.backlog_bytes);
+    let Some(BacklogOnDisk { folder, bytes }) = &options.backlog_on_disk else {
+        return Ok(of_master);
+    };
+    fs::create_dir_all(folder).map_err(|source| ServerError::Folder {
+        path: folder.clone(),
+        source,
+    })?;
+    Ok(of_master.backlog_on_disk(folder, *bytes))
 }
 
 fn keep_to_this_user(path: &Path) -> Result<(), ServerError> {

@@ -1,6 +1,8 @@
 //! Who is let in: strangers, too many, those that talk nonsense, and the tools of Redis.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -197,4 +199,49 @@ fn redis_cli_and_redis_benchmark_work() {
     let said = succeeds(benchmark.arg(tests));
     assert!(said.matches("requests per second").count() >= 14, "{said}");
     assert!(!said.contains("ERR"), "{said}");
+}
+
+/// An address of this machine that others see, if it has one.
+fn outer_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    // Nothing is sent: the system only says from where it would be.
+    socket.connect("192.0.2.1:9").ok()?;
+    let address = socket.local_addr().unwrap().ip();
+    (!address.is_loopback() && !address.is_unspecified()).then_some(address)
+}
+
+/// What a server that listens everywhere replies to a PING at this address.
+fn ping_everywhere(address: IpAddr, options: &[&str]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind((address, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let options = [&["--bind", "0.0.0.0"], options].concat();
+    let _server = Served::forkless_at(port, folder.path(), &options);
+    let mut stream = TcpStream::connect((address, port)).unwrap();
+    // It may be closed before this is read.
+    stream.write_all(b"PING\r\n").ok();
+    stream.shutdown(Shutdown::Write).ok();
+    let mut reply = Vec::new();
+    stream.read_to_end(&mut reply).ok();
+    String::from_utf8(reply).unwrap()
+}
+
+#[test]
+fn other_machines_are_turned_away_unless_somebody_says_so() {
+    let Some(outer) = outer_address() else {
+        println!("not run: this machine has no address that others see");
+        return;
+    };
+    let own = IpAddr::from([127, 0, 0, 1]);
+    assert_eq!(ping_everywhere(own, &[]), "+PONG\r\n");
+    let denied = ping_everywhere(outer, &[]);
+    // What was sent and not read may take the reply with it.
+    assert!(
+        denied.is_empty() || denied.starts_with("-DENIED "),
+        "{denied}"
+    );
+    assert_eq!(ping_everywhere(outer, &["--open"]), "+PONG\r\n");
 }

@@ -29,9 +29,14 @@ pub(crate) struct Served {
 impl Served {
     /// Starts `forkless serve` on `folder`, and waits until it answers.
     pub(crate) fn forkless(folder: &Path, options: &[&str]) -> Self {
+        Self::forkless_at(0, folder, options)
+    }
+
+    /// The same, which also listens at a port.
+    pub(crate) fn forkless_at(port: u16, folder: &Path, options: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_forkless"));
-        command.args(["serve", "--port", "0", "--dir"]).arg(folder);
-        Self::start(command.args(options))
+        command.args(["serve", "--port", &port.to_string(), "--dir"]);
+        Self::start(command.arg(folder).args(options))
     }
 
     /// Starts the system's redis-server on `folder`, and waits until it answers.

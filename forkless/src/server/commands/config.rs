@@ -2,6 +2,7 @@
 
 use crate::glob::Glob;
 use crate::server::command::Outcome;
+use crate::server::options::Unknown;
 use crate::server::refusal::Refusal;
 use crate::server::reply::Reply;
 use crate::server::session::Session;
@@ -37,6 +38,7 @@ pub(super) fn config(session: &mut Session, words: Words<'_>, out: &mut Vec<u8>)
 /// What clients may ask for, under the names that Redis has for it.
 fn settings(session: &Session) -> Vec<(&'static str, String)> {
     let options = &session.shared.options;
+    let is_protected = options.unknown == Unknown::OfThisMachine;
     vec![
         ("appendonly", "no".to_owned()),
         ("databases", DATABASES.to_string()),
@@ -45,6 +47,10 @@ fn settings(session: &Session) -> Vec<(&'static str, String)> {
         ("maxclients", options.clients_max.to_string()),
         ("maxmemory", "0".to_owned()),
         ("port", session.shared.port.to_string()),
+        (
+            "protected-mode",
+            if is_protected { "yes" } else { "no" }.to_owned(),
+        ),
         (
             "proto-max-bulk-len",
             options.limits.word_bytes_max.to_string(),
