@@ -1,9 +1,10 @@
-//! Deltas: what has changed in a collection, as a replica is told it.
+//! Deltas: what has changed in a collection or a string, as a replica is told it.
 //!
 //! A delta is the time at which the key expires, and steps: see `docs/replication.md`.
 
 use snapshot::Value;
 
+use crate::object::grown::Grown;
 use crate::object::hash::Hash;
 use crate::object::list::List;
 use crate::object::set::Set;
@@ -14,7 +15,7 @@ use crate::object::value::Object;
 /// In place of the time at which a key expires that never does.
 const NEVER: i64 = i64::MIN;
 
-/// One change of a collection.
+/// One change of a collection or a string.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Step<'a> {
     /// A field has this value.
@@ -33,6 +34,8 @@ pub(crate) enum Step<'a> {
     Remove(usize),
     /// An item was put behind all.
     Push(&'a [u8]),
+    /// These bytes were put behind all.
+    Append(&'a [u8]),
 }
 
 impl<'a> Step<'a> {
@@ -59,6 +62,7 @@ impl<'a> Step<'a> {
                 number(out, index);
             }
             Self::Push(item) => texts(out, 8, &[item]),
+            Self::Append(bytes) => texts(out, 9, &[bytes]),
         }
     }
 
@@ -95,6 +99,7 @@ impl<'a> Step<'a> {
             }
             7 => Self::Remove(number(input)?),
             8 => Self::Push(text(input)?),
+            9 => Self::Append(text(input)?),
             _ => return None,
         })
     }
@@ -120,10 +125,20 @@ fn take<'a>(input: &mut &'a [u8], bytes: usize) -> Option<&'a [u8]> {
     Some(taken)
 }
 
-/// A collection that is changed step by step.
+/// A collection or a string that is changed step by step.
 trait Stepped {
-    /// Does a step; `false` if it is none of a collection of this type, or makes no sense.
+    /// Does a step; `false` if it is none of a value of this type, or makes no sense.
     fn step(&mut self, step: Step<'_>) -> bool;
+}
+
+impl Stepped for Text {
+    fn step(&mut self, step: Step<'_>) -> bool {
+        let Step::Append(bytes) = step else {
+            return false;
+        };
+        self.append(bytes);
+        true
+    }
 }
 
 impl Stepped for Hash {
@@ -182,6 +197,7 @@ impl Object {
     /// Names the state that the object has now, if it will be able to tell what has changed since.
     pub(super) fn state_name(&self) -> Option<u64> {
         match self.as_kept() {
+            Self::String(text) => text.grown().and_then(Grown::mark),
             Self::List(list) => list.log().mark(list.tree().weight_bytes()),
             Self::Set(set) => set.log().mark(set.tree().weight_bytes()),
             Self::Hash(hash) => hash.log().mark(hash.tree().weight_bytes()),
@@ -196,6 +212,13 @@ impl Object {
         let start = out.len();
         out.extend_from_slice(&self.expire_at_ms().unwrap_or(NEVER).to_le_bytes());
         let (is_known, weight_bytes) = match self.as_kept() {
+            Self::String(text) => {
+                let appended = text.grown().and_then(|grown| grown.since(since));
+                if let Some(appended) = appended.filter(|bytes| !bytes.is_empty()) {
+                    Step::Append(appended).write(out);
+                }
+                (appended.is_some(), text.as_bytes().len())
+            }
             Self::List(list) => (list.log().since(since, out), list.tree().weight_bytes()),
             Self::Set(set) => (set.log().since(since, out), set.tree().weight_bytes()),
             Self::Hash(hash) => (hash.log().since(since, out), hash.tree().weight_bytes()),
@@ -211,7 +234,8 @@ impl Object {
             return false;
         };
         let time = i64::from_le_bytes(*time);
-        let collection: &mut dyn Stepped = match self.lasting_mut() {
+        let value: &mut dyn Stepped = match self.lasting_mut() {
+            Self::String(text) => text,
             Self::List(list) => &mut **list,
             Self::Set(set) => &mut **set,
             Self::Hash(hash) => &mut **hash,
@@ -220,7 +244,7 @@ impl Object {
         };
         while !delta.is_empty() {
             let step = Step::read(&mut delta);
-            if !step.is_some_and(|step| collection.step(step)) {
+            if !step.is_some_and(|step| value.step(step)) {
                 return false;
             }
         }
@@ -233,7 +257,7 @@ impl Object {
 mod tests {
     use super::*;
 
-    const STEPS: [Step<'_>; 8] = [
+    const STEPS: [Step<'_>; 9] = [
         Step::Field(b"name", b"value"),
         Step::Member(b""),
         Step::Score(b"member", -1.5),
@@ -242,6 +266,7 @@ mod tests {
         Step::Replace(0, b"other"),
         Step::Remove(1 << 40),
         Step::Push(b"last"),
+        Step::Append(b"more"),
     ];
 
     #[test]
@@ -286,6 +311,9 @@ mod tests {
         assert!(!list().read_delta(&[&delta(Step::Push(b"b"))[..], &[9]].concat()));
         let mut text = Object::String(Text::from(&b"text"[..]));
         assert!(!text.read_delta(&delta(Step::Push(b"b"))));
+        assert!(text.read_delta(&delta(Step::Append(b"b"))));
+        assert_eq!(text.as_string(), Some(&b"textb"[..]));
+        assert!(!list().read_delta(&delta(Step::Append(b"b"))));
         let mut set = Object::Set(Box::default());
         assert!(!set.read_delta(&delta(Step::Gone(b"b"))));
     }

@@ -9,13 +9,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::object::planted::Bug;
 
 /// Collections that weigh less, in bytes, are told as a whole: that is as good as their changes.
-const WEIGHT_BYTES_MIN: usize = 2 << 10;
+pub(crate) const WEIGHT_BYTES_MIN: usize = 2 << 10;
 
 /// Changes take no more than a quarter of the weight of their collection, and than this, in bytes.
-const LOG_BYTES_MAX: usize = 512 << 10;
+pub(crate) const LOG_BYTES_MAX: usize = 512 << 10;
 
 /// What a state is named with, next; 0 is no name.
 static NEXT_NAME: AtomicU64 = AtomicU64::new(1);
+
+/// A name that no state of any value has had.
+pub(crate) fn next_name() -> u64 {
+    // Relaxed: names only differ.
+    NEXT_NAME.fetch_add(1, Ordering::Relaxed)
+}
 
 /// The last changes of a collection, as [`Step`](crate::object::delta::Step)s one after the other.
 ///
@@ -46,8 +52,7 @@ impl Log {
             #[cfg(planted)]
             Some(&(name, _)) if Bug::NameOutlivesState.is_planted() => name,
             _ => {
-                // Relaxed: names only differ.
-                let name = NEXT_NAME.fetch_add(1, Ordering::Relaxed);
+                let name = next_name();
                 kept.names.push_back((name, end));
                 name
             }

@@ -1,6 +1,7 @@
 //! The data types: what a key of the store can hold.
 
 mod delta;
+mod grown;
 mod hash;
 mod hashed;
 mod list;

@@ -114,6 +114,17 @@ proptest! {
     fn list_is_told_by_its_changes((filled, actions) in actions()) {
         run::<VecDeque<Vec<u8>>>(filled, actions);
     }
+
+    #[test]
+    fn string_is_told_by_its_changes((filled, actions) in actions()) {
+        run::<Vec<u8>>(filled, actions);
+    }
+}
+
+#[test]
+fn large_string_is_told_by_what_is_appended_from_the_second_time_on() {
+    let actions = (0..100).map(|key| Action::Put { key, len: 30 });
+    assert_eq!(run::<Vec<u8>>(2000, actions.collect()), 99 + 13);
 }
 
 #[test]

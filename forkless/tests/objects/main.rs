@@ -11,6 +11,7 @@ mod planted;
 mod set;
 mod sorted_set;
 mod stream;
+mod string;
 mod view;
 
 use forkless::Object;

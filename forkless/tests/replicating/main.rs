@@ -403,3 +403,29 @@ fn folder_of_the_backlog_is_one_servers_and_cleared_of_what_a_killed_one_left() 
     load.stop();
     assert_equal(client, other);
 }
+
+#[test]
+fn large_string_that_is_appended_to_is_not_sent_again_and_again() {
+    const APPENDS: u64 = 50;
+    const BYTES: usize = 1 << 20;
+    let place = Place::new();
+    let master = place.master(&["--shards", "1"]);
+    let client = &mut master.connect();
+    client.ask_words(&[b"SET", b"key", &vec![b'a'; BYTES]]);
+    let replica = place.replica(&[]);
+    let other = &mut replica.connect();
+    wait_following(other);
+    for number in 1..=APPENDS {
+        assert_eq!(
+            client.ask("APPEND key more"),
+            format!(":{}\r\n", BYTES as u64 + 4 * number)
+        );
+        // Each of them is told, and not only what the last has come to.
+        let length = format!(":{}\r\n", BYTES as u64 + 4 * number);
+        wait_until("it is told", || other.ask("STRLEN key") == length);
+    }
+    assert_equal(client, other);
+    let told: usize = info(other, "replica_bytes").parse().unwrap();
+    // Whole at first, and once more when it is appended to for the first time.
+    assert!((BYTES..3 * BYTES).contains(&told), "{told}");
+}

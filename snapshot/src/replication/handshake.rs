@@ -10,7 +10,7 @@ use crate::stream::{Fields, FrameError, Telling};
 pub(super) const MAGIC: [u8; 8] = *b"FORKREPL";
 
 /// The version that is spoken here.
-pub(super) const VERSION: u16 = 2;
+pub(super) const VERSION: u16 = 3;
 
 /// The most streams that a master may have.
 pub(super) const STREAMS_MAX: u16 = 1024;
@@ -301,7 +301,7 @@ mod tests {
             }),
             takes: Telling::Deltas,
         };
-        let mut expected = b"FORKREPL\x02\x00".to_vec();
+        let mut expected = b"FORKREPL\x03\x00".to_vec();
         expected.extend_from_slice(&[0xaa; 32]);
         expected.extend_from_slice(&[0xbb; 16]);
         expected.extend_from_slice(b"\x01\x01\x00\x02\x01\0\0\0\0\0\0");

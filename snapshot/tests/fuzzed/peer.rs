@@ -5,7 +5,7 @@ use sha2::Sha256;
 use snapshot::{Frame, FrameKind};
 
 /// The first bytes of whoever connects.
-pub(crate) const OPENING: &[u8] = b"FORKREPL\x02\0";
+pub(crate) const OPENING: &[u8] = b"FORKREPL\x03\0";
 
 /// Takes what it asks for off the front of an input; zeros behind its end.
 #[derive(Debug)]

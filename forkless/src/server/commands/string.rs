@@ -275,9 +275,10 @@ pub(super) fn append(
             if bytes.len() + more.len() > STRING_BYTES_MAX {
                 return Err(Refusal::LongString);
             }
-            let all = [bytes, more].concat();
-            let len = all.len();
-            replace(database, key, Text::from(all));
+            let len = bytes.len() + more.len();
+            if let Some(Object::String(text)) = database.get_mut(key) {
+                text.append(more);
+            }
             len
         }
     };
