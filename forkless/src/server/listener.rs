@@ -84,7 +84,7 @@ impl Listener {
         };
         make_way(path)?;
         let mut socket = UnixListener::bind(path).map_err(failed)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+        keep_to_this_user(path)?;
         let token = Token(self.sockets.len());
         let registry = self.poll.registry();
         registry
@@ -155,6 +155,15 @@ pub(crate) fn make_way(path: &Path) -> Result<(), ServerError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Lets nobody but this user connect to a Unix socket.
+pub(crate) fn keep_to_this_user(path: &Path) -> Result<(), ServerError> {
+    let kept = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
+    kept.map_err(|source| ServerError::ListenUnix {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Where a client comes from.

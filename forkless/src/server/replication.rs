@@ -1,8 +1,7 @@
 //! Replication of the server: those that follow it, and the one that it follows.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use shard_runtime::ShardSet;
@@ -11,7 +10,7 @@ use snapshot::{
 };
 
 use crate::server::error::ServerError;
-use crate::server::listener::make_way;
+use crate::server::listener::{keep_to_this_user, make_way};
 use crate::server::options::{BacklogOnDisk, ReplicationOptions, Unknown};
 use crate::server::shard_state::ShardState;
 use crate::server::sync::Mutex;
@@ -144,12 +143,4 @@ fn of_master(options: &ReplicationOptions, secret: &[u8]) -> Result<MasterOption
         source,
     })?;
     Ok(of_master.backlog_on_disk(folder, *bytes))
-}
-
-fn keep_to_this_user(path: &Path) -> Result<(), ServerError> {
-    let kept = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
-    kept.map_err(|source| ServerError::ListenUnix {
-        path: path.to_owned(),
-        source,
-    })
 }
