@@ -9,7 +9,7 @@ use crate::object::tree::sequence::Sharing;
 const LEAF_ELEMENTS_MAX: usize = 64;
 
 /// A chunk of several elements weighs no more than this, in bytes: it is what one write copies.
-const LEAF_BYTES_MAX: usize = 8 << 10;
+pub(super) const LEAF_BYTES_MAX: usize = 8 << 10;
 
 /// Elements that are no heavier never make a chunk too heavy, in bytes.
 pub(super) const LIGHT_BYTES: usize = LEAF_BYTES_MAX / LEAF_ELEMENTS_MAX;
@@ -55,6 +55,20 @@ impl<E: Element> Node<E> {
         match self {
             Self::Leaf(_) => weight_bytes,
             Self::Inner(branches) => branches.len() * size_of::<Branch<E>>(),
+        }
+    }
+
+    /// A copy with as much room as this has: memory of the size that is free again later, when
+    /// nobody needs the original any more.
+    fn copy(&self) -> Self {
+        fn copy<T: Clone>(all: &Vec<T>) -> Vec<T> {
+            let mut copy = Vec::with_capacity(all.capacity());
+            copy.extend(all.iter().cloned());
+            copy
+        }
+        match self {
+            Self::Leaf(elements) => Self::Leaf(copy(elements)),
+            Self::Inner(branches) => Self::Inner(copy(branches)),
         }
     }
 
@@ -118,6 +132,10 @@ impl<E: Element> Branch<E> {
     fn node_mut(&mut self, sharing: &Sharing) -> &mut Node<E> {
         if Arc::strong_count(&self.node) > 1 {
             sharing.charge(self.node.copy_bytes(self.weight_bytes));
+            // Nobody may share it any more by now.
+            if Arc::get_mut(&mut self.node).is_none() {
+                self.node = Arc::new(self.node.copy());
+            }
         }
         Arc::make_mut(&mut self.node)
     }

@@ -7,6 +7,7 @@ use snapshot::Copies;
 
 use crate::object::tree::branch::{self, Branch, Element, Node};
 use crate::object::tree::iter::Iter;
+use crate::object::tree::passed;
 use crate::object::tree::view::View;
 
 /// A sequence of elements, in chunks of up to 64 of them and 8 KiB under nodes of up to 64
@@ -33,11 +34,13 @@ pub(super) struct Sharing(Cell<Option<Copies>>);
 impl Sharing {
     pub(super) fn charge(&self, bytes: usize) {
         // Taken out for the moment: nobody else can ask meanwhile.
-        if let Some(copies) = self.0.take()
-            && copies.charge(bytes)
-        {
+        let Some(copies) = self.0.take() else {
+            return;
+        };
+        if copies.charge(bytes) {
             self.0.set(Some(copies));
         }
+        passed::free_some();
     }
 }
 
