@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use shard_runtime::{Worker, spawn_named};
 
@@ -16,52 +17,62 @@ const AT_ONCE: u64 = 40;
 
 /// Clients that write until they are told to stop, or the server is gone.
 pub(crate) struct Load {
-    stop: Arc<AtomicBool>,
-    done: Arc<AtomicU64>,
+    course: Arc<Course>,
     clients: Vec<Worker<()>>,
+}
+
+/// What the clients and whoever watches them know of each other.
+#[derive(Default)]
+struct Course {
+    stop: AtomicBool,
+    done: AtomicU64,
+    longest_us: AtomicU64,
 }
 
 impl Load {
     /// Two clients of the server at this socket; what they do depends on `seed`.
     pub(crate) fn start(socket: &Path, seed: u64) -> Self {
-        let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        let course = Arc::<Course>::default();
         let client = |number: u64| {
             let stream = UnixStream::connect(socket).unwrap();
-            let (stop, done) = (Arc::clone(&stop), Arc::clone(&done));
+            let course = Arc::clone(&course);
             let mut random = Random(seed * 2 + number);
-            spawn_named("load", move || write(&stream, &mut random, &stop, &done))
+            spawn_named("load", move || write(&stream, &mut random, &course))
         };
         let clients = (0..2).map(client).collect();
-        Self {
-            stop,
-            done,
-            clients,
-        }
+        Self { course, clients }
     }
 
     /// How many commands have been done.
     pub(crate) fn done(&self) -> u64 {
-        self.done.load(Ordering::Relaxed)
+        self.course.done.load(Ordering::Relaxed)
+    }
+
+    /// The longest that a client has waited for the replies to what it sent at once; forgotten
+    /// with the answer.
+    pub(crate) fn take_longest(&self) -> Duration {
+        Duration::from_micros(self.course.longest_us.swap(0, Ordering::Relaxed))
     }
 
     pub(crate) fn stop(self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.course.stop.store(true, Ordering::Relaxed);
         for client in self.clients {
             client.join().unwrap();
         }
     }
 }
 
-fn write(stream: &UnixStream, random: &mut Random, stop: &AtomicBool, done: &AtomicU64) {
+fn write(stream: &UnixStream, random: &mut Random, course: &Course) {
     let mut replies = BufReader::new(stream.try_clone().unwrap());
     let mut stream = stream;
-    while !stop.load(Ordering::Relaxed) {
+    while !course.stop.load(Ordering::Relaxed) {
         let mut requests = Vec::new();
         for _ in 0..AT_ONCE {
             let command = command(random);
             let words: Vec<&[u8]> = command.split(' ').map(str::as_bytes).collect();
             requests.extend(pack(&words));
         }
+        let sent = Instant::now();
         if stream.write_all(&requests).is_err() {
             return;
         }
@@ -69,8 +80,10 @@ fn write(stream: &UnixStream, random: &mut Random, stop: &AtomicBool, done: &Ato
             if Frame::read(&mut replies).is_err() {
                 return;
             }
-            done.fetch_add(1, Ordering::Relaxed);
+            course.done.fetch_add(1, Ordering::Relaxed);
         }
+        let took_us = u64::try_from(sent.elapsed().as_micros()).unwrap();
+        course.longest_us.fetch_max(took_us, Ordering::Relaxed);
     }
 }
 

@@ -2,8 +2,10 @@
 //! goes on, and in the end both hold the same.
 //!
 //! `FORKLESS_REPLICATION_ROUNDS` says how often each is killed, `FORKLESS_REPLICATION_SECONDS` for
-//! how long each is stopped.
+//! how long each is stopped. Where that is said, it is compared how long clients wait at the other
+//! meanwhile, and at a server that has no replica.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::print_stderr, reason = "tells what was compared")]
 
 mod load;
 mod pair;
@@ -33,6 +35,15 @@ fn rounds() -> u64 {
 /// For how long each process is stopped.
 fn pause() -> Duration {
     Duration::from_secs(number("FORKLESS_REPLICATION_SECONDS", 2))
+}
+
+/// Whether clients waited about as long as those of a server that has nobody to wait for. What
+/// stops the whole machine stops both; who waits for a stopped server waits until that is given up.
+fn assert_alike(longest: Duration, of_the_control: Duration) {
+    if std::env::var_os("FORKLESS_REPLICATION_SECONDS").is_some() {
+        eprintln!("{longest:?} at the longest, {of_the_control:?} at the control");
+        assert!(longest < 4 * of_the_control + Duration::from_secs(1));
+    }
 }
 
 /// Waits until so many more commands are done.
@@ -268,13 +279,22 @@ fn stopped_servers_do_not_hold_up_the_other() {
     let (client, other) = (&mut master.connect(), &mut replica.connect());
     client.ask("DEBUG POPULATE 20000 key 100");
     wait_following(other);
+    let apart = Place::new();
+    let alone = apart.master(&["--shards", "2"]);
+    let control = &mut alone.connect();
+    control.ask("DEBUG POPULATE 20000 key 100");
     let load = Load::start(&master.socket(), 77);
+    let control_load = Load::start(&alone.socket(), 77);
     wait_for_load(&load, 500);
+    load.take_longest();
+    control_load.take_longest();
     signal(&replica, Signal::STOP);
     let since = Instant::now();
     while since.elapsed() < pause() {
         wait_for_load(&load, 100);
     }
+    assert_alike(load.take_longest(), control_load.take_longest());
+    control_load.stop();
     signal(&replica, Signal::CONT);
     wait_for_load(&load, 500);
     load.stop();
@@ -282,9 +302,15 @@ fn stopped_servers_do_not_hold_up_the_other() {
 
     signal(&master, Signal::STOP);
     let since = Instant::now();
+    let mut longest = [Duration::ZERO; 2];
     while since.elapsed() < pause() {
-        assert!(other.ask("GET s:1").starts_with('$'));
+        for (client, longest) in [&mut *other, &mut *control].into_iter().zip(&mut longest) {
+            let sent = Instant::now();
+            assert!(client.ask("GET s:1").starts_with('$'));
+            *longest = sent.elapsed().max(*longest);
+        }
     }
+    assert_alike(longest[0], longest[1]);
     signal(&master, Signal::CONT);
     client.ask("SET after 1");
     assert_equal(client, other);
