@@ -166,6 +166,16 @@ impl BlobPool {
         }
     }
 
+    /// A pool that begins with `buffers` of them, and keeps no more.
+    ///
+    /// One thread asks for them all: an allocator that has a heap for each thread would have large
+    /// pages for them in each.
+    pub(crate) fn filled(buffers: usize) -> Self {
+        let pool = Self::new(buffers);
+        while pool.buffers.push(Vec::with_capacity(BUFFER_BYTES)).is_ok() {}
+        pool
+    }
+
     /// The most memory that idle buffers can take, in bytes.
     pub(crate) fn capacity_bytes(&self) -> usize {
         self.buffers.capacity() * KEPT_BYTES_MAX

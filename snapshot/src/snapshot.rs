@@ -1,5 +1,6 @@
 //! The public face: describe a snapshot, start it, wait for it.
 
+mod division;
 #[cfg(feature = "epaxos")]
 mod records;
 mod start;
@@ -93,12 +94,14 @@ impl Snapshot {
         self
     }
 
-    /// How many bytes may be on their way from the shards to the sink, in all.
+    /// How much memory the snapshot may take beside the data, in bytes; 64 MiB at first.
     ///
-    /// The traversal uses up to a quarter of it; the rest is kept for writes, so that they
-    /// need not wait. A big value counts with its whole weight while it is on its way; one that
-    /// alone is more than the budget still passes, alone. Meanwhile what is copied of it, because
-    /// it is written to, is bounded by the budget.
+    /// Of what its buffers leave, which is half at the least, one half is for what is on its way
+    /// from the shards to the sinks, the other for copies: for what is copied of big values,
+    /// because they are written to before they are encoded.
+    /// Of the first half, the traversal uses up to a quarter; the rest is kept for writes, so that
+    /// they need not wait. A big value counts with its whole weight while it is on its way; one
+    /// that alone is more than there is room for still passes, alone.
     #[must_use]
     pub fn budget_bytes(mut self, bytes: usize) -> Self {
         self.budget_bytes = bytes;

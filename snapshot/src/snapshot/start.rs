@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use aligned_io::{FileSetWriter, WriterOptions};
 use rdb_format::Encoder;
-use shard_runtime::{ChannelConfig, Receiver, ShardSet, channel, spawn_named};
+use shard_runtime::{Receiver, ShardSet, channel, spawn_named};
 
 use super::Snapshot;
+use super::division::{self, Division};
 use crate::blob::{BUFFER_BYTES, Blob, BlobPool};
 use crate::copies::Ledger;
 use crate::cut::{self, CutSizes, OpenedShard};
@@ -26,9 +27,6 @@ use crate::shared::{Share, Shared};
 use crate::sink::{Closing, Origin, Sink};
 use crate::sync::now;
 use crate::watch::Watch;
-
-/// What the memory of a file's buffers is rounded up to.
-const HUGE_PAGE_BYTES: usize = 2 << 20;
 
 /// What there is to save, and how it was found out.
 pub(super) struct Opened {
@@ -71,11 +69,12 @@ impl Snapshot {
         sinks: usize,
         producers: usize,
     ) -> (ProducerParts, Vec<Receiver<Blob>>) {
-        let budget = self.budget_of_each(sinks);
-        let (senders, receivers): (Vec<_>, Vec<_>) = (0..sinks).map(|_| channel(budget)).unzip();
+        let division = self.division(producers, sinks);
+        let channels = (0..sinks).map(|_| channel(division.channel));
+        let (senders, receivers): (Vec<_>, Vec<_>) = channels.unzip();
         let shared = Arc::new(Shared::new(
             receivers.iter().map(Receiver::monitor).collect(),
-            Ledger::new(self.budget_bytes, self.when_spent),
+            Ledger::new(division.copied_bytes, self.when_spent),
             self.plant,
         ));
         let parts = ProducerParts {
@@ -83,7 +82,7 @@ impl Snapshot {
             compression: self.compression,
             senders,
             // Enough for the producers' own blobs and the ones between writes.
-            pool: BlobPool::new(2 * producers + 4),
+            pool: BlobPool::filled(2 * producers + 4),
             when_spent: self.when_spent,
             shared,
         };
@@ -100,7 +99,7 @@ impl Snapshot {
         pool: &BlobPool,
     ) -> Result<Handle, SnapshotError> {
         let sinks = outlets.len();
-        let budget = self.budget_of_each(sinks);
+        let channel = self.division(opened.producers, sinks).channel;
         let started = opened.started;
         let closing = Arc::new(Closing::new(Origin {
             sinks,
@@ -135,7 +134,7 @@ impl Snapshot {
                 receiver,
                 pool: pool.clone(),
                 pace: self.pace_of_each(sinks, started),
-                traversal_bytes_max: budget.capacity_bytes - budget.reserved_bytes,
+                traversal_bytes_max: channel.capacity_bytes - channel.reserved_bytes,
                 shared: Arc::clone(shared),
                 closing: Arc::clone(&closing),
             };
@@ -173,17 +172,11 @@ impl Snapshot {
 
     /// How each of so many files is written.
     pub(super) fn file_for_each(&self, files: usize) -> WriterOptions {
-        let mut file = self.file.clone();
-        file.preallocate_bytes /= files.max(1) as u64;
-        file
+        division::for_each(self.budget_bytes, &self.file, files)
     }
 
-    fn budget_of_each(&self, sinks: usize) -> ChannelConfig {
-        let capacity_bytes = self.budget_bytes / sinks.max(1);
-        ChannelConfig {
-            capacity_bytes,
-            reserved_bytes: capacity_bytes / 4 * 3,
-        }
+    fn division(&self, producers: usize, sinks: usize) -> Division {
+        Division::new(self.budget_bytes, &self.file, (producers, sinks))
     }
 
     fn pace_of_each(&self, sinks: usize, from: Instant) -> Pace {
@@ -194,13 +187,11 @@ impl Snapshot {
         Pace::new(bytes_per_s, from)
     }
 
-    /// What the snapshot takes beside its budget, at most, in bytes.
+    /// What encoders and writers take for themselves, at most, in bytes.
     fn fixed_bytes(&self, shards: usize, sinks: usize, pool: &BlobPool) -> usize {
         // A bucket of the largest values that do not ride makes a buffer grow twice.
         let producers = shards * 4 * BUFFER_BYTES;
-        // In whole huge pages.
-        let buffers = self.file.block_bytes * (self.file.depth + 1);
-        let sink = 2 * PIECE_BYTES + buffers.next_multiple_of(HUGE_PAGE_BYTES);
+        let sink = 2 * PIECE_BYTES + division::buffers_bytes(&self.file_for_each(sinks));
         producers + pool.capacity_bytes() + sinks * sink
     }
 }

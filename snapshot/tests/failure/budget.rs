@@ -35,8 +35,9 @@ fn used_with_hanging_sink(value_bytes: usize, writes: usize, budget_bytes: usize
 
 #[test]
 fn writes_go_on_while_the_sink_hangs() {
-    // The traversal fills a quarter of the budget; the rest has room for what writes deliver.
-    used_with_hanging_sink(1000, 100, 4 << 20);
+    // The traversal fills a quarter of what may be on its way; the rest has room for what writes
+    // deliver.
+    used_with_hanging_sink(1000, 100, 16 << 20);
 }
 
 #[test]
