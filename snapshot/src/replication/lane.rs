@@ -86,6 +86,11 @@ impl Lane {
         self.state.lock().backlog.has_after(number)
     }
 
+    /// Whether the replica has said that it has more than up to this frame.
+    pub(super) fn is_past(&self, number: u64) -> bool {
+        self.state.lock().acknowledged.number > number
+    }
+
     /// A new handshake has begun: a connection of an earlier one is worth nothing, and one new one
     /// may come.
     pub(super) fn renew(&self) {
@@ -317,6 +322,25 @@ fn skip(mut frames: &[u8], number: u64) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_asks_for_what_it_has_acknowledged_asked_long_ago() {
+        let limits = LaneLimits {
+            silence: Duration::from_secs(1),
+            backlog_bytes: 1 << 20,
+            plant: Plant::default(),
+        };
+        let lane = Lane::new(0, limits, None);
+        let mut frames = Vec::new();
+        for number in 1..=3 {
+            Frame::encode(&mut frames, FrameKind::Delete, number, b"payload");
+        }
+        lane.state.lock().backlog.push(frames.into(), 3);
+        assert!(lane.can_resume(1) && !lane.is_past(0));
+        assert!(lane.acknowledge(0, Acknowledge { number: 2, cut: 0 }));
+        assert!(lane.is_past(1) && !lane.can_resume(1));
+        assert!(lane.can_resume(2) && !lane.is_past(2));
+    }
 
     #[test]
     fn frames_that_the_replica_has_are_skipped() {

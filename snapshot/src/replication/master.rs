@@ -21,7 +21,7 @@ use super::handshake::{
 };
 use super::lane::{Lane, LaneLimits};
 use super::secret::{Nonce, Secret, random};
-use super::session::{Session, SessionLimits};
+use super::session::{Resumption, Session, SessionLimits};
 use super::spill::{SpillFolder, SpillOptions};
 use super::statistics::SessionStatistics;
 use crate::keyspace::Store;
@@ -280,10 +280,14 @@ impl<S: Store> Inner<S> {
         if let Some(resume) = &hello.resume {
             let known = self.sessions.lock().get(&resume.session).cloned();
             if let Some(session) = known {
-                if session.resume(resume, hello.takes, key) {
-                    return Ok((session, true));
+                match session.resume(resume, hello.takes, key) {
+                    Resumption::GoesOn => return Ok((session, true)),
+                    Resumption::Stale => {
+                        let reason = "you have said that you have more than you ask for";
+                        return Err(ReplicationError::refused(reason));
+                    }
+                    Resumption::Lost => session.stop(),
                 }
-                session.stop();
             }
         }
         if self.shards.len() > usize::from(STREAMS_MAX) {

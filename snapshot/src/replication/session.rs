@@ -45,6 +45,18 @@ pub(super) struct Session {
     plant: Plant,
 }
 
+/// What becomes of a replica's wish to go on with a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resumption {
+    /// It does.
+    GoesOn,
+    /// What it lacks is gone. It begins anew.
+    Lost,
+    /// It has said since that it has more: the wish was under way for long, and was followed by
+    /// another. The session goes on without it.
+    Stale,
+}
+
 impl Session {
     /// Begins the streams of a new session; `over` is called when they have ended.
     pub(super) fn start<S: Store>(
@@ -132,19 +144,21 @@ impl Session {
 
     /// Whether a replica that takes this can go on with what it has; if so, it has made a handshake
     /// with this key, and its connections will come.
-    pub(super) fn resume(&self, resume: &Resume, takes: Telling, key: &Secret) -> bool {
-        if takes != self.telling {
-            return false;
+    pub(super) fn resume(&self, resume: &Resume, takes: Telling, key: &Secret) -> Resumption {
+        if takes != self.telling || resume.numbers.len() != self.lanes.len() {
+            return Resumption::Lost;
         }
         let mut current = self.key.lock();
-        let lanes = self.lanes.iter().zip(&resume.numbers);
-        let kept = lanes.clone().all(|(lane, number)| lane.can_resume(*number));
-        if resume.numbers.len() != self.lanes.len() || !kept {
-            return false;
+        let mut lanes = self.lanes.iter().zip(&resume.numbers);
+        if lanes.clone().any(|(lane, number)| lane.is_past(*number)) {
+            return Resumption::Stale;
+        }
+        if !lanes.all(|(lane, number)| lane.can_resume(*number)) {
+            return Resumption::Lost;
         }
         *current = key.clone();
         self.lanes.iter().for_each(|lane| lane.renew());
-        true
+        Resumption::GoesOn
     }
 
     pub(super) fn statistics(&self) -> SessionStatistics {
