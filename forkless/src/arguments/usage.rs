@@ -64,8 +64,8 @@ mod tests {
                  known versions are 9 to 14 and 80",
             ),
             (
-                &["save", "in", "out", "--files", "\n\nUsage: \u{1b}[2J"],
-                "forkless: invalid value ' Usage: ?[2J' for '--files <FILES>' \
+                &["save", "in", "out", "--files", "\n\nUsage: none"],
+                "forkless: invalid value ' Usage: none' for '--files <FILES>' \
                  [possible values: single, per-shard]",
             ),
             (&[], "forkless: a command is missing; --help lists them"),

@@ -331,11 +331,11 @@ mod tests {
             plant: Plant::default(),
         };
         let lane = Lane::new(0, limits, None);
-        let mut frames = Vec::new();
         for number in 1..=3 {
-            Frame::encode(&mut frames, FrameKind::Delete, number, b"payload");
+            let mut frame = Vec::new();
+            Frame::encode(&mut frame, FrameKind::Delete, number, b"payload");
+            lane.state.lock().backlog.push(frame.into(), number);
         }
-        lane.state.lock().backlog.push(frames.into(), 3);
         assert!(lane.can_resume(1) && !lane.is_past(0));
         assert!(lane.acknowledge(0, Acknowledge { number: 2, cut: 0 }));
         assert!(lane.is_past(1) && !lane.can_resume(1));
