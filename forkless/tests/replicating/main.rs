@@ -1,50 +1,19 @@
 //! Two servers, a master and its replica, each a process: whatever becomes of either, the other
 //! goes on, and in the end both hold the same.
-//!
-//! `FORKLESS_REPLICATION_ROUNDS` says how often each is killed, `FORKLESS_REPLICATION_SECONDS` for
-//! how long each is stopped. Where that is said, it is compared how long clients wait at the other
-//! meanwhile, and at a server that has no replica.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(clippy::print_stderr, reason = "tells what was compared")]
 
+mod admission;
+mod interruptions;
 mod load;
 mod pair;
 #[path = "../serving/mod.rs"]
 mod serving;
 
-use std::fs;
-use std::process::Command;
-use std::time::{Duration, Instant};
-
 use rustix::process::Signal;
 
 use crate::load::Load;
 use crate::pair::{Place, assert_equal, info, signal, wait_following, wait_until};
-use crate::serving::{Client, Served, pack};
-
-fn number(variable: &str, default: u64) -> u64 {
-    let set = std::env::var(variable).ok();
-    set.map_or(default, |text| text.parse().unwrap())
-}
-
-/// How often each process is killed.
-fn rounds() -> u64 {
-    number("FORKLESS_REPLICATION_ROUNDS", 1)
-}
-
-/// For how long each process is stopped.
-fn pause() -> Duration {
-    Duration::from_secs(number("FORKLESS_REPLICATION_SECONDS", 2))
-}
-
-/// Whether clients waited about as long as those of a server that has nobody to wait for. What
-/// stops the whole machine stops both; who waits for a stopped server waits until that is given up.
-fn assert_alike(longest: Duration, of_the_control: Duration) {
-    if std::env::var_os("FORKLESS_REPLICATION_SECONDS").is_some() {
-        eprintln!("{longest:?} at the longest, {of_the_control:?} at the control");
-        assert!(longest < 4 * of_the_control + Duration::from_secs(1));
-    }
-}
+use crate::serving::{Client, Served};
 
 /// Waits until so many more commands are done.
 fn wait_for_load(load: &Load, commands: u64) {
@@ -234,200 +203,6 @@ fn snapshots_and_reloads_go_on_beside_replication() {
     replica.kill();
     let saved = Served::forkless(&place.path("replica"), &["--shards", "3"]);
     assert_eq!(saved.connect().ask("DEBUG DIGEST"), expected);
-}
-
-#[test]
-fn killed_servers_come_back_and_the_other_goes_on() {
-    let place = Place::new();
-    let shards = &["--shards", "2", "--snapshot-budget", "1MiB"][..];
-    let mut master = place.master(shards);
-    let mut replica = place.replica(&["--shards", "3"]);
-    master.connect().ask("DEBUG POPULATE 20000 key 100");
-    for round in 0..rounds() {
-        // The replica is killed, in the middle of whatever it does, and the load goes on.
-        let load = Load::start(&master.socket(), 100 + round);
-        wait_for_load(&load, 500 * (1 + round % 3));
-        replica.kill();
-        wait_for_load(&load, 500);
-        replica = place.replica(&["--shards", "3"]);
-        wait_following(&mut replica.connect());
-        wait_for_load(&load, 500);
-        // The master is killed, and comes back with what it has saved.
-        let client = &mut master.connect();
-        assert_eq!(client.ask("SAVE"), "+OK\r\n");
-        wait_for_load(&load, 500);
-        master.kill();
-        load.stop();
-        let other = &mut replica.connect();
-        let shown = other.ask("DBSIZE");
-        assert!(shown.starts_with(':'), "it serves on: {shown}");
-        wait_until("the replica knows", || {
-            info(other, "replica_state") == "connecting"
-        });
-        assert!(other.ask("GET s:1").starts_with('$'));
-        master = place.master(shards);
-        let client = &mut master.connect();
-        assert_equal(client, other);
-        assert_eq!(info(other, "master_link_status"), "up");
-    }
-}
-
-#[test]
-fn stopped_servers_do_not_hold_up_the_other() {
-    let place = Place::new();
-    let (master, replica) = (place.master(&["--shards", "2"]), place.replica(&[]));
-    let (client, other) = (&mut master.connect(), &mut replica.connect());
-    client.ask("DEBUG POPULATE 20000 key 100");
-    wait_following(other);
-    let apart = Place::new();
-    let alone = apart.master(&["--shards", "2"]);
-    let control = &mut alone.connect();
-    control.ask("DEBUG POPULATE 20000 key 100");
-    let load = Load::start(&master.socket(), 77);
-    let control_load = Load::start(&alone.socket(), 77);
-    wait_for_load(&load, 500);
-    load.take_longest();
-    control_load.take_longest();
-    signal(&replica, Signal::STOP);
-    let since = Instant::now();
-    while since.elapsed() < pause() {
-        wait_for_load(&load, 100);
-    }
-    assert_alike(load.take_longest(), control_load.take_longest());
-    control_load.stop();
-    signal(&replica, Signal::CONT);
-    wait_for_load(&load, 500);
-    load.stop();
-    assert_equal(client, other);
-
-    signal(&master, Signal::STOP);
-    let since = Instant::now();
-    let mut longest = [Duration::ZERO; 2];
-    while since.elapsed() < pause() {
-        for (client, longest) in [&mut *other, &mut *control].into_iter().zip(&mut longest) {
-            let sent = Instant::now();
-            assert!(client.ask("GET s:1").starts_with('$'));
-            *longest = sent.elapsed().max(*longest);
-        }
-    }
-    assert_alike(longest[0], longest[1]);
-    signal(&master, Signal::CONT);
-    client.ask("SET after 1");
-    assert_equal(client, other);
-}
-
-#[test]
-fn who_does_not_know_the_secret_replicates_nothing() {
-    let place = Place::new();
-    for (name, secret) in [("right", "open sesame\n"), ("wrong", "open barley\n")] {
-        fs::write(place.path(name), secret).unwrap();
-    }
-    let [right, wrong] = ["right", "wrong"].map(|name| place.path(name).display().to_string());
-    let master = place.master(&["--replication-secret-file", &right]);
-    let client = &mut master.connect();
-    client.ask("SET key value");
-    for options in [&["--replication-secret-file", &*wrong][..], &[]] {
-        let replica = place.replica(options);
-        let other = &mut replica.connect();
-        wait_until("it is refused", || {
-            info(other, "replica_last_error").contains("secret")
-        });
-        assert!(other.ask("GET key").starts_with("-LOADING "));
-        assert_eq!(info(client, "connected_slaves"), "0");
-    }
-    let replica = place.replica(&["--replication-secret-file", &right]);
-    assert_equal(client, &mut replica.connect());
-}
-
-#[test]
-fn port_for_replicas_is_open_to_this_machine_alone_unless_there_is_a_secret() {
-    let place = Place::new();
-    let secret = place.path("secret");
-    fs::write(&secret, "open sesame").unwrap();
-    let socket = place.path("socket");
-    let serve = |options: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_forkless"));
-        command.args(["serve", "--port", "0", "--unixsocket"]);
-        command.arg(&socket).arg("--dir").arg(place.path("master"));
-        command.args(["--replication-port", "0"]).args(options);
-        command
-    };
-    let open = ["--replication-bind", "0.0.0.0"];
-    let refused = serve(&open).output().unwrap();
-    assert_eq!(refused.status.code(), Some(1));
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(said.contains("no secret"), "{said}");
-    let secret = secret.display().to_string();
-    for more in [
-        &["--replication-open"][..],
-        &["--replication-secret-file", &secret],
-    ] {
-        let options = [&open[..], more].concat();
-        let server = Served::forkless(
-            &place.path("master"),
-            &[&["--replication-port", "0"], &options[..]].concat(),
-        );
-        let client = &mut server.connect();
-        let address = info(client, "replication_addresses");
-        assert!(
-            address.starts_with("0.0.0.0:") && !address.ends_with(":0"),
-            "{address}"
-        );
-        client.send(&pack(&[b"SHUTDOWN"]));
-        assert_eq!(client.rest(), b"");
-        assert!(server.ends_well());
-    }
-}
-
-#[test]
-fn folder_of_the_backlog_is_one_servers_and_cleared_of_what_a_killed_one_left() {
-    let place = Place::new();
-    let folder = place.path("backlog");
-    let name = folder.display().to_string();
-    let options = [
-        "--replication-backlog-dir",
-        &name,
-        "--replication-backlog",
-        "1kB",
-    ];
-    let first = place.master(&options);
-    // It answers once it has begun.
-    first.connect().ask("PING");
-    first.kill();
-    let stale = folder.join("0123-0-7.forkless-backlog");
-    let foreign = folder.join("notes");
-    for path in [&stale, &foreign] {
-        fs::write(path, "frames").unwrap();
-    }
-    let master = place.master(&options);
-    let client = &mut master.connect();
-    client.ask("PING");
-    assert!(!stale.exists() && foreign.exists());
-
-    let mut second = Command::new(env!("CARGO_BIN_EXE_forkless"));
-    second.args(["serve", "--port", "0", "--unixsocket"]);
-    second
-        .arg(place.path("second"))
-        .arg("--dir")
-        .arg(place.path("replica"));
-    let second = second.args(["--replication-port", "0"]).args(options);
-    let refused = second.output().unwrap();
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert_eq!(
-        (refused.status.code(), said.lines().count()),
-        (Some(1), 1),
-        "{said}"
-    );
-    assert!(said.contains(&name), "{said}");
-
-    client.ask("DEBUG POPULATE 20000 key 100");
-    let load = Load::start(&master.socket(), 5);
-    let replica = place.replica(&[]);
-    let other = &mut replica.connect();
-    wait_following(other);
-    wait_for_load(&load, 500);
-    load.stop();
-    assert_equal(client, other);
 }
 
 #[test]
