@@ -5,7 +5,6 @@ use crate::random::Random;
 use crate::sync::Waited;
 use crate::thread::Place;
 use crate::trace::{Trace, What};
-use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -14,6 +13,9 @@ use std::time::Instant;
 /// In one run of so many, on average, a fiber gives way at every, every second, … chance. Runs with
 /// few switches find what takes a long time alone; runs with many what takes quick turns.
 const SWITCH_ONE_IN: [u64; 5] = [1, 1, 2, 4, 16];
+
+/// The deadline of a wait that has none.
+const NEVER: u64 = u64::MAX;
 
 /// What a simulation is run by.
 #[derive(Clone, Debug)]
@@ -65,8 +67,11 @@ pub(crate) struct Schedule {
     pub(crate) members: Vec<Member>,
     /// Those that can run, apart from the one that does.
     runnable: Vec<usize>,
-    /// Those that wait: a program may start and end thousands, of which few live at a time.
-    waiting: BTreeSet<usize>,
+    /// Those that wait, in the order of their numbers: a program may start and end thousands, of
+    /// which few live at a time.
+    waiting: Vec<Waiter>,
+    /// No wait is over before this; what waited until then may have been woken since.
+    earliest_deadline_ns: u64,
     pub(crate) current: usize,
     /// How many wait for a lock, so that most unlocks cost nothing.
     pub(crate) lockers: usize,
@@ -77,7 +82,6 @@ pub(crate) struct Schedule {
 /// One fiber.
 pub(crate) struct Member {
     name: Arc<str>,
-    state: State,
     /// Absent while it runs, and once it has ended.
     pub(crate) fiber: Option<Fiber>,
     pub(crate) job: Option<Box<dyn FnOnce()>>,
@@ -85,15 +89,14 @@ pub(crate) struct Member {
     pub(crate) waited: Waited,
 }
 
+/// A fiber that waits.
 #[derive(Clone, Copy, Debug)]
-enum State {
-    Runnable,
-    Waiting {
-        on: On,
-        deadline_ns: Option<u64>,
-        at: &'static Location<'static>,
-    },
-    Ended,
+struct Waiter {
+    member: usize,
+    on: On,
+    /// [`NEVER`] for a wait without one.
+    deadline_ns: u64,
+    at: &'static Location<'static>,
 }
 
 impl Schedule {
@@ -110,7 +113,8 @@ impl Schedule {
             steps: 0,
             members: Vec::new(),
             runnable: Vec::new(),
-            waiting: BTreeSet::new(),
+            waiting: Vec::new(),
+            earliest_deadline_ns: NEVER,
             current: 0,
             lockers: 0,
             ending: None,
@@ -124,7 +128,6 @@ impl Schedule {
         self.trace.add_name(Arc::clone(&name));
         self.members.push(Member {
             name,
-            state: State::Runnable,
             fiber: Some(Fiber::new(self.body)),
             job: Some(job),
             place: None,
@@ -142,13 +145,14 @@ impl Schedule {
         }
         self.expire();
         if self.runnable.is_empty() {
-            let Some(deadline_ns) = self.next_deadline_ns() else {
+            let deadline_ns = self.next_deadline_ns();
+            if deadline_ns == NEVER {
                 return Err(if self.waiting.is_empty() {
                     Ending::Finished
                 } else {
                     Ending::Stalled
                 });
-            };
+            }
             self.now_ns = deadline_ns;
             self.expire();
         }
@@ -192,41 +196,45 @@ impl Schedule {
     ) {
         self.tick();
         self.count_step();
-        let deadline_ns = deadline.map(|deadline| {
+        let deadline_ns = deadline.map_or(NEVER, |deadline| {
             let since = deadline.saturating_duration_since(self.base);
-            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+            u64::try_from(since.as_nanos()).unwrap_or(NEVER)
         });
-        self.members[self.current].state = State::Waiting {
+        self.earliest_deadline_ns = self.earliest_deadline_ns.min(deadline_ns);
+        let place = self
+            .waiting
+            .partition_point(|waiter| waiter.member < self.current);
+        let waiter = Waiter {
+            member: self.current,
             on,
             deadline_ns,
             at,
         };
-        self.waiting.insert(self.current);
+        self.waiting.insert(place, waiter);
         self.lockers += usize::from(matches!(on, On::Lock(_)));
         self.record(self.current, What::Waits(at));
     }
 
     pub(crate) fn waiting_on(&self, wanted: On) -> Vec<usize> {
-        let waits = |member: &Member| match member.state {
-            State::Waiting { on, .. } => on == wanted,
-            State::Runnable | State::Ended => false,
-        };
-        let waiting = self.waiting.iter().copied();
-        waiting
-            .filter(|&member| waits(&self.members[member]))
-            .collect()
+        self.waiters(|waiter| waiter.on == wanted)
+    }
+
+    /// Those among the waiting that `is_wanted`, in the order of their numbers.
+    fn waiters(&self, is_wanted: impl Fn(&Waiter) -> bool) -> Vec<usize> {
+        let wanted = self.waiting.iter().filter(|&waiter| is_wanted(waiter));
+        wanted.map(|waiter| waiter.member).collect()
     }
 
     pub(crate) fn make_runnable(&mut self, member: usize, waited: Waited) {
+        let place = self
+            .waiting
+            .binary_search_by_key(&member, |waiter| waiter.member);
+        let Ok(place) = place else {
+            panic!("a fiber was woken that does not wait");
+        };
+        let wait = self.waiting.remove(place);
+        self.lockers -= usize::from(matches!(wait.on, On::Lock(_)));
         let woken = &mut self.members[member];
-        if let State::Waiting {
-            on: On::Lock(_), ..
-        } = woken.state
-        {
-            self.lockers -= 1;
-        }
-        woken.state = State::Runnable;
-        self.waiting.remove(&member);
         woken.waited = waited;
         self.runnable.push(member);
         self.record(
@@ -240,28 +248,22 @@ impl Schedule {
 
     /// Ends the waits whose deadline has come.
     fn expire(&mut self) {
-        let is_late =
-            |&member: &usize| self.deadline_ns(member).is_some_and(|at| at <= self.now_ns);
-        let late: Vec<usize> = self.waiting.iter().copied().filter(is_late).collect();
-        for member in late {
+        if self.now_ns < self.earliest_deadline_ns {
+            return;
+        }
+        for member in self.waiters(|waiter| waiter.deadline_ns <= self.now_ns) {
             self.make_runnable(member, Waited::TimedOut);
         }
+        self.earliest_deadline_ns = self.next_deadline_ns();
     }
 
-    fn next_deadline_ns(&self) -> Option<u64> {
-        let waiting = self.waiting.iter();
-        waiting.filter_map(|&member| self.deadline_ns(member)).min()
-    }
-
-    fn deadline_ns(&self, member: usize) -> Option<u64> {
-        match self.members[member].state {
-            State::Waiting { deadline_ns, .. } => deadline_ns,
-            State::Runnable | State::Ended => None,
-        }
+    /// [`NEVER`] if nobody waits for a time.
+    fn next_deadline_ns(&self) -> u64 {
+        let deadlines = self.waiting.iter().map(|waiter| waiter.deadline_ns);
+        deadlines.min().unwrap_or(NEVER)
     }
 
     pub(crate) fn end_current(&mut self) {
-        self.members[self.current].state = State::Ended;
         self.record(self.current, What::Ends);
         for member in self.waiting_on(On::End(self.current)) {
             self.make_runnable(member, Waited::Notified);
@@ -278,14 +280,11 @@ impl Schedule {
     }
 
     pub(crate) fn waiting(&self) -> Vec<(String, String)> {
-        let waits = |member: &Member| match member.state {
-            State::Waiting { at, .. } => {
-                let place = format!("{}:{}", at.file(), at.line());
-                Some((member.name.to_string(), place))
-            }
-            State::Runnable | State::Ended => None,
+        let tell = |waiter: &Waiter| {
+            let name = self.members[waiter.member].name.to_string();
+            (name, format!("{}:{}", waiter.at.file(), waiter.at.line()))
         };
-        self.members.iter().filter_map(waits).collect()
+        self.waiting.iter().map(tell).collect()
     }
 }
 
