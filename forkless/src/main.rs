@@ -20,6 +20,8 @@ use crate::arguments::Arguments;
 use crate::output::{Json, Output};
 
 /// Values are made by one thread and dropped by another all the time, which this one is good at.
+/// Its second version: the third has no use for what is freed here and there in pages that were
+/// full, so that copies of chunks would take up memory anew while their originals are freed.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -136,12 +136,12 @@ fn eprint_report(kind: &str, report: &snapshot::Report) {
     );
 }
 
-/// Overwrites one of many strings.
+/// Overwrites one of many strings. As in [`store::fill`], its shard makes the value.
 fn overwrite(shards: &Shards, number: usize) {
     let key = store::name(number);
-    let value = Object::String(store::text(number, 1024));
     let shard = shards.shard_of(shard_hash(&key));
     let write = shards.call(shard, move |shard| {
+        let value = Object::String(store::text(number, 1024));
         shard.state().database(0).insert(Key::from(&key[..]), value);
     });
     write.unwrap();

@@ -81,7 +81,7 @@ fn huge(kind: &str, data_bytes: usize) -> (Object, usize) {
         "stream" => {
             let mut stream = Stream::new();
             for number in 0..elements {
-                let text = text(number, VALUE_BYTES - 20);
+                let text = text(number, VALUE_BYTES);
                 stream
                     .append(id(number), [(&b"field"[..], text.as_bytes())])
                     .unwrap();
@@ -107,23 +107,25 @@ pub(crate) fn put_huge(shards: &Shards, kind: &str, data_bytes: usize) -> usize 
 }
 
 /// Fills database 0 with strings of `value_bytes`, about `data_bytes` of them; how many keys.
+///
+/// Their shards make them, as with [`put_huge`].
 pub(crate) fn fill(shards: &Shards, data_bytes: usize, value_bytes: usize) -> usize {
     let keys = data_bytes / value_bytes;
-    let mut batches: Vec<Vec<(Key, Object)>> = Vec::new();
+    let mut batches: Vec<Vec<usize>> = Vec::new();
     batches.resize_with(shards.len(), Vec::new);
-    let send = |shard, batch: Vec<(Key, Object)>| {
+    let send = |shard, batch: Vec<usize>| {
         let insert = shards.call(shard, move |shard| {
-            for (key, value) in batch {
-                shard.state().database(0).insert(key, value);
+            for number in batch {
+                let object = Object::String(text(number, value_bytes));
+                let key = Key::from(&name(number)[..]);
+                shard.state().database(0).insert(key, object);
             }
         });
         insert.unwrap();
     };
     for number in 0..keys {
-        let key = name(number);
-        let shard = shards.shard_of(shard_hash(&key));
-        let object = Object::String(text(number, value_bytes));
-        batches[shard].push((Key::from(&key[..]), object));
+        let shard = shards.shard_of(shard_hash(&name(number)));
+        batches[shard].push(number);
         if batches[shard].len() == 256 {
             send(shard, std::mem::take(&mut batches[shard]));
         }

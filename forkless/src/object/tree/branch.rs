@@ -11,9 +11,6 @@ const LEAF_ELEMENTS_MAX: usize = 64;
 /// A chunk of several elements weighs no more than this, in bytes: it is what one write copies.
 pub(super) const LEAF_BYTES_MAX: usize = 8 << 10;
 
-/// Elements that are no heavier never make a chunk too heavy, in bytes.
-pub(super) const LIGHT_BYTES: usize = LEAF_BYTES_MAX / LEAF_ELEMENTS_MAX;
-
 /// A node has no more branches than this.
 const BRANCHES_MAX: usize = 64;
 
@@ -198,18 +195,29 @@ impl<E: Element> Branch<E> {
         Some(right)
     }
 
-    /// Puts `element` in the place of number `index`, which has an equal mark; gives that back.
-    pub(super) fn replace(&mut self, index: usize, element: E, sharing: &Sharing) -> E {
+    /// Puts `element` in the place of number `index`, which has an equal mark; gives that back, and
+    /// what had to be split off to the right.
+    pub(super) fn replace(
+        &mut self,
+        index: usize,
+        element: E,
+        sharing: &Sharing,
+    ) -> (E, Option<Self>) {
         let weight_bytes = element.weight_bytes();
         let old = match self.node_mut(sharing) {
             Node::Leaf(elements) => std::mem::replace(&mut elements[index], element),
             Node::Inner(branches) => {
                 let (at, place) = branch_of(branches, index);
-                branches[at].replace(place, element, sharing)
+                let (old, right) = branches[at].replace(place, element, sharing);
+                if let Some(right) = right {
+                    branches.insert(at + 1, right);
+                }
+                old
             }
         };
         self.weight_bytes = self.weight_bytes + weight_bytes - old.weight_bytes();
-        old
+        // Nothing has come to an end of it: both parts may be changed again.
+        (old, self.split(self.node.len() / 2, sharing))
     }
 
     /// Takes element number `index` out. May leave nothing.

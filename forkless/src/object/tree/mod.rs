@@ -2,7 +2,6 @@
 
 mod branch;
 mod iter;
-mod passed;
 mod sequence;
 mod view;
 

@@ -7,7 +7,6 @@ use snapshot::Copies;
 
 use crate::object::tree::branch::{self, Branch, Element, Node};
 use crate::object::tree::iter::Iter;
-use crate::object::tree::passed;
 use crate::object::tree::view::View;
 
 /// A sequence of elements, in chunks of up to 64 of them and 8 KiB under nodes of up to 64
@@ -34,13 +33,11 @@ pub(super) struct Sharing(Cell<Option<Copies>>);
 impl Sharing {
     pub(super) fn charge(&self, bytes: usize) {
         // Taken out for the moment: nobody else can ask meanwhile.
-        let Some(copies) = self.0.take() else {
-            return;
-        };
-        if copies.charge(bytes) {
+        if let Some(copies) = self.0.take()
+            && copies.charge(bytes)
+        {
             self.0.set(Some(copies));
         }
-        passed::free_some();
     }
 }
 
@@ -121,7 +118,13 @@ impl<E: Element> Tree<E> {
             self.root = Some(Branch::leaf(vec![element]));
             return;
         };
-        if let Some(right) = root.insert(index, element, &self.sharing)
+        let right = root.insert(index, element, &self.sharing);
+        self.grow(right);
+    }
+
+    /// Puts what was split off the root to the right of it, under a new root.
+    fn grow(&mut self, right: Option<Branch<E>>) {
+        if let Some(right) = right
             && let Some(left) = self.root.take()
         {
             self.root = Some(Branch::inner(vec![left, right]));
@@ -136,14 +139,10 @@ impl<E: Element> Tree<E> {
     /// Puts an element in the place of number `index`, and gives that back. Where marks matter,
     /// both have equal ones.
     pub(crate) fn replace(&mut self, index: usize, element: E) -> Option<E> {
-        if element.weight_bytes() > branch::LIGHT_BYTES {
-            // Its chunk may have to split.
-            let old = self.remove(index)?;
-            self.insert(index, element);
-            return Some(old);
-        }
         let root = self.root.as_mut().filter(|root| index < root.elements)?;
-        Some(root.replace(index, element, &self.sharing))
+        let (old, right) = root.replace(index, element, &self.sharing);
+        self.grow(right);
+        Some(old)
     }
 
     /// Takes element number `index` out.
@@ -195,5 +194,59 @@ impl<E: Element> fmt::Debug for Tree<E> {
             .field("elements", &self.len())
             .field("weight_bytes", &self.weight_bytes())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::tree::branch::LEAF_BYTES_MAX;
+
+    /// Says itself what it weighs.
+    #[derive(Clone, Copy, Debug)]
+    struct Weight(usize);
+
+    impl Element for Weight {
+        type Mark = ();
+
+        fn mark(&self) -> &() {
+            &()
+        }
+
+        fn weight_bytes(&self) -> usize {
+            self.0
+        }
+    }
+
+    /// What the chunks weigh.
+    fn chunks(tree: &Tree<Weight>) -> Vec<usize> {
+        let mut view = tree.view();
+        let mut weights = Vec::new();
+        while view.advance() {
+            weights.push(view.chunk().iter().map(|element| element.0).sum());
+        }
+        weights
+    }
+
+    #[test]
+    fn replacing_elements_by_their_like_leaves_the_chunks_as_they_are() {
+        let mut tree: Tree<Weight> = (0..10_000).map(|_| Weight(150)).collect();
+        let before = chunks(&tree);
+        for number in 0..20_000 {
+            let old = tree.replace(number * 7919 % 10_000, Weight(150));
+            assert_eq!(old.unwrap().0, 150);
+        }
+        assert_eq!(chunks(&tree), before);
+    }
+
+    #[test]
+    fn replacing_elements_by_heavier_ones_splits_their_chunks() {
+        let mut tree: Tree<Weight> = (0..1000).map(|_| Weight(150)).collect();
+        for number in 0..1000 {
+            tree.replace(number * 7 % 1000, Weight(1000));
+            assert!(chunks(&tree).iter().all(|bytes| *bytes <= LEAF_BYTES_MAX));
+        }
+        assert_eq!((tree.len(), tree.weight_bytes()), (1000, 1_000_000));
+        assert!(tree.replace(1000, Weight(1)).is_none());
     }
 }
