@@ -166,19 +166,23 @@ impl BlobPool {
         }
     }
 
-    /// A pool that begins with `buffers` of them, and keeps no more.
+    /// A pool that begins with so many `own` buffers, and keeps in addition those that come back
+    /// of `on_their_way_bytes`.
     ///
-    /// One thread asks for them all: an allocator that has a heap for each thread would have large
-    /// pages for them in each.
-    pub(crate) fn filled(buffers: usize) -> Self {
-        let pool = Self::new(buffers);
-        while pool.buffers.push(Vec::with_capacity(BUFFER_BYTES)).is_ok() {}
+    /// One thread asks for its own: an allocator that has a heap for each thread would have large
+    /// pages for them in each. The others go from shard to shard for the same reason: what one
+    /// shard had on its way is of use to the next.
+    pub(crate) fn filled(own: usize, on_their_way_bytes: usize) -> Self {
+        let pool = Self::new(own + on_their_way_bytes / BUFFER_BYTES);
+        for _ in 0..own {
+            drop(pool.buffers.push(Vec::with_capacity(BUFFER_BYTES)));
+        }
         pool
     }
 
-    /// The most memory that idle buffers can take, in bytes.
-    pub(crate) fn capacity_bytes(&self) -> usize {
-        self.buffers.capacity() * KEPT_BYTES_MAX
+    /// The most memory that so many buffers of its own can take, in bytes.
+    pub(crate) const fn own_bytes(own: usize) -> usize {
+        own * KEPT_BYTES_MAX
     }
 
     pub(crate) fn blob(&self) -> Blob {

@@ -119,7 +119,9 @@ impl Replication {
     /// Ends all of it.
     pub(crate) fn close(&self) {
         self.follow_nobody();
-        *self.master.lock() = None;
+        // Others ask how it goes while it ends.
+        let master = self.master.lock().take();
+        drop(master);
         if let Some(path) = &self.unix_socket {
             // Whoever starts next removes what is left.
             drop(fs::remove_file(path));

@@ -28,13 +28,16 @@ use crate::keyspace::Store;
 #[cfg(planted)]
 use crate::planted::Bug;
 use crate::stream::{Fields, FrameKind};
-use crate::sync::{Mutex, now};
+use crate::sync::{Condvar, Mutex, now};
 
 /// How long it may take the sessions of an earlier master to leave their folder.
 const SPILL_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a master that is dropped waits for its sessions to say so.
+const END_PATIENCE: Duration = Duration::from_secs(1);
+
 /// A master: whoever connects and knows the secret follows the shards. Dropping it ends all
-/// sessions.
+/// sessions, which takes a second at most.
 pub struct Master<S: Store> {
     inner: Arc<Inner<S>>,
     addresses: Vec<Address>,
@@ -47,6 +50,8 @@ struct Inner<S: Store> {
     secret: Secret,
     spill: Option<Arc<SpillFolder>>,
     sessions: Mutex<BTreeMap<SessionId, Arc<Session>>>,
+    /// A session has ended.
+    ended: Condvar,
     entrance: Arc<Entrance>,
     stop: AtomicBool,
 }
@@ -88,6 +93,7 @@ impl<S: Store> Master<S> {
             entrance: Arc::new(Entrance::new(options.silence)),
             options,
             sessions: Mutex::new(BTreeMap::new()),
+            ended: Condvar::new(),
             stop: AtomicBool::new(false),
         });
         let mut master = Self {
@@ -152,6 +158,11 @@ impl<S: Store> Drop for Master<S> {
         for accepting in self.accepting.drain(..) {
             // A panic there is told nowhere else, and ends nothing here.
             drop(accepting.join());
+        }
+        let until = now().checked_add(END_PATIENCE);
+        let mut sessions = self.inner.sessions.lock();
+        while !sessions.is_empty() && until.is_some_and(|until| now() < until) {
+            sessions = self.inner.ended.wait_until(sessions, until);
         }
     }
 }
@@ -315,6 +326,7 @@ impl<S: Store> Inner<S> {
         let over = move |id: &SessionId| {
             if let Some(inner) = inner.upgrade() {
                 inner.sessions.lock().remove(id);
+                inner.ended.notify_all();
             }
         };
         let session = Session::start(&self.shards, (id, key.clone()), (relaxed, limits), over)?;

@@ -23,7 +23,7 @@ pub(super) struct Division {
 }
 
 impl Division {
-    /// Divides `budget_bytes`. Buffers leave the rest no less than half.
+    /// Divides `budget_bytes`. Buffers leave the rest no less than a quarter.
     pub(super) fn new(
         budget_bytes: usize,
         file: &WriterOptions,
@@ -31,10 +31,11 @@ impl Division {
     ) -> Self {
         let sinks = sinks.max(1);
         let file = for_each(budget_bytes, file, sinks);
-        // An allocator that has large pages takes one more for each thread that encodes.
-        let sink = buffers_bytes(&file) + HUGE_PAGE_BYTES;
+        // An allocator that has large pages takes one more for each thread that encodes, and for
+        // blobs.
+        let sink = buffers_bytes(&file) + 2 * HUGE_PAGE_BYTES;
         let fixed = sinks * sink + producers * HUGE_PAGE_BYTES;
-        let rest = budget_bytes - fixed.min(budget_bytes / 2);
+        let rest = budget_bytes - fixed.min(budget_bytes / 4 * 3);
         let capacity_bytes = rest / 2 / sinks;
         Self {
             channel: ChannelConfig {
@@ -82,7 +83,7 @@ mod tests {
             let buffers = sinks * buffers_bytes(&file);
             let shares = sinks * division.channel.capacity_bytes + division.copied_bytes;
             assert!(buffers + shares <= budget_bytes, "{division:?}");
-            assert!(shares >= budget_bytes / 2, "{division:?}");
+            assert!(shares >= budget_bytes / 4, "{division:?}");
         }
     }
 

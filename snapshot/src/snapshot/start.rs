@@ -81,8 +81,10 @@ impl Snapshot {
             target: self.target,
             compression: self.compression,
             senders,
-            // Enough for the producers' own blobs and the ones between writes.
-            pool: BlobPool::filled(2 * producers + 4),
+            pool: BlobPool::filled(
+                own_blobs(producers),
+                sinks * division.channel.capacity_bytes,
+            ),
             when_spent: self.when_spent,
             shared,
         };
@@ -107,7 +109,7 @@ impl Snapshot {
             started,
             cut_wait: opened.wait,
             cut_pause: opened.pause.unwrap_or_default(),
-            fixed_bytes: self.fixed_bytes(opened.producers, sinks, pool),
+            fixed_bytes: self.fixed_bytes(opened.producers, sinks),
         }));
         let heads = self.heads(opened.sizes, sinks);
         let mut sizes = CutSizes::default();
@@ -188,10 +190,16 @@ impl Snapshot {
     }
 
     /// What encoders and writers take for themselves, at most, in bytes.
-    fn fixed_bytes(&self, shards: usize, sinks: usize, pool: &BlobPool) -> usize {
+    fn fixed_bytes(&self, shards: usize, sinks: usize) -> usize {
         // A bucket of the largest values that do not ride makes a buffer grow twice.
         let producers = shards * 4 * BUFFER_BYTES;
         let sink = 2 * PIECE_BYTES + division::buffers_bytes(&self.file_for_each(sinks));
-        producers + pool.capacity_bytes() + sinks * sink
+        producers + BlobPool::own_bytes(own_blobs(shards)) + sinks * sink
     }
+}
+
+/// Blobs that are there from the beginning: those that so many producers fill, and some between
+/// writes.
+const fn own_blobs(producers: usize) -> usize {
+    2 * producers + 4
 }

@@ -250,7 +250,9 @@ impl Feed {
         if let Mark(Some(mark)) = mark {
             let mut delta = std::mem::take(&mut self.scratch);
             delta.clear();
-            let told = value.delta_since(mark, &mut delta) && delta.len() <= DELTA_BYTES_MAX;
+            let told = value.delta_since(mark, &mut delta)
+                && delta.len() <= DELTA_BYTES_MAX
+                && Self::fits(key, &delta);
             if told {
                 self.work_bytes += delta.len() as u64;
                 self.append(FrameKind::Delta, database, key, &delta);

@@ -8,9 +8,10 @@ mod coming_back;
 mod deltas;
 mod proxy;
 mod shards;
+mod values;
 mod writer;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use snapshot::{Address, Master, MasterOptions, Replica, ReplicaOptions, ReplicaState};
 
@@ -105,6 +106,31 @@ fn replica_follows_the_master_that_takes_the_place_of_another() {
     let _master = Master::start(&other, &address, options()).unwrap();
     assert_equal(&other, &copy, &replica);
     assert_eq!(replica.statistics().full_syncs, 2);
+}
+
+#[test]
+fn replica_is_told_when_its_master_ends() {
+    let store = shards(2);
+    fill(&store, 100);
+    let master = Master::start(&store, &tcp(), options()).unwrap();
+    let copy = shards(2);
+    // What it tries next would be told in the place of this.
+    let patient = replica_options().retry(PATIENCE);
+    let replica = Replica::start(&copy, master.address(), patient);
+    assert!(replica.wait_synced(PATIENCE), "{:?}", replica.statistics());
+    drop(master);
+    let until = Instant::now() + PATIENCE;
+    let error = loop {
+        if let Some(error) = replica.statistics().last_error {
+            break error;
+        }
+        assert!(Instant::now() < until, "{:?}", replica.statistics());
+        std::thread::yield_now();
+    };
+    assert!(
+        error.contains("the master has ended the streams"),
+        "{error}"
+    );
 }
 
 #[test]

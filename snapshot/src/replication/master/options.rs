@@ -35,7 +35,8 @@ impl MasterOptions {
         Self {
             secret: Vec::new(),
             relaxed: Relaxed::new(),
-            target: Target::default(),
+            // The newest holds all that any other does, and replicas read them all.
+            target: Target::Redis88,
             backlog_bytes: 64 << 20,
             cut_every: Duration::from_millis(100),
             silence: Duration::from_secs(10),

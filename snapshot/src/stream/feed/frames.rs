@@ -14,6 +14,12 @@ use crate::value::Value;
 /// A frame is closed when it holds this many bytes.
 const FRAME_BYTES: usize = (64 << 10) / SHRINK;
 
+/// What a record takes that is no RDB record, in bytes: the number of its database, and `key` and
+/// `rest` behind their lengths.
+fn record_bytes(key: &Key, rest: &[u8]) -> usize {
+    12 + key.as_bytes().len() + rest.len()
+}
+
 impl Feed {
     pub(super) fn upsert<V: Value>(
         &mut self,
@@ -71,14 +77,18 @@ impl Feed {
         self.bound(open.start, database, key);
     }
 
+    /// Whether a record that is no RDB record fits into any frame that takes one more.
+    pub(super) fn fits(key: &Key, rest: &[u8]) -> bool {
+        record_bytes(key, rest) <= frame::PAYLOAD_BYTES_MAX - FRAME_BYTES
+    }
+
     /// Appends a record that is no RDB record: database, key, and `rest` if the kind has one.
     pub(super) fn append(&mut self, kind: FrameKind, database: u32, key: &Key, rest: &[u8]) {
-        let record_bytes = 12 + key.as_bytes().len() + rest.len();
-        if record_bytes > frame::PAYLOAD_BYTES_MAX - FRAME_BYTES {
+        if !Self::fits(key, rest) {
             self.fail(SnapshotError::RecordTooLong {
                 database,
                 key: key.clone(),
-                bytes: record_bytes,
+                bytes: record_bytes(key, rest),
             });
             return;
         }
