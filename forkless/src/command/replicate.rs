@@ -38,10 +38,12 @@ pub(crate) fn run(arguments: &Replicate, output: &mut Output) -> Result<(), Comm
     let started = Instant::now();
     let replica = Replica::start(&shards, &arguments.master, options);
     if !replica.wait_synced(Duration::from_secs(arguments.patience)) {
+        let statistics = replica.statistics();
+        let unfinished = || format!("it has taken {} records so far", statistics.records);
         return Err(CommandError::NotSynced {
             master: arguments.master.clone(),
             seconds: arguments.patience,
-            reason: replica.statistics().last_error.unwrap_or_default(),
+            reason: statistics.last_error.unwrap_or_else(unfinished),
         });
     }
     let sync_seconds = started.elapsed().as_secs_f64();

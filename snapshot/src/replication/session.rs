@@ -1,6 +1,5 @@
 //! A session: what one replica is given, over however many connections one after the other.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use super::secret::Secret;
 use super::spill::{Spill, SpillFolder};
 use super::statistics::SessionStatistics;
 use crate::error::SnapshotError;
+use crate::events;
 use crate::keyspace::Store;
 use crate::planted::{Bug, Plant};
 use crate::stream::{Relaxed, Streams, StreamsProgress, Telling};
@@ -114,7 +114,7 @@ impl Session {
                 streams.stop();
             }
         }
-        let text = with_causes(&streams.wait());
+        let text = events::chain(&streams.wait());
         for lane in &self.lanes {
             lane.end(&text);
         }
@@ -174,17 +174,6 @@ impl Session {
             streams: self.lanes.iter().map(|lane| lane.statistics()).collect(),
         }
     }
-}
-
-/// An error and all that led to it, on one line.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// The name of a session, in hexadecimal.
