@@ -14,7 +14,7 @@ use crate::value::{FromRdb, Value};
 const BATCH_ENTRIES: usize = 4096;
 
 /// A batch also travels when it holds this many bytes.
-const BATCH_BYTES: usize = 256 << 10;
+pub(crate) const BATCH_BYTES: usize = 256 << 10;
 
 /// A string up to this long, its key included, travels as bytes and is made a value by its shard;
 /// the bytes of a longer one would be copied once too often.
@@ -68,9 +68,13 @@ impl<V> Batch<V> {
         self.texts.len() + self.gathering.len() + self.values.len()
     }
 
+    /// About what it takes, in bytes.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        self.weight_bytes + self.bytes.len() + self.gathering.weight_bytes()
+    }
+
     pub(crate) fn is_full(&self) -> bool {
-        let bytes = self.bytes.len() + self.gathering.weight_bytes();
-        self.len() >= BATCH_ENTRIES || self.weight_bytes + bytes >= BATCH_BYTES
+        self.len() >= BATCH_ENTRIES || self.weight_bytes() >= BATCH_BYTES
     }
 
     /// Adds the key of a string. [`end_text`](Self::end_text) must come next.

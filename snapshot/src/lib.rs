@@ -85,6 +85,7 @@ mod marks;
 mod open_key;
 mod room;
 mod staging;
+mod under_way;
 
 pub use crate::copies::Copies;
 pub use crate::elements::{Elements, PackedElements};

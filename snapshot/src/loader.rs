@@ -8,7 +8,7 @@ use std::time::Duration;
 use rdb_format::{Element, KeyHead};
 use shard_runtime::{Shard, ShardSet};
 
-use crate::batch::{Batch, BatchPool, Loaded};
+use crate::batch::{BATCH_BYTES, Batch, BatchPool, Loaded};
 use crate::error::LoadError;
 use crate::key::shard_hash;
 use crate::keyspace::{Owner, Store};
@@ -17,10 +17,14 @@ use crate::load_progress::LoadProgress;
 use crate::open_key::OpenKey;
 use crate::room::Room;
 use crate::sync::Mutex;
+use crate::under_way::{OnItsWay, UnderWay};
 use crate::value::{FromRdb, Value};
 
 /// Emptied batches kept for each shard.
 const KEPT_BATCHES: usize = 8;
+
+/// So many bytes for each shard may be on their way; then the reader waits.
+const BYTES_UNDER_WAY_MAX: usize = KEPT_BATCHES * BATCH_BYTES;
 
 /// Batches of entries for every shard, which keep them apart until the load is over.
 pub(crate) struct Loader<'a, S: Store> {
@@ -36,6 +40,7 @@ pub(crate) struct Loader<'a, S: Store> {
     // What the lanes know of the rooms in other databases.
     rooms: BTreeMap<u32, Vec<Room>>,
     pool: BatchPool<S::Value>,
+    under_way: Arc<UnderWay>,
     // The first key that a shard could not take.
     refused: Arc<Mutex<Option<LoadError>>>,
     // Set when another reader has failed, so that this one need not go on.
@@ -84,6 +89,7 @@ where
             lanes: (0..shards.len()).map(lane).collect(),
             rooms: BTreeMap::new(),
             pool,
+            under_way: Arc::new(UnderWay::new(BYTES_UNDER_WAY_MAX * shards.len())),
             refused: Arc::new(Mutex::new(None)),
             stop,
             report: LoadReport::default(),
@@ -269,7 +275,9 @@ where
         }
         let batch = std::mem::replace(&mut lane.batch, self.pool.batch());
         self.progress.add_keys(batch.len());
+        self.under_way.wait();
         let delivery = Delivery {
+            on_its_way: OnItsWay::new(&self.under_way, batch.weight_bytes()),
             planned: lane.room.expected(),
             reserve: lane.room.make(batch.len()),
             batch,
@@ -296,6 +304,7 @@ where
 /// A batch, and all that its shard must know of it.
 struct Delivery<V> {
     batch: Batch<V>,
+    on_its_way: OnItsWay,
     /// How many keys the table is going to have, as far as anybody knows.
     planned: usize,
     /// How many more keys the table should have room for, if that is worth a look.
@@ -322,5 +331,6 @@ impl<V: FromRdb> Delivery<V> {
             return;
         }
         self.pool.recycle(self.batch);
+        drop(self.on_its_way);
     }
 }

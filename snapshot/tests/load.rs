@@ -5,7 +5,11 @@
 mod tiny_store;
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use aligned_io::FileSet;
 use rdb_format::{Compression, Encoder, Target, Value as Owned};
@@ -93,14 +97,14 @@ fn shards_that_hold_keys_are_left_alone() {
     assert_eq!(served(&shards), before);
 }
 
-/// Gives the file, and sets a key and opens a snapshot when half of it is read.
+/// Gives the file, and acts when no more than `half` of it is left.
 struct Meanwhile<'a, F> {
     bytes: &'a [u8],
     half: usize,
     act: Option<F>,
 }
 
-impl<F: FnOnce()> std::io::Read for Meanwhile<'_, F> {
+impl<F: FnOnce()> Read for Meanwhile<'_, F> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let length = buffer.len().min(512);
         let read = self.bytes.read(&mut buffer[..length])?;
@@ -274,6 +278,57 @@ fn databases_are_bounded() {
 }
 
 /// A file with these strings in database 0, which claims to hold so many keys.
+/// Counts what is read.
+struct Counting<R> {
+    source: R,
+    bytes: Arc<AtomicUsize>,
+}
+
+impl<R: Read> Read for Counting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let bytes = self.source.read(buffer)?;
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok(bytes)
+    }
+}
+
+#[test]
+fn load_reads_no_further_ahead_of_a_slow_shard_than_a_few_batches() {
+    const ENTRIES: usize = 100_000;
+    let value = [b'v'; 200];
+    let key = |number: usize| format!("key {number}").into_bytes();
+    let keys: Vec<Vec<u8>> = (0..ENTRIES).map(key).collect();
+    let entries: Vec<_> = keys
+        .iter()
+        .map(|key| (&key[..], None, &value[..]))
+        .collect();
+    let bytes = strings(0, &entries);
+    let shards = start(1);
+    let read = Arc::new(AtomicUsize::new(0));
+    let (go_on, wait) = mpsc::channel::<()>();
+    let source = Counting {
+        source: Meanwhile {
+            bytes: &bytes,
+            half: bytes.len() * 9 / 10,
+            act: Some(|| shards.send(0, move |_| wait.recv().unwrap_or(())).unwrap()),
+        },
+        bytes: Arc::clone(&read),
+    };
+    std::thread::scope(|scope| {
+        let shards = &shards;
+        let loading = scope.spawn(move || patient_load().from_reader(source, shards));
+        let mut before = 0;
+        // Until no more is read for a while.
+        while before == 0 || before != read.load(Ordering::Relaxed) {
+            before = read.load(Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        assert!(before < bytes.len() / 2, "{before} of {}", bytes.len());
+        drop(go_on);
+        assert_eq!(loading.join().unwrap().unwrap().keys, ENTRIES as u64);
+    });
+}
+
 fn strings(claimed: u64, entries: &[(&[u8], Option<i64>, &[u8])]) -> Vec<u8> {
     let mut encoder = Encoder::new(Target::default(), Compression::None);
     let mut file = Vec::new();

@@ -26,8 +26,6 @@ pub(crate) fn run(arguments: &Replicate, output: &mut Output) -> Result<(), Comm
     })?;
     let config = ShardSetConfig {
         shards: arguments::shards(arguments.shards),
-        // A message is a batch of records: this bounds what waits.
-        mailbox_messages: 64,
         ..ShardSetConfig::default()
     };
     let shards = ShardSet::start(config, |_| Keyspace::<Object>::new())?;

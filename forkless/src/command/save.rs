@@ -28,9 +28,6 @@ const BAR_STEP: Duration = Duration::from_millis(50);
 pub(crate) fn run(arguments: &Save, output: &mut Output) -> Result<(), CommandError> {
     let config = ShardSetConfig {
         shards: arguments::shards(arguments.shards),
-        // While loading, a message is a batch of about 256 KiB, or one larger value: this bounds
-        // what waits.
-        mailbox_messages: 8,
         ..ShardSetConfig::default()
     };
     let shards = ShardSet::start(config, |_| Keyspace::<Object>::new())?;

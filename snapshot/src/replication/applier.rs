@@ -15,7 +15,8 @@ use crate::keyspace::{Applied, Owner, Store};
 use crate::open_key::OpenKey;
 use crate::room::Room;
 use crate::stream::{Recipient, Record};
-use crate::sync::{Condvar, Mutex, SHRINK};
+use crate::sync::{Mutex, SHRINK};
+use crate::under_way::{OnItsWay, UnderWay};
 use crate::value::FromRdb;
 
 /// A bundle with so many records travels.
@@ -97,7 +98,7 @@ where
             filling,
             bundles,
             pool: BundlePool::new(KEPT_BUNDLES),
-            under_way: Arc::new(UnderWay::new()),
+            under_way: Arc::new(UnderWay::new(BYTES_UNDER_WAY_MAX)),
             frame: None,
             stream,
             rooms: None,
@@ -121,7 +122,7 @@ where
             self.send(shard);
         }
         self.frame = None;
-        self.under_way.wait(BYTES_UNDER_WAY_MAX);
+        self.under_way.wait();
         match self.failed.take().or_else(|| self.filling.take_failure()) {
             Some(error) => Err(error),
             None => Ok(()),
@@ -280,81 +281,5 @@ impl Delivery {
         }
         self.pool.recycle(bundle);
         drop(self.frame);
-    }
-}
-
-/// How many bytes of one stream are on their way to the shards.
-#[derive(Debug)]
-struct UnderWay {
-    bytes: Mutex<usize>,
-    changed: Condvar,
-}
-
-impl UnderWay {
-    fn new() -> Self {
-        Self {
-            bytes: Mutex::new(0),
-            changed: Condvar::new(),
-        }
-    }
-
-    /// Waits until there are no more than so many.
-    fn wait(&self, bytes_max: usize) {
-        let mut bytes = self.bytes.lock();
-        while *bytes > bytes_max {
-            bytes = self.changed.wait_until(bytes, None);
-        }
-    }
-}
-
-/// The bytes of one frame, which are under way until all who share this have dropped it.
-#[derive(Debug)]
-struct OnItsWay {
-    of: Arc<UnderWay>,
-    bytes: usize,
-}
-
-impl OnItsWay {
-    fn new(of: &Arc<UnderWay>, bytes: usize) -> Self {
-        *of.bytes.lock() += bytes;
-        Self {
-            of: Arc::clone(of),
-            bytes,
-        }
-    }
-}
-
-impl Drop for OnItsWay {
-    fn drop(&mut self) {
-        let mut bytes = self.of.bytes.lock();
-        let before = *bytes;
-        *bytes -= self.bytes;
-        // Once for each time that somebody may wait.
-        if before > BYTES_UNDER_WAY_MAX && *bytes <= BYTES_UNDER_WAY_MAX {
-            self.of.changed.notify_all();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use shard_runtime::spawn_named;
-
-    use super::*;
-
-    #[test]
-    fn who_waits_for_a_frame_goes_on_when_all_who_share_it_are_done() {
-        let under_way = Arc::new(UnderWay::new());
-        let frame = Arc::new(OnItsWay::new(&under_way, BYTES_UNDER_WAY_MAX + 1));
-        let other = Arc::clone(&frame);
-        let waited = Arc::clone(&under_way);
-        let waiting = spawn_named("waiting", move || {
-            waited.wait(BYTES_UNDER_WAY_MAX);
-            *waited.bytes.lock()
-        });
-        drop(frame);
-        assert_eq!(*under_way.bytes.lock(), BYTES_UNDER_WAY_MAX + 1);
-        drop(other);
-        assert_eq!(waiting.join().unwrap(), 0);
     }
 }

@@ -342,8 +342,7 @@ impl<S: Store> Inner<S> {
         pass: &Pass,
     ) -> Result<Claimed, ReplicationError> {
         let known = self.sessions.lock().get(&attach.session).cloned();
-        let unknown = || ReplicationError::refused("there is no such session");
-        let session = known.ok_or_else(unknown)?;
+        let session = known.ok_or_else(|| ReplicationError::refused("there is no such session"))?;
         let (lane, claim) = session.claim(attach)?;
         let lane = Arc::clone(lane);
         pass.prove();

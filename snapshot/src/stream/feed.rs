@@ -22,9 +22,6 @@ use crate::producer::ask_for_values;
 use crate::shared::Shared;
 use crate::value::Value;
 
-/// A longer change is told as the whole value.
-const DELTA_BYTES_MAX: usize = 512 << 10;
-
 /// What a feed is made from, of one set of streams.
 #[derive(Debug, Clone)]
 pub(crate) struct FeedParts {
@@ -250,9 +247,7 @@ impl Feed {
         if let Mark(Some(mark)) = mark {
             let mut delta = std::mem::take(&mut self.scratch);
             delta.clear();
-            let told = value.delta_since(mark, &mut delta)
-                && delta.len() <= DELTA_BYTES_MAX
-                && Self::fits(key, &delta);
+            let told = value.delta_since(mark, &mut delta) && Self::fits(key, &delta);
             if told {
                 self.work_bytes += delta.len() as u64;
                 self.append(FrameKind::Delta, database, key, &delta);

@@ -14,6 +14,9 @@ use crate::value::Value;
 /// A frame is closed when it holds this many bytes.
 const FRAME_BYTES: usize = (64 << 10) / SHRINK;
 
+/// A longer change is told as the whole value.
+const DELTA_BYTES_MAX: usize = 512 << 10;
+
 /// What a record takes that is no RDB record, in bytes: the number of its database, and `key` and
 /// `rest` behind their lengths.
 fn record_bytes(key: &Key, rest: &[u8]) -> usize {
@@ -77,9 +80,11 @@ impl Feed {
         self.bound(open.start, database, key);
     }
 
-    /// Whether a record that is no RDB record fits into any frame that takes one more.
+    /// Whether a record that is no RDB record is short enough, and fits into any frame that takes
+    /// one more.
     pub(super) fn fits(key: &Key, rest: &[u8]) -> bool {
-        record_bytes(key, rest) <= frame::PAYLOAD_BYTES_MAX - FRAME_BYTES
+        let record_bytes = record_bytes(key, rest);
+        rest.len() <= DELTA_BYTES_MAX && record_bytes <= frame::PAYLOAD_BYTES_MAX - FRAME_BYTES
     }
 
     /// Appends a record that is no RDB record: database, key, and `rest` if the kind has one.
