@@ -160,10 +160,10 @@ impl Load {
     /// Reads a whole RDB stream into the shards, each key to the shard of its
     /// [hash](crate::shard_hash). Of a file, [`from_file`](Self::from_file) may be faster.
     ///
-    /// What is on its way to a shard is bounded by its mailbox: a message is a batch of about
-    /// 256 KiB, or one larger value. Checksum and structure are verified on the way. The number of
-    /// keys that the stream claims to hold is a hint: a table is given room for at most sixteen
-    /// times the keys that have come.
+    /// A reader has no more than 2 MiB for each shard on its way to them, and one batch of about
+    /// 256 KiB or one larger value beyond that. Checksum and structure are verified on the way. The
+    /// number of keys that the stream claims to hold is a hint: a table is given room for at most
+    /// sixteen times the keys that have come.
     ///
     /// # Errors
     ///
