@@ -178,15 +178,18 @@ fn take_turns(sim: SimulationHandle, shards: &Shards) {
     }
 }
 
-/// Starts all clients of a run.
+/// Starts all clients of a new store.
 pub(crate) fn start(sim: SimulationHandle, shards: &Shards, shape: Shape) -> Vec<Worker<()>> {
-    let client = |run: Box<dyn FnOnce(&Shards) + Send>| {
-        let shards = Arc::clone(shards);
-        spawn_named("client", move || run(&shards))
-    };
-    let mut clients = vec![client(Box::new(move |shards| take_turns(sim, shards)))];
-    for _ in 0..2 {
-        clients.push(client(Box::new(move |shards| {
+    let turns = client(shards, move |shards| take_turns(sim, shards));
+    let mut clients = vec![turns];
+    clients.extend(start_more(sim, shards, shape));
+    clients
+}
+
+/// Starts more clients of a store. Turns are taken by one alone.
+pub(crate) fn start_more(sim: SimulationHandle, shards: &Shards, shape: Shape) -> [Worker<()>; 2] {
+    [(); 2].map(|()| {
+        client(shards, move |shards| {
             for _ in 0..shape.writes {
                 match sim.below(64) {
                     0 => flush_all(shards),
@@ -198,7 +201,11 @@ pub(crate) fn start(sim: SimulationHandle, shards: &Shards, shape: Shape) -> Vec
                     sim.sleep(Duration::from_micros(sim.below(rest_us)));
                 }
             }
-        })));
-    }
-    clients
+        })
+    })
+}
+
+fn client(shards: &Shards, run: impl FnOnce(&Shards) + Send + 'static) -> Worker<()> {
+    let shards = Arc::clone(shards);
+    spawn_named("client", move || run(&shards))
 }

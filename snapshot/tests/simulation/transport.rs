@@ -157,11 +157,17 @@ impl Course {
         for life in 1..=lives {
             // It comes back with what it had, or without, or with something else.
             let kept = store.take().filter(|_| sim.below(2) == 0);
+            let is_kept = kept.is_some();
             let shards = kept.unwrap_or_else(|| self.store(life));
             let address = Address::Simulated(self.network.clone());
             let master = Master::start(&shards, &address, self.master.clone());
             let master = master.expect("nobody else listens");
-            clients.extend(clients::start(sim, &shards, self.shape));
+            if is_kept {
+                // Those of its earlier life may go on.
+                clients.extend(clients::start_more(sim, &shards, self.shape));
+            } else {
+                clients.extend(clients::start(sim, &shards, self.shape));
+            }
             clients.push(self.probe(&shards));
             if life == lives {
                 self.end(&shards, &copies, clients);
