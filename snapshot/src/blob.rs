@@ -186,18 +186,27 @@ impl BlobPool {
     }
 
     pub(crate) fn blob(&self) -> Blob {
+        Blob::with_buffer(self.buffer())
+    }
+
+    /// A buffer with nothing in it.
+    pub(crate) fn buffer(&self) -> Vec<u8> {
         let buffer = self.buffers.pop();
-        Blob::with_buffer(buffer.unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES)))
+        buffer.unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES))
     }
 
     /// Takes the buffer of a written blob back, unless one huge value made it large, or it had
     /// riders only.
     pub(crate) fn recycle(&self, blob: Blob) {
-        let mut bytes = blob.bytes;
-        bytes.clear();
-        if (BUFFER_BYTES..=KEPT_BYTES_MAX).contains(&bytes.capacity()) {
+        self.recycle_buffer(blob.bytes);
+    }
+
+    /// The same for a buffer that was taken out of its blob.
+    pub(crate) fn recycle_buffer(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        if (BUFFER_BYTES..=KEPT_BYTES_MAX).contains(&buffer.capacity()) {
             // A full pool drops the buffer: that is the bound on idle memory.
-            drop(self.buffers.push(bytes));
+            drop(self.buffers.push(buffer));
         }
     }
 }

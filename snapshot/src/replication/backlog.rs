@@ -4,7 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::spill::Spill;
+use crate::blob::BlobPool;
 use crate::events;
+
+/// Whole frames that are kept, and that may be being sent meanwhile. Who is the last to have them
+/// takes the buffer out again.
+pub(super) type KeptFrames = Arc<Vec<u8>>;
 
 /// The last frames of one stream, as long as they take no more than so many bytes: in memory, and
 /// the older ones on the disk, if there is a place for them.
@@ -17,13 +22,15 @@ pub(super) struct Backlog {
     before: u64,
     last: u64,
     spill: Option<Spill>,
+    // Where buffers of frames that are kept no more go.
+    pool: Option<BlobPool>,
 }
 
 #[derive(Debug)]
 struct Chunk {
     // The number of its last frame.
     last: u64,
-    frames: Arc<[u8]>,
+    frames: KeptFrames,
 }
 
 impl Backlog {
@@ -35,7 +42,13 @@ impl Backlog {
             before: 0,
             last: 0,
             spill,
+            pool: None,
         }
+    }
+
+    /// Has buffers go back to `pool`.
+    pub(super) fn give_back_to(&mut self, pool: BlobPool) {
+        self.pool = Some(pool);
     }
 
     /// The number of the last frame.
@@ -53,11 +66,17 @@ impl Backlog {
         self.spill.as_ref().map_or(0, Spill::bytes)
     }
 
+    /// Whether files take what memory has no room for.
+    pub(super) fn has_files(&self) -> bool {
+        self.spill.is_some()
+    }
+
     /// Adds whole frames, of which the last has this number. Writes the oldest to the disk, or
     /// drops them, beyond what may be kept.
-    pub(super) fn push(&mut self, frames: Arc<[u8]>, last: u64) {
+    pub(super) fn push(&mut self, frames: Vec<u8>, last: u64) {
         self.last = last;
         self.bytes += frames.len();
+        let frames = Arc::new(frames);
         self.chunks.push_back(Chunk { last, frames });
         if self.bytes > self.bytes_max {
             self.make_room();
@@ -79,10 +98,20 @@ impl Backlog {
         };
         let before = std::mem::replace(&mut self.before, *last);
         if let Some(spill) = &mut self.spill {
-            let frames: Vec<&[u8]> = gone.iter().map(|chunk| &*chunk.frames).collect();
+            let frames: Vec<&[u8]> = gone.iter().map(|chunk| chunk.frames.as_slice()).collect();
             if let Err(error) = spill.put((before, *last), &frames) {
                 events::backlog_failed(&error);
             }
+        }
+        for chunk in gone {
+            self.give_back(chunk.frames);
+        }
+    }
+
+    /// These frames are needed no more, unless by somebody else.
+    pub(super) fn give_back(&self, frames: KeptFrames) {
+        if let (Some(frames), Some(pool)) = (Arc::into_inner(frames), &self.pool) {
+            pool.recycle_buffer(frames);
         }
     }
 
@@ -94,6 +123,7 @@ impl Backlog {
         while let Some(chunk) = self.chunks.pop_front_if(|chunk| chunk.last <= number) {
             self.bytes -= chunk.frames.len();
             self.before = chunk.last;
+            self.give_back(chunk.frames);
         }
     }
 
@@ -106,7 +136,7 @@ impl Backlog {
     /// Whole frames, the first of which comes right after the one with this number, or is some
     /// frames before that; and the number of the last. `None` if there is nothing after it, or it
     /// is kept no more; what the disk has lost is not.
-    pub(super) fn after(&mut self, number: u64) -> Option<(Arc<[u8]>, u64)> {
+    pub(super) fn after(&mut self, number: u64) -> Option<(KeptFrames, u64)> {
         if !self.has_after(number) {
             return None;
         }
@@ -128,6 +158,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::blob::BUFFER_BYTES;
     use crate::replication::spill::{LOCK, SpillFolder, SpillOptions};
     use crate::stream::{Frame, FrameKind};
 
@@ -135,7 +166,7 @@ mod tests {
     fn backlog_keeps_the_last_frames_within_its_bytes() {
         let mut backlog = Backlog::new(10, None);
         for last in [2, 3, 6] {
-            backlog.push([0; 4].into(), last);
+            backlog.push(vec![0; 4], last);
         }
         assert_eq!((backlog.bytes(), backlog.last()), (8, 6));
         assert!(!backlog.has_after(1) && backlog.has_after(2) && !backlog.has_after(7));
@@ -150,8 +181,28 @@ mod tests {
         backlog.forget(5);
         assert!(!backlog.has_after(2) && backlog.has_after(3));
         assert_eq!(backlog.bytes(), 4);
-        backlog.push([0; 100].into(), 7);
+        backlog.push(vec![0; 100], 7);
         assert_eq!(backlog.bytes(), 100, "the last is always kept");
+    }
+
+    #[test]
+    fn buffers_go_back_to_their_pool_once_nobody_has_them() {
+        let pool = BlobPool::new(4);
+        let mut backlog = Backlog::new(2, None);
+        backlog.give_back_to(pool.clone());
+        for number in 1..=3 {
+            // Known by how much they have room for.
+            let mut buffer = Vec::with_capacity(BUFFER_BYTES + number);
+            buffer.push(1);
+            backlog.push(buffer, number as u64);
+        }
+        let again = || pool.buffer().capacity() - BUFFER_BYTES;
+        assert_eq!(again(), 1, "there was no room for it");
+        let (sending, _) = backlog.after(1).unwrap();
+        backlog.forget(2);
+        assert_eq!(again(), 0, "the second is being sent");
+        backlog.give_back(sending);
+        assert_eq!(again(), 2);
     }
 
     /// A backlog of ten frames of 24 bytes, which has memory for three, and where its files are.
@@ -164,7 +215,7 @@ mod tests {
         for number in 1..=10 {
             let mut frame = Vec::new();
             Frame::encode(&mut frame, FrameKind::Delete, number, &[0; 4]);
-            backlog.push(frame.into(), number);
+            backlog.push(frame, number);
         }
         (backlog, folder)
     }
@@ -183,7 +234,7 @@ mod tests {
         assert!(backlog.bytes() <= 80 && backlog.disk_bytes() > 120);
         let mut number = 0;
         while let Some((frames, last)) = backlog.after(number) {
-            let mut rest = &*frames;
+            let mut rest = frames.as_slice();
             while let Some((frame, behind)) = Frame::split(rest).unwrap() {
                 number += 1;
                 assert_eq!(frame.number, number);

@@ -1,5 +1,6 @@
 //! A lane: one stream of a session on the master's side, over whatever connection it has.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::backlog::Backlog;
@@ -10,10 +11,15 @@ use super::spill::Spill;
 use super::statistics::StreamStatistics;
 use crate::planted::{Bug, Plant};
 use crate::stream::{Frame, FrameKind, StreamSource};
-use crate::sync::{Condvar, Mutex, now};
+use crate::sync::{Condvar, Mutex, SHRINK, now};
 
 /// How long the pump waits for frames before it looks whether there is anything else to do.
 const PUMP_PATIENCE: Duration = Duration::from_millis(50);
+
+/// How much may be under way to a replica that has not acknowledged it, if its backlog is no
+/// bigger: twice what it tells of at once. Sockets would take many times as much, and all that they
+/// hold is held here once more.
+const AHEAD_BYTES_MIN: usize = (2 << 20) / SHRINK;
 
 /// What a lane keeps to.
 #[derive(Debug, Clone, Copy)]
@@ -154,7 +160,11 @@ impl Lane {
             return false;
         }
         state.acknowledged = acknowledged;
+        let was_ready = self.is_ready(&state);
         state.backlog.forget(acknowledged.number);
+        if !was_ready && self.is_ready(&state) {
+            self.changed.notify_all();
+        }
         true
     }
 
@@ -189,36 +199,44 @@ impl Lane {
 
     /// Passes a stream on until it ends.
     ///
-    /// Nothing is taken from it while there is no connection: what is not taken is held within the
-    /// budget of the streams, and keys that change again and again are held once.
+    /// Nothing is taken from it while there is no connection, or enough is under way to the
+    /// replica: what is not taken is held within the budget of the streams, and keys that change
+    /// again and again are held once.
     pub(super) fn pump(&self, mut source: StreamSource) {
+        let pool = source.pool().clone();
+        self.state.lock().backlog.give_back_to(pool);
         loop {
-            if !self.wait_attached() {
-                // Finds out whether the streams have ended, and takes nothing.
-                if source.is_ended() {
+            if self.wait_ready() {
+                let Ok(frames) = source.next_kept(now().checked_add(PUMP_PATIENCE)) else {
                     return;
+                };
+                if !frames.is_empty() {
+                    self.state.lock().backlog.push(frames, source.number());
                 }
-                continue;
-            }
-            let Ok(frames) = source.next(now().checked_add(PUMP_PATIENCE)) else {
+            } else if source.is_ended() {
                 return;
-            };
-            if !frames.is_empty() {
-                let frames = frames.into();
-                self.state.lock().backlog.push(frames, source.number());
             }
             self.send_all();
         }
     }
 
-    /// Waits a little for a connection, if there is none; whether there is one.
-    fn wait_attached(&self) -> bool {
+    /// Waits a little for a connection over which more can be sent; whether there is one.
+    fn wait_ready(&self) -> bool {
         let deadline = now().checked_add(PUMP_PATIENCE);
         let mut state = self.state.lock();
-        if !state.attached {
+        if !self.is_ready(&state) && state.has_sent_all() {
             state = self.changed.wait_until(state, deadline);
         }
-        state.attached
+        self.is_ready(&state)
+    }
+
+    /// Whether there is a connection, and too little under way to the replica.
+    ///
+    /// What files have room for is not waited for.
+    fn is_ready(&self, state: &State) -> bool {
+        let ahead_bytes_max = AHEAD_BYTES_MIN.max(self.limits.backlog_bytes / 8);
+        let is_ahead = state.backlog.bytes() >= ahead_bytes_max && !state.backlog.has_files();
+        state.attached && !is_ahead
     }
 
     /// Sends what is to be sent, if there is a connection.
@@ -258,19 +276,21 @@ impl Lane {
                 let is_quiet = quiet >= self.limits.silence / 4;
                 (next, sent, is_quiet)
             };
-            let (bytes, number) = if let Some((frames, last)) = next {
+            let (bytes, number, frames) = if let Some((frames, last)) = next {
                 let unsent = skip(&frames, sent);
                 connection.send(unsent, self.limits.silence)?;
-                (unsent.len(), last)
+                (unsent.len(), last, frames)
             } else if is_quiet {
                 let mut frame = Vec::new();
                 Frame::encode(&mut frame, FrameKind::Heartbeat, 0, &sent.to_le_bytes());
                 connection.send(&frame, self.limits.silence)?;
-                (frame.len(), sent)
+                (frame.len(), sent, Arc::new(frame))
             } else {
                 return Ok(());
             };
             let mut state = self.state.lock();
+            // They may have been acknowledged by now.
+            state.backlog.give_back(frames);
             state.bytes_sent += bytes as u64;
             if state.epoch == epoch {
                 state.sent = number;
@@ -296,6 +316,11 @@ impl Lane {
 }
 
 impl State {
+    /// Whether there is nothing to send, or nobody to send it to.
+    fn has_sent_all(&self) -> bool {
+        !self.attached || self.sent >= self.backlog.last()
+    }
+
     fn detach(&mut self) {
         for connection in [self.connection.take(), self.closer.take()] {
             connection.iter().for_each(Connection::close);
@@ -322,6 +347,7 @@ fn skip(mut frames: &[u8], number: u64) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::replication::spill::{SpillFolder, SpillOptions};
 
     #[test]
     fn who_asks_for_what_it_has_acknowledged_asked_long_ago() {
@@ -334,12 +360,56 @@ mod tests {
         for number in 1..=3 {
             let mut frame = Vec::new();
             Frame::encode(&mut frame, FrameKind::Delete, number, b"payload");
-            lane.state.lock().backlog.push(frame.into(), number);
+            lane.state.lock().backlog.push(frame, number);
         }
         assert!(lane.can_resume(1) && !lane.is_past(0));
         assert!(lane.acknowledge(0, Acknowledge { number: 2, cut: 0 }));
         assert!(lane.is_past(1) && !lane.can_resume(1));
         assert!(lane.can_resume(2) && !lane.is_past(2));
+    }
+
+    #[test]
+    fn no_more_is_taken_until_the_replica_acknowledges() {
+        let limits = LaneLimits {
+            silence: Duration::from_secs(1),
+            backlog_bytes: 64 * AHEAD_BYTES_MIN,
+            plant: Plant::default(),
+        };
+        let lane = Lane::new(0, limits, None);
+        let is_ready = || lane.is_ready(&lane.state.lock());
+        assert!(!is_ready(), "there is nobody");
+        let (master, _replica) = std::os::unix::net::UnixStream::pair().unwrap();
+        let epoch = lane.claim(0).unwrap();
+        let epoch = lane.attach(Connection::Unix(master), 0, epoch).unwrap();
+        for number in 1..=8 {
+            assert!(is_ready(), "{number}");
+            let frames = vec![0; AHEAD_BYTES_MIN];
+            lane.state.lock().backlog.push(frames, number);
+        }
+        assert!(!is_ready());
+        assert!(!lane.state.lock().has_sent_all());
+        lane.state.lock().sent = 8;
+        assert!(!lane.wait_ready(), "nothing comes");
+        assert!(lane.acknowledge(epoch, Acknowledge { number: 1, cut: 0 }));
+        assert!(is_ready() && lane.wait_ready());
+    }
+
+    #[test]
+    fn files_take_what_a_replica_does_not_acknowledge() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SpillOptions::new(folder.path().to_path_buf(), 1 << 30);
+        let taken = SpillFolder::take(options, Duration::ZERO).unwrap();
+        let limits = LaneLimits {
+            silence: Duration::from_secs(1),
+            backlog_bytes: 64 * AHEAD_BYTES_MIN,
+            plant: Plant::default(),
+        };
+        let spill = Spill::new(&Arc::new(taken), "stream".to_owned(), 1);
+        let lane = Lane::new(0, limits, Some(spill));
+        lane.state.lock().attached = true;
+        let frames = vec![0; 9 * AHEAD_BYTES_MIN];
+        lane.state.lock().backlog.push(frames, 1);
+        assert!(lane.is_ready(&lane.state.lock()));
     }
 
     #[test]

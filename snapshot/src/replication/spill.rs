@@ -14,6 +14,7 @@ use aligned_io::{
 #[cfg(feature = "sim")]
 use aligned_io::{BackendChoice, Direct};
 
+use super::backlog::KeptFrames;
 use crate::stream::Frame;
 use crate::sync::{now, sleep};
 
@@ -212,7 +213,7 @@ impl Spill {
     ///
     /// When they cannot be read, or are not what was written. Nothing up to them is kept any more
     /// then.
-    pub(super) fn after(&mut self, number: u64) -> io::Result<Option<(Arc<[u8]>, u64)>> {
+    pub(super) fn after(&mut self, number: u64) -> io::Result<Option<(KeptFrames, u64)>> {
         let index = self
             .segments
             .partition_point(|segment| segment.last <= number);
@@ -221,7 +222,7 @@ impl Spill {
         };
         let last = segment.last;
         match self.read(segment) {
-            Ok(frames) => Ok(Some((frames.into(), last))),
+            Ok(frames) => Ok(Some((Arc::new(frames), last))),
             Err(error) => {
                 self.forget(last);
                 Err(error)

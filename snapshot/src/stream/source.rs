@@ -8,6 +8,8 @@ use rdb_format::{Compression, Encoder, Target};
 use shard_runtime::{Receiver, RecvDeadlineError};
 
 use super::frame::{self, Frame, FrameKind};
+#[cfg(feature = "replication")]
+use crate::blob::BLOB_BYTES;
 use crate::blob::{Blob, BlobPool};
 use crate::error::SnapshotError;
 use crate::planted::Bug;
@@ -45,6 +47,16 @@ pub struct StreamSource {
     number: u64,
     share: Option<Share>,
     shared: Arc<Shared>,
+}
+
+/// Where the frames are that are given out.
+enum Given {
+    /// In the blob they came in.
+    Frames,
+    /// In pieces of a rider.
+    Parts,
+    /// There are none for now.
+    Nothing,
 }
 
 impl StreamSource {
@@ -89,6 +101,41 @@ impl StreamSource {
     ///
     /// [`Streams::wait`]: crate::Streams::wait
     pub fn next(&mut self, deadline: Option<Instant>) -> Result<&[u8], SnapshotError> {
+        Ok(match self.advance(deadline)? {
+            Given::Frames => &self.frames.bytes,
+            Given::Parts => &self.parts,
+            Given::Nothing => &[],
+        })
+    }
+
+    /// As [`next`](Self::next), for whoever keeps the frames for longer: in a buffer that the
+    /// [`pool`](Self::pool) wants back.
+    #[cfg(feature = "replication")]
+    pub(crate) fn next_kept(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<u8>, SnapshotError> {
+        Ok(match self.advance(deadline)? {
+            // A buffer that is mostly empty would be held for the little that is in it.
+            Given::Frames if self.frames.bytes.len() < BLOB_BYTES / 2 => self.frames.bytes.clone(),
+            Given::Frames => std::mem::take(&mut self.frames.bytes),
+            Given::Parts => {
+                let mut kept = self.pool.buffer();
+                kept.extend_from_slice(&self.parts);
+                kept
+            }
+            Given::Nothing => Vec::new(),
+        })
+    }
+
+    /// Where its buffers come from.
+    #[cfg(feature = "replication")]
+    pub(crate) fn pool(&self) -> &BlobPool {
+        &self.pool
+    }
+
+    /// Gets hold of the next frames.
+    fn advance(&mut self, deadline: Option<Instant>) -> Result<Given, SnapshotError> {
         if self.receiver.is_cancelled() {
             return Err(self.ended());
         }
@@ -98,7 +145,7 @@ impl StreamSource {
         if self.rider.is_some() {
             self.next_parts()?;
             self.shared.add_bytes(self.parts.len() as u64);
-            return Ok(&self.parts);
+            return Ok(Given::Parts);
         }
         let done = std::mem::replace(&mut self.frames, Blob::hollow());
         self.pool.recycle(done);
@@ -108,7 +155,7 @@ impl StreamSource {
         };
         let mut blob = match next {
             Ok(Some(blob)) => blob,
-            Err(RecvDeadlineError::TimedOut) => return Ok(&[]),
+            Err(RecvDeadlineError::TimedOut) => return Ok(Given::Nothing),
             // Nothing but the end is left to come.
             Ok(None) | Err(_) => return Err(self.ended()),
         };
@@ -123,7 +170,7 @@ impl StreamSource {
             blob.riders.clear();
         }
         self.frames = blob;
-        Ok(&self.frames.bytes)
+        Ok(Given::Frames)
     }
 
     /// Why nothing more will come.

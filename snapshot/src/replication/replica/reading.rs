@@ -12,14 +12,14 @@ use crate::replication::error::ReplicationError;
 use crate::replication::handshake::Acknowledge;
 use crate::replication::rendezvous::{Met, Rendezvous};
 use crate::stream::{Frame, FrameKind, StreamDecoder};
-use crate::sync::now;
+use crate::sync::{SHRINK, now};
 use crate::value::FromRdb;
 
 /// How often a reader looks whether it is to stop, and tells the master how far it is.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// After how many bytes it tells the master how far it is, which keeps them until then.
-const TELL_BYTES: usize = 1 << 20;
+const TELL_BYTES: usize = (1 << 20) / SHRINK;
 
 /// One stream being read.
 pub(super) struct Reading<S: Store> {
