@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use forkless::{Object, Text};
 use hdrhistogram::Histogram;
+use rustix::time::{ClockId, clock_gettime};
 use shard_runtime::{Worker, spawn_named};
 use snapshot::Snapshot;
 
@@ -20,6 +21,8 @@ const LONGEST_US: f64 = 1000.0;
 struct Took {
     /// On the shard: finding the key, with the hook before it, and the write itself.
     on_shard: Duration,
+    /// The same in time of the shard's thread: without that for which others had its core.
+    of_processor: Duration,
     /// At the client: from sending to knowing.
     round_trip: Duration,
 }
@@ -95,19 +98,26 @@ fn write(shards: &Shards, fields: usize, stop: &AtomicBool) -> Vec<Took> {
         let value = store::text(number, store::VALUE_BYTES);
         let sent = Instant::now();
         let on_shard = shards.call(0, move |shard| {
-            let began = Instant::now();
+            let (began, of_processor) = (Instant::now(), processor_time());
             let Some(Object::Hash(hash)) = shard.state().database(0).get_mut(HUGE) else {
                 panic!("the hash is there");
             };
             hash.set(field, value);
-            began.elapsed()
+            (began.elapsed(), processor_time() - of_processor)
         });
+        let (on_shard, of_processor) = on_shard.unwrap();
         took.push(Took {
-            on_shard: on_shard.unwrap(),
+            on_shard,
+            of_processor,
             round_trip: sent.elapsed(),
         });
     }
     took
+}
+
+/// For how long the calling thread has run.
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap()
 }
 
 /// What the rows say of each round, in microseconds.
@@ -115,6 +125,7 @@ fn write(shards: &Shards, fields: usize, stop: &AtomicBool) -> Vec<Took> {
 struct Figures {
     on_shard_p999: Vec<f64>,
     on_shard_longest: Vec<f64>,
+    of_processor_longest: Vec<f64>,
     round_trip_p999: Vec<f64>,
     round_trip_longest: Vec<f64>,
 }
@@ -134,6 +145,8 @@ impl Figures {
         let (p999, longest) = histogram(|took| took.on_shard);
         self.on_shard_p999.push(p999);
         self.on_shard_longest.push(longest);
+        let (_, longest) = histogram(|took| took.of_processor);
+        self.of_processor_longest.push(longest);
         let (p999, longest) = histogram(|took| took.round_trip);
         self.round_trip_p999.push(p999);
         self.round_trip_longest.push(longest);
@@ -143,6 +156,11 @@ impl Figures {
         let rows = [
             ("on the shard, p99.9", &self.on_shard_p999, Goal::None),
             ("on the shard, longest", &self.on_shard_longest, goal),
+            (
+                "on the shard, longest, processor time",
+                &self.of_processor_longest,
+                goal,
+            ),
             ("round trip, p99.9", &self.round_trip_p999, Goal::None),
             ("round trip, longest", &self.round_trip_longest, Goal::None),
         ];

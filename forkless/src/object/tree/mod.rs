@@ -2,6 +2,7 @@
 
 mod branch;
 mod iter;
+mod passed;
 mod sequence;
 mod view;
 

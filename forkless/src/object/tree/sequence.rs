@@ -7,6 +7,7 @@ use snapshot::Copies;
 
 use crate::object::tree::branch::{self, Branch, Element, Node};
 use crate::object::tree::iter::Iter;
+use crate::object::tree::passed;
 use crate::object::tree::view::View;
 
 /// A sequence of elements, in chunks of up to 64 of them and 8 KiB under nodes of up to 64
@@ -114,6 +115,7 @@ impl<E: Element> Tree<E> {
     /// When there are fewer elements.
     pub(crate) fn insert(&mut self, index: usize, element: E) {
         assert!(index <= self.len(), "an element goes next to others");
+        passed::free_some();
         let Some(root) = &mut self.root else {
             self.root = Some(Branch::leaf(vec![element]));
             return;
@@ -139,6 +141,7 @@ impl<E: Element> Tree<E> {
     /// Puts an element in the place of number `index`, and gives that back. Where marks matter,
     /// both have equal ones.
     pub(crate) fn replace(&mut self, index: usize, element: E) -> Option<E> {
+        passed::free_some();
         let root = self.root.as_mut().filter(|root| index < root.elements)?;
         let (old, right) = root.replace(index, element, &self.sharing);
         self.grow(right);
@@ -147,6 +150,7 @@ impl<E: Element> Tree<E> {
 
     /// Takes element number `index` out.
     pub(crate) fn remove(&mut self, index: usize) -> Option<E> {
+        passed::free_some();
         let root = self.root.as_mut().filter(|root| index < root.elements)?;
         let element = root.remove(index, &self.sharing);
         if root.elements == 0 {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use snapshot::Copies;
 
-use crate::object::tree::branch::{Branch, Element, Node};
+use crate::object::tree::branch::{Branch, Element, LEAF_BYTES_MAX, Node};
+use crate::object::tree::passed::WayBack;
 
 /// The chunks of a frozen tree, in their order.
 ///
@@ -16,15 +17,18 @@ pub(crate) struct View<E: Element> {
     elements: usize,
     chunk: Option<Branch<E>>,
     copies: Copies,
+    way_back: WayBack,
 }
 
 impl<E: Element> View<E> {
+    /// A view that this thread's tree has frozen.
     pub(super) fn new(root: Option<Branch<E>>, copies: Copies) -> Self {
         Self {
             elements: root.as_ref().map_or(0, |root| root.elements),
             ahead: Vec::from_iter(root),
             chunk: None,
             copies,
+            way_back: WayBack::here(),
         }
     }
 
@@ -63,7 +67,7 @@ impl<E: Element> View<E> {
     /// Goes on to the next chunk, and lets go of this one; whether there is one.
     pub(crate) fn advance(&mut self) -> bool {
         if let Some(passed) = self.chunk.take() {
-            self.let_go(passed.node, passed.weight_bytes);
+            self.let_go(passed);
         }
         while let Some(branch) = self.ahead.pop() {
             match &*branch.node {
@@ -73,20 +77,36 @@ impl<E: Element> View<E> {
                 }
                 Node::Inner(branches) => {
                     self.ahead.extend(branches.iter().rev().cloned());
-                    self.let_go(branch.node, branch.weight_bytes);
+                    self.let_go(branch);
                 }
             }
         }
         false
     }
 
-    fn let_go(&self, node: Arc<Node<E>>, weight_bytes: usize) {
-        let copy_bytes = node.copy_bytes(weight_bytes);
+    fn let_go(&self, branch: Branch<E>) {
+        let mut node = branch.node;
+        let copy_bytes = node.copy_bytes(branch.weight_bytes);
         // Its last owner frees what the live tree has a copy of, or nobody wants any more.
-        if let Some(node) = Arc::into_inner(node) {
-            drop(node);
-            self.copies.release(copy_bytes);
+        if let Some(node) = Arc::get_mut(&mut node) {
+            // On its way it must not own what the view is yet to let go of.
+            if let Node::Inner(branches) = node {
+                branches.clear();
+            }
+        } else {
+            // It may have come to be the last one in between.
+            if Arc::into_inner(node).is_some() {
+                self.copies.release(copy_bytes);
+            }
+            return;
         }
+        // A single heavy element has memory of its own, which is of use to whoever frees it.
+        if copy_bytes <= LEAF_BYTES_MAX {
+            self.way_back.send(node);
+        } else {
+            drop(node);
+        }
+        self.copies.release(copy_bytes);
     }
 }
 
