@@ -103,7 +103,10 @@ fn write(shards: &Shards, fields: usize, stop: &AtomicBool) -> Vec<Took> {
                 panic!("the hash is there");
             };
             hash.set(field, value);
-            (began.elapsed(), processor_time() - of_processor)
+            (
+                began.elapsed(),
+                processor_time().saturating_sub(of_processor),
+            )
         });
         let (on_shard, of_processor) = on_shard.unwrap();
         took.push(Took {
