@@ -73,8 +73,10 @@ pub enum Bug {
     #[cfg(planted)]
     ResumeRepeatsFrame,
     /// A frame that a replica has already is applied again.
-    #[cfg(planted)]
     TakeFrameTwice,
+    /// A replica does not look at the number of the last frame in a heartbeat.
+    #[cfg(any(planted, feature = "replication"))]
+    IgnoreHeartbeat,
     /// What one replica has acknowledged is forgotten for all.
     #[cfg(planted)]
     AcknowledgeForeign,

@@ -11,15 +11,15 @@ use super::spill::Spill;
 use super::statistics::StreamStatistics;
 use crate::planted::{Bug, Plant};
 use crate::stream::{Frame, FrameKind, StreamSource};
-use crate::sync::{Condvar, Mutex, SHRINK, now};
+use crate::sync::{Condvar, Mutex, now};
 
 /// How long the pump waits for frames before it looks whether there is anything else to do.
 const PUMP_PATIENCE: Duration = Duration::from_millis(50);
 
 /// How much may be under way to a replica that has not acknowledged it, if its backlog is no
 /// bigger: twice what it tells of at once. Sockets would take many times as much, and all that they
-/// hold is held here once more.
-const AHEAD_BYTES_MIN: usize = (2 << 20) / SHRINK;
+/// hold is held here once more. In a simulation it is a blob.
+pub(super) const AHEAD_BYTES_MIN: usize = if cfg!(feature = "sim") { 512 } else { 2 << 20 };
 
 /// What a lane keeps to.
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,6 @@ use rdb_format::{
 use super::frame::{Fields, Frame, FrameError, FrameKind};
 use super::record::Record;
 use crate::open_key::OpenKey;
-#[cfg(planted)]
 use crate::planted::{Bug, Plant};
 
 /// Why a stream cannot be followed any further. What came before holds.
@@ -161,7 +160,6 @@ pub struct StreamDecoder {
     cut: u64,
     parts: Vec<u8>,
     in_parts: bool,
-    #[cfg(planted)]
     plant: Plant,
 }
 
@@ -176,7 +174,6 @@ impl StreamDecoder {
             cut: 0,
             parts: Vec::new(),
             in_parts: false,
-            #[cfg(planted)]
             plant: Plant::default(),
         }
     }
@@ -219,6 +216,23 @@ impl StreamDecoder {
         self.cut
     }
 
+    /// Whoever sends the stream says that the frame of this number was the last one so far.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::OutOfOrder`] when it has not come: with nothing after it, nothing else would
+    /// tell.
+    #[cfg(feature = "replication")]
+    pub(crate) fn check_sent(&self, number: u64) -> Result<(), StreamError> {
+        if number <= self.number || self.plant.has(Bug::IgnoreHeartbeat) {
+            return Ok(());
+        }
+        Err(StreamError::OutOfOrder {
+            expected: self.number + 1,
+            found: number,
+        })
+    }
+
     /// Takes the next frame, which must be a numbered one, and gives its records to `give`, in
     /// order; the number of the cut that it passes, if it does.
     ///
@@ -242,10 +256,7 @@ impl StreamDecoder {
     ) -> Result<Option<u64>, StreamError> {
         let number = frame.number;
         let expected = self.number + 1;
-        #[cfg(planted)]
         let is_repeated = self.plant.has(Bug::TakeFrameTwice) && number == self.number;
-        #[cfg(not(planted))]
-        let is_repeated = false;
         if number != expected && !is_repeated {
             return Err(StreamError::OutOfOrder {
                 expected,

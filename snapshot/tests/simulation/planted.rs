@@ -87,6 +87,7 @@ const IN_REPLICAS: &[Bug] = &[
     Bug::ResumeSkipsFrame,
     Bug::ResumeRepeatsFrame,
     Bug::TakeFrameTwice,
+    Bug::IgnoreHeartbeat,
     Bug::ShowBeforeCut,
     Bug::PassCutAlone,
 ];

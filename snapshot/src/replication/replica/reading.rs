@@ -10,16 +10,17 @@ use crate::replication::applier::{Applier, Filling};
 use crate::replication::connection::FrameReader;
 use crate::replication::error::ReplicationError;
 use crate::replication::handshake::Acknowledge;
+use crate::replication::lane::AHEAD_BYTES_MIN;
 use crate::replication::rendezvous::{Met, Rendezvous};
 use crate::stream::{Frame, FrameKind, StreamDecoder};
-use crate::sync::{SHRINK, now};
+use crate::sync::now;
 use crate::value::FromRdb;
 
 /// How often a reader looks whether it is to stop, and tells the master how far it is.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// After how many bytes it tells the master how far it is, which keeps them until then.
-const TELL_BYTES: usize = (1 << 20) / SHRINK;
+const TELL_BYTES: usize = AHEAD_BYTES_MIN / 2;
 
 /// One stream being read.
 pub(super) struct Reading<S: Store> {
@@ -147,8 +148,15 @@ fn take<S>(
 where
     S: Store<Value: FromRdb>,
 {
+    let of_stream = |source| ReplicationError::Stream { stream, source };
     match frame.kind {
-        FrameKind::Heartbeat => return Ok(None),
+        FrameKind::Heartbeat => {
+            let sent = frame
+                .payload
+                .first_chunk()
+                .map_or(0, |sent| u64::from_le_bytes(*sent));
+            return decoder.check_sent(sent).map(|()| None).map_err(of_stream);
+        }
         FrameKind::End => {
             let text = String::from_utf8_lossy(frame.payload).into_owned();
             return Err(ReplicationError::Ended { text });
@@ -157,7 +165,7 @@ where
     }
     applier.begin_frame(frame.payload.len());
     let taken = decoder.take_for(frame, applier);
-    let cut = taken.map_err(|source| ReplicationError::Stream { stream, source })?;
+    let cut = taken.map_err(of_stream)?;
     applier.end_frame()?;
     Ok(cut)
 }
