@@ -349,14 +349,18 @@ mod tests {
     use super::*;
     use crate::replication::spill::{SpillFolder, SpillOptions};
 
-    #[test]
-    fn who_asks_for_what_it_has_acknowledged_asked_long_ago() {
+    fn lane(spill: Option<Spill>) -> Lane {
         let limits = LaneLimits {
             silence: Duration::from_secs(1),
-            backlog_bytes: 1 << 20,
+            backlog_bytes: 64 * AHEAD_BYTES_MIN,
             plant: Plant::default(),
         };
-        let lane = Lane::new(0, limits, None);
+        Lane::new(0, limits, spill)
+    }
+
+    #[test]
+    fn who_asks_for_what_it_has_acknowledged_asked_long_ago() {
+        let lane = lane(None);
         for number in 1..=3 {
             let mut frame = Vec::new();
             Frame::encode(&mut frame, FrameKind::Delete, number, b"payload");
@@ -370,12 +374,7 @@ mod tests {
 
     #[test]
     fn no_more_is_taken_until_the_replica_acknowledges() {
-        let limits = LaneLimits {
-            silence: Duration::from_secs(1),
-            backlog_bytes: 64 * AHEAD_BYTES_MIN,
-            plant: Plant::default(),
-        };
-        let lane = Lane::new(0, limits, None);
+        let lane = lane(None);
         let is_ready = || lane.is_ready(&lane.state.lock());
         assert!(!is_ready(), "there is nobody");
         let (master, _replica) = std::os::unix::net::UnixStream::pair().unwrap();
@@ -399,13 +398,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let options = SpillOptions::new(folder.path().to_path_buf(), 1 << 30);
         let taken = SpillFolder::take(options, Duration::ZERO).unwrap();
-        let limits = LaneLimits {
-            silence: Duration::from_secs(1),
-            backlog_bytes: 64 * AHEAD_BYTES_MIN,
-            plant: Plant::default(),
-        };
         let spill = Spill::new(&Arc::new(taken), "stream".to_owned(), 1);
-        let lane = Lane::new(0, limits, Some(spill));
+        let lane = lane(Some(spill));
         lane.state.lock().attached = true;
         let frames = vec![0; 9 * AHEAD_BYTES_MIN];
         lane.state.lock().backlog.push(frames, 1);
