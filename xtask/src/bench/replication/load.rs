@@ -25,7 +25,9 @@ impl Phase {
     pub(crate) const IDLE: u8 = 0;
     /// A replica comes into sync.
     pub(crate) const SYNCING: u8 = 1;
-    const OVER: u8 = 2;
+    /// Others are busy with what nobody asks about.
+    pub(crate) const UNSEEN: u8 = 2;
+    const OVER: u8 = 3;
 
     /// What comes from now on is of this phase.
     pub(crate) fn set(&self, phase: u8) {
