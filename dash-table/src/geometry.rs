@@ -35,9 +35,9 @@ pub(crate) const SEGMENT_SLOTS: usize = BUCKETS * SLOTS;
 /// fingerprint.
 pub(crate) const MAX_DEPTH: u32 = 24;
 
-/// Entries of a segment that room is reserved for: 19 of 20 slots, about as many as there are when
-/// a segment splits.
-pub(crate) const RESERVED_ENTRIES: usize = SEGMENT_SLOTS * 19 / 20;
+/// Entries of a segment that room is reserved for: 37 of 40 slots, a few less than there are when
+/// a segment splits, so that few of them have to.
+pub(crate) const RESERVED_ENTRIES: usize = SEGMENT_SLOTS * 37 / 40;
 
 /// What fits into the most segments there can be, if each has as many entries as are reserved.
 pub(crate) const ENTRIES_MAX: usize = RESERVED_ENTRIES.saturating_mul(1 << MAX_DEPTH);

@@ -33,6 +33,10 @@ const REACH_PARTS: u64 = 64;
 /// Segments of a table that is worth being fitted; a smaller one is good as it is.
 const FITTED_SEGMENTS_MIN: usize = 8;
 
+/// The tilt of a fitted table is one part of so many: the flatter, the fewer slots stay vacant, and
+/// the more segments split at the same time once it has grown beyond what it was fitted to.
+const FITTED_TILT_PART: u64 = 20;
+
 /// Where hashes come to stand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Spread {
@@ -61,16 +65,17 @@ impl Spread {
 
     /// For a table that is about to be filled with so many entries: few of its slots stay vacant,
     /// and as it grows further its segments split one after the other all the same. The first
-    /// positions are 13/11 as dense as the last.
+    /// positions are 21/19 as dense as the last.
     pub(crate) fn fitting(entries: usize) -> Self {
         if entries / RESERVED_ENTRIES < FITTED_SEGMENTS_MIN {
             return Self::GROWING;
         }
         let entries = entries.min(ENTRIES_MAX);
-        // The fullest segments, the first, have 12/11 of the mean.
-        let full = entries as u64 * 12 / 11 / RESERVED_ENTRIES as u64 + 1;
+        // The fullest segments, the first, have 20/19 of the mean.
+        let fullest = entries as u64 * FITTED_TILT_PART / (FITTED_TILT_PART - 1);
+        let full = fullest / RESERVED_ENTRIES as u64 + 1;
         let segments = full.next_power_of_two();
-        Self::new((full * REACH_PARTS).div_ceil(segments), 12)
+        Self::new((full * REACH_PARTS).div_ceil(segments), FITTED_TILT_PART)
     }
 
     /// Where a key stands in the table, in [`POSITION_BITS`] bits: the leading ones choose the
@@ -187,8 +192,8 @@ mod tests {
         };
         let (first, last) = ends(Spread::GROWING);
         assert_eq!(last * 100 / first, 166);
-        let (first, last) = ends(Spread::new(REACH_PARTS, 12));
-        assert_eq!(last * 100 / first, 117);
+        let (first, last) = ends(Spread::new(REACH_PARTS, FITTED_TILT_PART));
+        assert_eq!(last * 100 / first, 109);
     }
 
     #[test]
@@ -216,7 +221,7 @@ mod tests {
     #[test]
     fn a_table_that_is_fitted_has_few_segments() {
         for entries in (30..120).map(|step| step * step * RESERVED_ENTRIES) {
-            let fewest = entries.div_ceil(RESERVED_ENTRIES) * 12 / 11;
+            let fewest = entries.div_ceil(RESERVED_ENTRIES) * 20 / 19;
             let count = Spread::fitting(entries).segments(entries);
             assert!(
                 count <= fewest + fewest / 16 + 12,
