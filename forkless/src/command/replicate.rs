@@ -18,6 +18,11 @@ use crate::output::Output;
 /// The file that is written.
 const NAME: &str = "dump.rdb";
 
+/// For how long a master may be silent while it is asked to be followed: as long as there is
+/// patience, but not less and not more than this.
+const SILENCE_MIN: Duration = Duration::from_secs(1);
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+
 pub(crate) fn run(arguments: &Replicate, output: &mut Output) -> Result<(), CommandError> {
     let folder = &arguments.out;
     fs::create_dir_all(folder).map_err(|source| CommandError::Write {
@@ -32,10 +37,15 @@ pub(crate) fn run(arguments: &Replicate, output: &mut Output) -> Result<(), Comm
     let shards = Arc::new(shards);
     let secret = arguments.secret_file.as_deref();
     let secret = secret.map(secret::read).transpose()?;
-    let options = ReplicaOptions::new().secret(&secret.unwrap_or_default());
+    let patience = Duration::from_secs(arguments.patience);
+    // Whoever gives up still waits for the attempt that is under way.
+    let silence = patience.clamp(SILENCE_MIN, SILENCE_MAX);
+    let options = ReplicaOptions::new()
+        .secret(&secret.unwrap_or_default())
+        .connect(silence);
     let started = Instant::now();
     let replica = Replica::start(&shards, &arguments.master, options);
-    if !replica.wait_synced(Duration::from_secs(arguments.patience)) {
+    if !replica.wait_synced(patience) {
         let statistics = replica.statistics();
         let unfinished = || format!("it has taken {} records so far", statistics.records);
         return Err(CommandError::NotSynced {
