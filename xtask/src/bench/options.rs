@@ -60,7 +60,9 @@ pub(crate) const BENCHES: [Bench; 10] = [
     },
     Bench {
         name: "replication",
-        about: "A master and a replica over loopback: bringing the replica in sync, under writes.",
+        about: "A master and a replica over loopback: bringing the replica in sync, under writes. \
+                Before each turn, ours or a peer's, free memory is touched: what the host has \
+                taken back of it would count for seconds.",
         measures: Measures::Programs(replication::run),
     },
     Bench {
