@@ -216,21 +216,27 @@ impl StreamDecoder {
         self.cut
     }
 
-    /// Whoever sends the stream says that the frame of this number was the last one so far.
+    /// Takes a heartbeat, which says what the last numbered frame so far was.
     ///
     /// # Errors
     ///
-    /// [`StreamError::OutOfOrder`] when it has not come: with nothing after it, nothing else would
-    /// tell.
+    /// [`StreamError::Frame`] when it does not say that and nothing else;
+    /// [`StreamError::OutOfOrder`] when that frame has not come: with nothing after it, nothing
+    /// else would tell.
     #[cfg(feature = "replication")]
-    pub(crate) fn check_sent(&self, number: u64) -> Result<(), StreamError> {
-        if number <= self.number || self.plant.has(Bug::IgnoreHeartbeat) {
+    pub(crate) fn take_heartbeat(&self, payload: &[u8]) -> Result<(), StreamError> {
+        let expected = self.number + 1;
+        let in_frame = |source| StreamError::Frame {
+            number: expected,
+            source,
+        };
+        let mut fields = Fields::of(payload);
+        let found = fields.u64().map_err(in_frame)?;
+        fields.end().map_err(in_frame)?;
+        if found < expected || self.plant.has(Bug::IgnoreHeartbeat) {
             return Ok(());
         }
-        Err(StreamError::OutOfOrder {
-            expected: self.number + 1,
-            found: number,
-        })
+        Err(StreamError::OutOfOrder { expected, found })
     }
 
     /// Takes the next frame, which must be a numbered one, and gives its records to `give`, in
@@ -388,5 +394,33 @@ fn give_key(key: OpenKey, database: u32, recipient: &mut impl Recipient) {
             value,
             expire_at_ms,
         });
+    }
+}
+
+#[cfg(all(test, feature = "replication"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heartbeat_names_a_frame_that_has_come_and_nothing_else() {
+        let mut decoder = StreamDecoder::new(11, Dialect::Redis);
+        let cut = Frame {
+            kind: FrameKind::Cut,
+            number: 1,
+            payload: &1_u64.to_le_bytes(),
+        };
+        decoder.take(cut, |_| {}).unwrap();
+        for sent in [0_u64, 1] {
+            decoder.take_heartbeat(&sent.to_le_bytes()).unwrap();
+        }
+        let early = decoder.take_heartbeat(&3_u64.to_le_bytes()).unwrap_err();
+        assert_eq!(early.to_string(), "frame 3 instead of frame 2");
+        for payload in [&[0; 7][..], &[0; 9]] {
+            let wrong = decoder.take_heartbeat(payload).unwrap_err();
+            assert!(
+                matches!(wrong, StreamError::Frame { number: 2, .. }),
+                "{wrong:?}"
+            );
+        }
     }
 }

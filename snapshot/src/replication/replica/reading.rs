@@ -151,11 +151,8 @@ where
     let of_stream = |source| ReplicationError::Stream { stream, source };
     match frame.kind {
         FrameKind::Heartbeat => {
-            let sent = frame
-                .payload
-                .first_chunk()
-                .map_or(0, |sent| u64::from_le_bytes(*sent));
-            return decoder.check_sent(sent).map(|()| None).map_err(of_stream);
+            let heard = decoder.take_heartbeat(frame.payload);
+            return heard.map(|()| None).map_err(of_stream);
         }
         FrameKind::End => {
             let text = String::from_utf8_lossy(frame.payload).into_owned();
