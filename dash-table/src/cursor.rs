@@ -12,8 +12,8 @@ const BUCKETS_AHEAD: usize = 1;
 
 /// How far a traversal has come: a hash prefix, and a bucket of the segment there.
 ///
-/// A split behind, under or ahead of the cursor leaves it where it is. What a split moves is
-/// delivered by the split, so it does not matter on which side of the cursor it ends up.
+/// A split behind, under or ahead of the cursor leaves it where it is: the new segment comes right
+/// after the old one, has its entries in buckets of the same numbers, and the same cuts need them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cursor {
     /// In units of 2^-[`MAX_DEPTH`] of all hashes.

@@ -151,11 +151,12 @@ impl<K, V, S, O> DashTable<K, V, S, O> {
     ///
     /// A write to a bucket that the cut still needs is not its concern: the traversal will meet
     /// what was written. A write to one that it has had, or to one that is new, is told to
-    /// [`Observer::before_write`]. What moves between buckets is delivered first, as to any cut.
-    /// So of what was there at the cut, a key is delivered before any change of it is told; and
-    /// once the traversal is done every change is told, until [`close`](Self::close). A key that
-    /// left, which was told, and came back before the traversal is done, may be delivered again:
-    /// what is delivered is always what the key holds then, and counts for more than what was told.
+    /// [`Observer::before_write`]. What moves between a bucket that it needs and one that it has
+    /// had is delivered first, as to any cut. So of what was there at the cut, a key is delivered
+    /// before any change of it is told; and once the traversal is done every change is told, until
+    /// [`close`](Self::close). A key that left, which was told, and came back before the traversal
+    /// is done, may be delivered again: what is delivered is always what the key holds then, and
+    /// counts for more than what was told.
     ///
     /// O(1), and any number of cuts of both kinds may be open. While no relaxed one is, they cost
     /// a write nothing.

@@ -187,7 +187,7 @@ impl<K, V> Directory<K, V> {
         self.segments.divide(wide, upper);
         for half in [position, middle] {
             if let Some(segment) = self.segment_at(half) {
-                segment.unload(hook);
+                segment.unload(0, hook);
             }
         }
         Ok(())

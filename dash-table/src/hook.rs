@@ -33,7 +33,8 @@ pub(crate) struct Hook<'a, O> {
 
 impl<O> Hook<'_, O> {
     /// Must be called before entries move into a bucket or out of it, but for those that
-    /// [`before_write`](Self::before_write) and [`before_insert`](Self::before_insert) tell of.
+    /// [`before_write`](Self::before_write) and [`before_insert`](Self::before_insert) tell of, and
+    /// those that [`moves_unseen`](Self::moves_unseen) lets pass.
     #[inline]
     pub(crate) fn before_change<K, V>(&mut self, segment: &mut Segment<K, V>, bucket: usize)
     where
@@ -45,18 +46,40 @@ impl<O> Hook<'_, O> {
         }
     }
 
-    /// As [`before_change`](Self::before_change), unless this bug is planted.
+    /// Must be called before an entry moves from one bucket of a segment to another. Unless this
+    /// bug is planted.
     #[inline]
-    pub(crate) fn before_change_unless<K, V>(
+    pub(crate) fn before_move<K, V>(
         &mut self,
         bug: Bug,
         segment: &mut Segment<K, V>,
-        bucket: usize,
+        from: usize,
+        to: usize,
     ) where
         O: Observer<K, V>,
     {
-        if !self.plant.has(bug) {
-            self.before_change(segment, bucket);
+        if !self.moves_unseen(segment.version(from), segment.version(to)) && !self.plant.has(bug) {
+            self.before_change(segment, from);
+            self.before_change(segment, to);
+        }
+    }
+
+    /// Whether an entry that goes from a bucket of the first version into one of the second need
+    /// not be delivered first: the cuts that need the one are those that need the other, so whoever
+    /// is still to see the entry will, and nobody will see it twice.
+    #[inline]
+    pub(crate) fn moves_unseen<K, V>(&self, from: u64, to: u64) -> bool
+    where
+        O: Observer<K, V>,
+    {
+        cfg!(uncut) || !O::ENABLED || self.cuts.is_idle() || from == to || {
+            let newest = self.cuts.opened().last();
+            let is_alike = |cut: &Cut| cut.needs(from) == cut.needs(to);
+            if self.plant.has(Bug::MoveAsksNewestCutOnly) {
+                newest.is_none_or(is_alike)
+            } else {
+                self.cuts.opened().iter().all(is_alike)
+            }
         }
     }
 

@@ -59,8 +59,9 @@ impl<K, V> Directory<K, V> {
     /// Merges the segment at `position` with its buddy, if both are there, whole, and empty enough;
     /// says whether it did.
     ///
-    /// Everything that gives or takes is delivered before anything moves: a panic of the observer
-    /// leaves both segments whole. O(one segment).
+    /// What gives or takes is delivered before anything moves, where the one bucket is needed by
+    /// other cuts than the other: a panic of the observer leaves both segments whole. O(one
+    /// segment).
     #[cold]
     pub(crate) fn merge<O>(
         &mut self,
@@ -143,25 +144,30 @@ impl<K, V> Directory<K, V> {
         })
     }
 
-    /// Passes the hook for each bucket that gives or takes.
+    /// Passes the hook for each bucket that gives and the one that takes. Links move whole, with
+    /// their versions.
     fn deliver_both<O>(&mut self, lower: u32, upper: u32, hook: &mut Hook<'_, O>)
     where
         O: Observer<K, V>,
     {
-        let Some(giver) = self.segment_at(upper) else {
+        let segments = (self.segment_covering(lower), self.segment_covering(upper));
+        let (Some(taker), Some(giver)) = segments else {
             return;
         };
-        let moving: Vec<usize> = (0..giver.bucket_count())
-            .filter(|&bucket| !giver.entries(bucket).is_empty())
-            .collect();
-        for &bucket in &moving {
-            hook.before_change_unless(Bug::SkipDeliveryOnMerge, giver, bucket);
+        let is_seen = |&bucket: &usize| {
+            !giver.entries(bucket).is_empty()
+                && !hook.moves_unseen(giver.version(bucket), taker.version(bucket))
+        };
+        let moving: Vec<usize> = (0..BUCKETS).filter(is_seen).collect();
+        if hook.plant.has(Bug::SkipDeliveryOnMerge) {
+            return;
         }
-        let Some(taker) = self.segment_at(lower) else {
-            return;
-        };
-        for &bucket in moving.iter().filter(|&&bucket| bucket < BUCKETS) {
-            hook.before_change_unless(Bug::SkipDeliveryOnMerge, taker, bucket);
+        for position in [upper, lower] {
+            if let Some(segment) = self.segment_at(position) {
+                for &bucket in &moving {
+                    hook.before_change(segment, bucket);
+                }
+            }
         }
     }
 }

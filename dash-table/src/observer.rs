@@ -6,8 +6,9 @@ use crate::cut::Cut;
 /// Is handed every bucket that a cut still needs, before the bucket changes.
 ///
 /// Mutations of the table call it, and so does
-/// [`DashTable::traverse`](crate::DashTable::traverse); together they hand over each bucket that
-/// was not empty at a cut exactly once, with the entries it had at the cut.
+/// [`DashTable::traverse`](crate::DashTable::traverse); together they hand over each entry that was
+/// there at a cut exactly once, as it was then, in the bucket where it stands by now: a split
+/// divides buckets that are still needed.
 ///
 /// # Example
 ///

@@ -77,7 +77,8 @@ impl<K, V> Segment<K, V> {
         }
         let mut room = self.stash_room(home);
         if room.is_none() {
-            self.unload(hook);
+            // One is enough; more would make this insert long.
+            self.unload(1, hook);
             room = self
                 .regular_room(home, ANY_SLOT)
                 .or_else(|| self.stash_room(home));
@@ -176,8 +177,8 @@ impl<K, V> Segment<K, V> {
     where
         O: Observer<K, V>,
     {
-        hook.before_change_unless(Bug::SkipDeliveryOnDisplacement, self, from.bucket);
-        hook.before_change_unless(Bug::SkipDeliveryOnDisplacement, self, to.bucket);
+        let bug = Bug::SkipDeliveryOnDisplacement;
+        hook.before_move(bug, self, from.bucket, to.bucket);
         let (tag, entry) = self.block.take(from.bucket, from.slot);
         self.put_regular(home, to, tag, entry);
         hook.tally.displacements += 1;

@@ -24,20 +24,23 @@ pub enum Bug {
     SkipDeliveryOnClear,
     /// `iter_mut` lends values without delivering.
     SkipDeliveryOnIterMut,
-    /// A split moves entries out of buckets that it has not delivered.
-    SkipDeliveryOnSplit,
-    /// A merge moves entries between buckets that it has not delivered.
+    /// A merge moves entries between buckets that not the same cuts need, and delivers neither.
     SkipDeliveryOnMerge,
     /// The buckets of a merged segment are at version zero, so every cut takes them again.
     MergedSegmentAtVersionZero,
-    /// A displacement moves an entry between buckets that it has not delivered.
+    /// A displacement moves an entry between buckets that not the same cuts need, and delivers
+    /// neither.
     SkipDeliveryOnDisplacement,
-    /// Entries leave the stash without a delivery.
+    /// Entries leave the stash for buckets that not the same cuts need, without a delivery.
     SkipDeliveryOnUnload,
+    /// Whether the same cuts need two buckets is asked of the newest cut only.
+    MoveAsksNewestCutOnly,
     /// The pending cuts are computed after the stamp, so none is left.
     StampBeforeDelivery,
     /// The buckets of a new segment start at version zero, so every cut takes them again.
     NewSegmentAtVersionZero,
+    /// The buckets of a new segment start at the clock, so that no cut takes what came there.
+    NewSegmentAtClock,
     /// A write delivers to the newest pending cut only, and hides the bucket from the others.
     HideFromOlderCut,
     /// The traversal of a cut delivers to it alone, and hides the bucket from older cuts.

@@ -66,8 +66,13 @@ struct Movers {
 impl<K, V> Segment<K, V> {
     /// An empty segment whose buckets have been changed last at `version`.
     pub(crate) fn new(depth: u32, position: u32, version: u64) -> Box<Self> {
+        Self::with_versions(depth, position, Versions::new(version))
+    }
+
+    /// An empty segment.
+    fn with_versions(depth: u32, position: u32, versions: Versions) -> Box<Self> {
         Self::boxed(Header {
-            versions: Versions::new(version),
+            versions,
             stash_homes: [[0; SLOTS]; STASH],
             depth,
             position,
@@ -277,8 +282,9 @@ impl<K, V> Segment<K, V> {
 
     /// Moves the upper half of the hash range to a new segment.
     ///
-    /// Every key is hashed, and every bucket that gives is delivered, before anything moves: a
-    /// panic in either leaves the segment whole. Both halves may then be unloaded, which the caller
+    /// Every key is hashed before anything moves: a panic then leaves the segment whole. Nothing
+    /// is delivered: a bucket of the new segment has the version of the bucket that gave it its
+    /// entries, and is needed by the same cuts. Both halves may then be unloaded, which the caller
     /// does once the new one is in its place. `newcomer` is the hash of an entry that waits
     /// for room; without one the segment splits whatever it holds.
     ///
@@ -358,22 +364,22 @@ impl<K, V> Segment<K, V> {
     where
         O: Observer<K, V>,
     {
-        for (bucket, set) in movers.block.iter().chain(&movers.chain).enumerate() {
-            if !set.is_empty() {
-                hook.before_change_unless(Bug::SkipDeliveryOnSplit, self, bucket);
-            }
-        }
-        let at_zero = hook.plant.has(Bug::NewSegmentAtVersionZero);
-        let version = if at_zero { 0 } else { hook.cuts.clock() };
+        let versions = if hook.plant.has(Bug::NewSegmentAtVersionZero) {
+            Versions::new(0)
+        } else if hook.plant.has(Bug::NewSegmentAtClock) {
+            Versions::new(hook.cuts.clock())
+        } else {
+            self.block.header().versions.clone()
+        };
         let depth = self.depth() + 1;
         let middle = self.position() + (1 << (MAX_DEPTH - depth));
-        let mut upper = Self::new(depth, middle, version);
+        let mut upper = Self::with_versions(depth, middle, versions);
         self.block.header_mut().depth = depth;
         for (bucket, &set) in movers.block.iter().enumerate() {
             self.block.move_slots(bucket, set, &mut upper.block);
         }
         upper.block.header_mut().stash_homes = self.block.header().stash_homes;
-        self.split_chain(&movers.chain, &mut upper, version);
+        self.split_chain(&movers.chain, &mut upper);
         self.rebuild_marks();
         upper.rebuild_marks();
         hook.tally.splits += 1;

@@ -194,8 +194,9 @@ impl<K, V> Segment<K, V> {
     }
 
     /// Brings entries of the stash and the chain back to their home or its neighbour, as far as
-    /// there is room.
-    pub(crate) fn unload<O>(&mut self, hook: &mut Hook<'_, O>)
+    /// there is room. Where two buckets have to be delivered for that, no more than `deliveries`
+    /// entries are brought back; the others stay.
+    pub(crate) fn unload<O>(&mut self, mut deliveries: usize, hook: &mut Hook<'_, O>)
     where
         O: Observer<K, V>,
     {
@@ -206,8 +207,13 @@ impl<K, V> Segment<K, V> {
                 let Some(to) = self.regular_room(home, ANY_SLOT) else {
                     continue;
                 };
-                hook.before_change_unless(Bug::SkipDeliveryOnUnload, self, from.bucket);
-                hook.before_change_unless(Bug::SkipDeliveryOnUnload, self, to.bucket);
+                if !hook.moves_unseen(self.version(from.bucket), self.version(to.bucket)) {
+                    let Some(left) = deliveries.checked_sub(1) else {
+                        continue;
+                    };
+                    deliveries = left;
+                }
+                hook.before_move(Bug::SkipDeliveryOnUnload, self, from.bucket, to.bucket);
                 let (tag, entry) = self.lift(from);
                 self.put_regular(home, to, tag, entry);
                 hook.tally.displacements += 1;
@@ -220,20 +226,17 @@ impl<K, V> Segment<K, V> {
 
     /// Divides the chain between this segment and `upper`, which has none yet.
     ///
-    /// `movers` names the entries that leave, link by link. The caller has passed the hook for
-    /// each link that gives. A link that has given all stays: the ones behind it may be pending,
-    /// and must keep the numbers that a cursor will look for.
-    pub(crate) fn split_chain(&mut self, movers: &[SlotSet], upper: &mut Self, version: u64) {
-        let chain = self.chain_mut();
-        for (link, &set) in chain
-            .iter_mut()
-            .zip(movers)
-            .filter(|(_, set)| !set.is_empty())
-        {
-            let mut leaving = Link::new(version, link.block.header().homes);
+    /// `movers` names the entries that leave, link by link, and each comes to the link of the same
+    /// number, of the same version. A link that has given all stays, and so does one that was given
+    /// nothing: the ones behind it may be pending, and must keep the numbers that a cursor will
+    /// look for.
+    pub(crate) fn split_chain(&mut self, movers: &[SlotSet], upper: &mut Self) {
+        for (link, &set) in self.chain_mut().iter_mut().zip(movers) {
+            let mut leaving = Link::new(link.version(), link.block.header().homes);
             link.block.move_slots(0, set, &mut leaving.block);
             upper.chain_mut().push(leaving);
         }
+        upper.trim_chain();
     }
 
     /// Buckets of the stash and the chain that a lookup looks at until it finds this entry.

@@ -11,6 +11,7 @@ use crate::geometry::BUCKETS;
 ///
 /// Under `--cfg uncut` there are none, and nothing asks for them: that build is the table without
 /// cuts that `examples/instructions.rs` compares with.
+#[derive(Clone)]
 pub(crate) struct Versions {
     #[cfg(not(uncut))]
     versions: [u64; BUCKETS],

@@ -47,7 +47,8 @@ pub struct Progress {
     /// Buckets that a write came to first, and had to deliver.
     pub buckets_by_writes: u64,
     /// Buckets there were at the cut, chains not counted. Nobody delivers those that are empty, so
-    /// fewer come in the end; 0 where keys do not come from tables.
+    /// as a rule fewer come in the end; but a segment that splits before it is delivered divides
+    /// them. 0 where keys do not come from tables.
     pub buckets_total: u64,
     /// Values that were frozen, to be encoded by the sink.
     pub riders: u64,

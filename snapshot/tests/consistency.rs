@@ -229,8 +229,8 @@ mod planted {
     }
 
     #[test]
-    fn delivery_skipped_on_split_is_found() {
-        is_found(Bug::SkipDeliveryOnSplit);
+    fn new_segment_at_clock_is_found() {
+        is_found(Bug::NewSegmentAtClock);
     }
 
     #[test]
