@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use shard_runtime::{ShardError, ShardSet, Worker, spawn_named};
+use shard_runtime::{ShardSet, spawn_named};
 use snapshot::{Handle, Snapshot};
 
 use crate::arguments::Demo;
@@ -45,9 +45,13 @@ pub(crate) fn live(
     shards: &Shards,
     path: &Path,
 ) -> Result<Live, CommandError> {
-    let start = Instant::now();
     let stop = Arc::new(AtomicBool::new(false));
-    let writers = start_writers(plan, arguments.rate, shards, start, &stop);
+    let writers = writers(plan, arguments.rate, shards, &stop);
+    let start = Instant::now();
+    let run = |(index, writer): (usize, Writer)| {
+        spawn_named(&format!("writer-{index}"), move || writer.run(start))
+    };
+    let writers: Vec<_> = writers.into_iter().enumerate().map(run).collect();
     let mut memory = Memory::new(start);
     let taken = take(arguments, shards, path, start, &mut memory);
     // Also when the snapshot failed: the writers must not go on for ever.
@@ -77,30 +81,18 @@ pub(crate) fn live(
     })
 }
 
-type WriterWorker = Worker<Result<WriterLog, ShardError>>;
-
-fn start_writers(
+/// The writers, ready to start: what they need first must not take the cores from each other.
+fn writers(
     plan: Plan,
     rate: Option<NonZeroU32>,
     shards: &Shards,
-    start: Instant,
     stop: &Arc<AtomicBool>,
-) -> Vec<WriterWorker> {
+) -> Vec<Writer> {
     // Each writer does its part of the operations, so each waits as many times longer.
     let interval = rate.map(|rate| Duration::from_secs(plan.writers.into()) / rate.get());
-    let start_writer = |index| {
-        let (shards, stop) = (Arc::clone(shards), Arc::clone(stop));
-        let writer = Writer {
-            shards,
-            plan,
-            index,
-            start,
-            interval: interval.unwrap_or_default(),
-            stop,
-        };
-        spawn_named(&format!("writer-{index}"), move || writer.run())
-    };
-    (0..plan.writers).map(start_writer).collect()
+    let interval = interval.unwrap_or_default();
+    let writer = |index| Writer::new(shards, plan, index, interval, stop);
+    (0..plan.writers).map(writer).collect()
 }
 
 /// Waits, takes the snapshot, waits again; the report, and when it was taken.

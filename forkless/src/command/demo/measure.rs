@@ -9,22 +9,32 @@ use serde_json::{Value, json};
 use crate::command::demo::picture::{LatencyStep, MemorySample};
 use crate::resident::resident_bytes;
 
-/// One write: when it was sent, and how long it took in two places.
+/// How long one write took, by three clocks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Took {
+    pub(crate) round_trip: Duration,
+    pub(crate) on_shard: Duration,
+    pub(crate) of_processor: Duration,
+}
+
+/// One write: when it was sent, and how long it took.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
     at_us: u32,
     round_trip_ns: u32,
     on_shard_ns: u32,
+    of_processor_ns: u32,
 }
 
 impl Sample {
-    pub(crate) fn new(at: Duration, round_trip: Duration, on_shard: Duration) -> Self {
+    pub(crate) fn new(at: Duration, took: Took) -> Self {
         // Saturates at 71 minutes and at 4 s: far beyond what a demo shows.
         let ns = |took: Duration| u32::try_from(took.as_nanos()).unwrap_or(u32::MAX);
         Self {
             at_us: u32::try_from(at.as_micros()).unwrap_or(u32::MAX),
-            round_trip_ns: ns(round_trip),
-            on_shard_ns: ns(on_shard),
+            round_trip_ns: ns(took.round_trip),
+            on_shard_ns: ns(took.on_shard),
+            of_processor_ns: ns(took.of_processor),
         }
     }
 
@@ -81,6 +91,9 @@ pub(crate) enum Clock {
     RoundTrip,
     /// On the shard: the write itself, hook and all.
     OnShard,
+    /// The same, while the shard's thread had a core: what the write costs, however many others
+    /// want the cores.
+    Processor,
 }
 
 /// All writes of a run, in no order.
@@ -97,6 +110,7 @@ impl Samples {
         let ns = within.map(|sample| match clock {
             Clock::RoundTrip => sample.round_trip_ns,
             Clock::OnShard => sample.on_shard_ns,
+            Clock::Processor => sample.of_processor_ns,
         });
         Latency::new(ns, (range_ms.end - range_ms.start) / 1e3)
     }
@@ -188,8 +202,22 @@ mod tests {
     use super::*;
 
     fn sample(at_ms: u64, round_trip_us: u64) -> Sample {
-        let us = Duration::from_micros;
-        Sample::new(Duration::from_millis(at_ms), us(round_trip_us), us(1))
+        let took = Took {
+            round_trip: Duration::from_micros(round_trip_us),
+            on_shard: Duration::from_micros(2),
+            of_processor: Duration::from_micros(1),
+        };
+        Sample::new(Duration::from_millis(at_ms), took)
+    }
+
+    #[test]
+    fn each_clock_has_its_own_time() {
+        let samples = Samples(vec![sample(1, 3)]);
+        let clocks = [Clock::RoundTrip, Clock::OnShard, Clock::Processor];
+        for (clock, us) in clocks.into_iter().zip([3.0, 2.0, 1.0]) {
+            let latency = samples.latency(clock, &(0.0..2.0));
+            assert!((latency.max_us - us).abs() < 0.1, "{clock:?}: {latency:?}");
+        }
     }
 
     #[test]

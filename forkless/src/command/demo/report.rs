@@ -124,6 +124,8 @@ impl Outcome {
             ("at the writer, during", Clock::RoundTrip, during),
             ("on the shard, before", Clock::OnShard, &self.before_ms()),
             ("on the shard, during", Clock::OnShard, during),
+            ("processor, before", Clock::Processor, &self.before_ms()),
+            ("processor, during", Clock::Processor, during),
         ] {
             let latency = self.latency(clock, range_ms);
             output.line(format!(
@@ -157,6 +159,7 @@ impl Outcome {
             "fixed_bytes": report.fixed_bytes,
             "write_latency_us": latencies(Clock::RoundTrip),
             "shard_write_latency_us": latencies(Clock::OnShard),
+            "shard_write_processor_us": latencies(Clock::Processor),
             "cut_pause_us": report.cut_pause.as_secs_f64() * 1e6,
             "cut_wait_us": report.cut_wait.as_secs_f64() * 1e6,
             "publish_seconds": report.publish.as_secs_f64(),

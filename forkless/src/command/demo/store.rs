@@ -6,10 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use forkless::Object;
+use rustix::time::{ClockId, clock_gettime};
 use shard_runtime::{ShardError, ShardSet};
 use snapshot::{FromRdb, Keyspace, Store, shard_hash};
 
-use crate::command::demo::measure::Sample;
+use crate::command::demo::measure::{Sample, Took};
 use crate::command::demo::workload::{self, FILLED, Operation, Plan};
 
 /// The state of a demo shard.
@@ -96,36 +97,57 @@ pub(crate) struct WriterLog {
     pub(crate) wrong_reads: u64,
 }
 
+/// For how long the calling thread has had a core.
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime)
+        .try_into()
+        .unwrap_or_default()
+}
+
 /// A writer: sends one operation, waits until it is applied, sends the next.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    pub(crate) shards: Arc<ShardSet<DemoShard>>,
-    pub(crate) plan: Plan,
-    pub(crate) index: u32,
-    pub(crate) start: Instant,
-    /// Time from one operation to the next; none at all if there is no rate to keep.
-    pub(crate) interval: Duration,
-    pub(crate) stop: Arc<AtomicBool>,
+    shards: Arc<ShardSet<DemoShard>>,
+    plan: Plan,
+    index: u32,
+    // Time from one operation to the next; none at all if there is no rate to keep.
+    interval: Duration,
+    stop: Arc<AtomicBool>,
+    // What each of this writer's ids holds now; None: nothing.
+    versions: Vec<Option<u64>>,
 }
 
 impl Writer {
-    /// Writes and reads until told to stop.
-    pub(crate) fn run(self) -> Result<WriterLog, ShardError> {
-        let Self {
+    /// One that has what it needs, and has done nothing.
+    pub(crate) fn new(
+        shards: &Arc<ShardSet<DemoShard>>,
+        plan: Plan,
+        index: u32,
+        interval: Duration,
+        stop: &Arc<AtomicBool>,
+    ) -> Self {
+        let filled = |owned| (owned * plan.writers + index < plan.keys).then_some(FILLED);
+        Self {
+            shards: Arc::clone(shards),
             plan,
-            index: writer,
-            ..
-        } = self;
+            index,
+            interval,
+            stop: Arc::clone(stop),
+            versions: (0..plan.owned(index)).map(filled).collect(),
+        }
+    }
+
+    /// Writes and reads until told to stop; times count from `start`.
+    pub(crate) fn run(mut self, start: Instant) -> Result<WriterLog, ShardError> {
+        let plan = self.plan;
         let mut log = WriterLog {
             samples: Vec::with_capacity(1 << 20),
             ..WriterLog::default()
         };
-        // What each of this writer's ids holds now; None: nothing.
-        let filled = |index| (index * plan.writers + writer < plan.keys).then_some(FILLED);
-        let mut versions: Vec<Option<u64>> = (0..plan.owned(writer)).map(filled).collect();
+        let mut versions = std::mem::take(&mut self.versions);
         let mut value = Vec::new();
         let mut due = Instant::now();
-        for (number, operation) in plan.operations(writer) {
+        for (number, operation) in plan.operations(self.index) {
             due += self.interval;
             // Relaxed: a flag that orders nothing; the thread is joined afterwards.
             if self.stop.load(Ordering::Relaxed) {
@@ -139,18 +161,17 @@ impl Writer {
                     log.reads += 1;
                     log.wrong_reads += u64::from(!self.reads_back(id, *version, &mut value)?);
                 }
-                Operation::Set(_) => {
-                    plan.value(id, number, &mut value);
-                    let object = Object::from_string(&value, None);
+                Operation::Set(_) | Operation::Delete(_) => {
+                    let is_set = matches!(operation, Operation::Set(_));
+                    let object = is_set.then(|| {
+                        plan.value(id, number, &mut value);
+                        Object::from_string(&value, None)
+                    });
                     let sent = self.await_turn(due);
-                    log.samples
-                        .push(self.write(sent, id, number, Some(object))?);
-                    *version = Some(number);
-                }
-                Operation::Delete(_) => {
-                    let sent = self.await_turn(due);
-                    log.samples.push(self.write(sent, id, number, None)?);
-                    *version = None;
+                    let took = self.write(sent, id, number, object)?;
+                    let at = sent.duration_since(start);
+                    log.samples.push(Sample::new(at, took));
+                    *version = is_set.then_some(number);
                 }
             }
         }
@@ -178,12 +199,12 @@ impl Writer {
         id: u32,
         number: u64,
         object: Option<Object>,
-    ) -> Result<Sample, ShardError> {
+    ) -> Result<Took, ShardError> {
         let key = workload::key(id);
         let shard = self.shards.shard_of(shard_hash(key.as_bytes()));
         let writer = self.index as usize;
-        let on_shard = self.shards.call(shard, move |shard| {
-            let began = Instant::now();
+        let (on_shard, of_processor) = self.shards.call(shard, move |shard| {
+            let (of_processor, began) = (processor_time(), Instant::now());
             let state = shard.state();
             state.applied[writer] = number;
             let table = state.keyspace.database(0);
@@ -191,15 +212,17 @@ impl Writer {
                 Some(object) => table.insert(key, object),
                 None => table.remove(key.as_bytes()),
             };
-            let took = began.elapsed();
+            let on_shard = began.elapsed();
+            let of_processor = processor_time().saturating_sub(of_processor);
             drop(old);
-            took
+            // That clock is slow to read, which is no part of the write.
+            (on_shard, of_processor.min(on_shard))
         })?;
-        Ok(Sample::new(
-            sent.duration_since(self.start),
-            sent.elapsed(),
+        Ok(Took {
+            round_trip: sent.elapsed(),
             on_shard,
-        ))
+            of_processor,
+        })
     }
 
     fn reads_back(
