@@ -29,6 +29,8 @@ pub(crate) struct Saved {
 pub(crate) struct Demonstrated {
     /// Writes as the shard's thread sees them.
     pub(crate) shard: Writes,
+    /// The same, without what that thread waited for a core.
+    pub(crate) processor: Writes,
     /// Writes as a writer waits for them, its way to the shard and back included.
     pub(crate) writer: Writes,
     /// How long the snapshot took.
@@ -42,6 +44,7 @@ pub(crate) struct Demonstrated {
 pub(crate) struct Writes {
     pub(crate) p999_before_us: f64,
     pub(crate) p999_during_us: f64,
+    pub(crate) longest_before_us: f64,
     pub(crate) longest_during_us: f64,
     pub(crate) per_s_before: f64,
     pub(crate) per_s_during: f64,
@@ -114,6 +117,7 @@ impl Forkless {
         let answer = Answer::of(&mut command)?;
         Ok(Demonstrated {
             shard: answer.writes("/shard_write_latency_us")?,
+            processor: answer.writes("/shard_write_processor_us")?,
             writer: answer.writes("/write_latency_us")?,
             seconds: answer.figure("/seconds")?,
             extra_memory_bytes: answer.figure("/extra_memory_bytes")?,
@@ -155,6 +159,7 @@ impl Answer {
         Ok(Writes {
             p999_before_us: of("before/p999")?,
             p999_during_us: of("during/p999")?,
+            longest_before_us: of("before/max")?,
             longest_during_us: of("during/max")?,
             per_s_before: of("before/writes_per_s")?,
             per_s_during: of("during/writes_per_s")?,
@@ -253,6 +258,10 @@ mod tests {
                 "before": { "p50": 1, "p99": 2, "p999": 4, "max": 9, "writes_per_s": 8 },
                 "during": { "p50": 1, "p99": 3, "p999": 6, "max": 300, "writes_per_s": 6 },
             },
+            "shard_write_processor_us": {
+                "before": { "p50": 1, "p99": 2, "p999": 3, "max": 5, "writes_per_s": 8 },
+                "during": { "p50": 1, "p99": 3, "p999": 4, "max": 7, "writes_per_s": 6 },
+            },
             "write_latency_us": {
                 "before": { "p50": 1, "p99": 2, "p999": 10, "max": 90, "writes_per_s": 8 },
                 "during": { "p50": 1, "p99": 3, "p999": 20, "max": 900, "writes_per_s": 6 },
@@ -265,13 +274,23 @@ mod tests {
                 shard: Writes {
                     p999_before_us: 4.0,
                     p999_during_us: 6.0,
+                    longest_before_us: 9.0,
                     longest_during_us: 300.0,
+                    per_s_before: 8.0,
+                    per_s_during: 6.0,
+                },
+                processor: Writes {
+                    p999_before_us: 3.0,
+                    p999_during_us: 4.0,
+                    longest_before_us: 5.0,
+                    longest_during_us: 7.0,
                     per_s_before: 8.0,
                     per_s_during: 6.0,
                 },
                 writer: Writes {
                     p999_before_us: 10.0,
                     p999_during_us: 20.0,
+                    longest_before_us: 90.0,
                     longest_during_us: 900.0,
                     per_s_before: 8.0,
                     per_s_during: 6.0,

@@ -6,6 +6,7 @@ mod client;
 mod figures;
 mod forkless;
 mod machine;
+mod memory;
 mod options;
 mod page;
 mod part;

@@ -60,9 +60,7 @@ pub(crate) const BENCHES: [Bench; 10] = [
     },
     Bench {
         name: "replication",
-        about: "A master and a replica over loopback: bringing the replica in sync, under writes. \
-                Before each turn, ours or a peer's, free memory is touched: what the host has \
-                taken back of it would count for seconds.",
+        about: "A master and a replica over loopback: bringing the replica in sync, under writes.",
         measures: Measures::Programs(replication::run),
     },
     Bench {

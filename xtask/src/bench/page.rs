@@ -39,7 +39,9 @@ const HEAD: &str = "# Measurements
 A figure is a median, with the least and the greatest of its rounds. \
 Where there is a peer, ours and the peers' took turns in one run on one machine and disk; \
 the ratio says how many times better ours is than the best of them, and the goal is the design's. \
-Each table says when it was taken, and on what.
+Each table says when it was taken, and on what. \
+Before each turn of whole programs that save, load or follow, ours or a peer's, the machine's free \
+memory is touched: what a host has taken back of it would count for seconds.
 
 What writers feel over the time of one snapshot, and the memory it takes: [demo.svg](demo.svg), \
 which `forkless demo` draws. \

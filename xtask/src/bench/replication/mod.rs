@@ -2,7 +2,6 @@
 
 mod load;
 mod master;
-mod memory;
 mod run;
 mod turns;
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::bench::forkless::Forkless;
+use crate::bench::memory::{self, Memory};
 use crate::bench::peer::{REDIS_7_0, VALKEY_9_1};
 use crate::bench::replication::load::{Load, Phase, Writes};
 use crate::bench::replication::master::{Node, Program};
-use crate::bench::replication::memory::{self, Memory};
 use crate::bench::row::{Goal, PeerFigure, Row};
 use crate::bench::sample::Sample;
 use crate::failure::Failure;
@@ -19,11 +19,6 @@ const ROUNDS: usize = 3;
 
 /// How long a master is written to before a replica comes.
 const IDLE: Duration = Duration::from_secs(2);
-
-/// How much free memory is at hand when a replica comes, as times the bytes of all values and of
-/// 100 B beside each: enough for the replica, for the copies that a fork makes its master write,
-/// and for what a host takes back in the seconds that it lasts.
-const AT_HAND_TIMES: u64 = 4;
 
 /// The most memory that a replica may cost its master, in MiB: what may wait to be sent to it.
 const BUDGET_MIB: f64 = 64.0;
@@ -177,7 +172,7 @@ impl Turns {
             phase.set(Phase::IDLE);
             std::thread::sleep(IDLE);
             phase.set(Phase::UNSEEN);
-            memory::touch(load.keys * (load.value_bytes as u64 + 100) * AT_HAND_TIMES);
+            memory::have_at_hand(memory::taken_by(load.keys, load.value_bytes as u64));
             let memory = Memory::watch(master.process())?;
             phase.set(Phase::SYNCING);
             let sync = replica.follow(master)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::bench::forkless::Forkless;
+use crate::bench::memory;
 use crate::bench::peer::{PEERS, Peer};
 use crate::bench::row::{Goal, PeerFigure, Row};
 use crate::bench::sample::Sample;
@@ -44,12 +45,14 @@ pub(crate) fn saving(
         eprintln!("save {}: round {round} of {ROUNDS}", set.name);
         for turn in &mut turns {
             if let Ok(peer) = &turn.peer {
+                memory::have_at_hand(set.store_bytes());
                 turn.figures.add(peer.save_seconds()?);
             }
         }
         if round == 1 {
             keep_first_file(&turns, &input)?;
         }
+        memory::have_at_hand(set.store_bytes());
         let saved = forkless.save(&input, &output, SHARDS, set.keys)?;
         save.add(saved.save_seconds);
         key_bytes.add(saved.store_bytes / to_f64(set.keys));
@@ -99,13 +102,11 @@ pub(crate) fn loading(
         eprintln!("load {}: round {round} of {ROUNDS}", set.name);
         for turn in &mut turns {
             if let Ok(peer) = &mut turn.peer {
+                memory::have_at_hand(set.store_bytes());
                 turn.figures.add(peer.load_seconds()?);
             }
         }
-        // Twice, and the second counts: the servers are started again, too, and have the memory
-        // at hand that the process before them has left.
-        forkless.save(&input, &output, SHARDS, set.keys)?;
-        fs::remove_file(&output).map_err(Failure::file(&output))?;
+        memory::have_at_hand(set.store_bytes());
         let saved = forkless.save(&input, &output, SHARDS, set.keys)?;
         load.add(saved.load_seconds);
         fs::remove_file(&output).map_err(Failure::file(&output))?;

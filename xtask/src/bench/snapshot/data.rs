@@ -1,5 +1,7 @@
 //! The data that is saved and loaded, and how a server is filled with it.
 
+use crate::bench::memory;
+
 /// Data, and how many times better than the best peer we must be with it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DataSet {
@@ -28,6 +30,18 @@ pub(crate) enum Content {
     /// Of each ten keys four strings, two hashes, two lists, a set and a sorted set; each
     /// collection has ten elements.
     Mixed,
+}
+
+impl DataSet {
+    /// About how much memory it takes in a store, in bytes.
+    pub(crate) fn store_bytes(&self) -> u64 {
+        let value_bytes = match self.content {
+            Content::Strings { value_bytes } => value_bytes,
+            // Ten elements of about 20 B, or one of 50.
+            Content::Mixed => 200,
+        };
+        memory::taken_by(self.keys, value_bytes)
+    }
 }
 
 impl Content {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::bench::forkless::Forkless;
+use crate::bench::memory;
 use crate::bench::peer::PEERS;
 use crate::bench::row::{Goal, Row};
 use crate::bench::sample::Sample;
@@ -27,6 +28,7 @@ pub(crate) fn rows(
     make(workspace, set, folder, &input)?;
     let (mut one, mut two, mut ratio) = (Sample::default(), Sample::default(), Sample::default());
     let save = |shards| -> Result<f64, Failure> {
+        memory::have_at_hand(set.store_bytes());
         let saved = forkless.save(&input, &output, shards, set.keys)?;
         fs::remove_file(&output).map_err(Failure::file(&output))?;
         Ok(saved.save_seconds)

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::bench::forkless::{Demonstrated, Forkless};
+use crate::bench::memory;
 use crate::bench::row::{Goal, Row};
 use crate::bench::sample::Sample;
 use crate::bench::snapshot::against::ROUNDS;
@@ -28,6 +29,7 @@ pub(crate) fn rows(
     let mut seen = Vec::new();
     for round in 1..=ROUNDS {
         eprintln!("writes during a save: round {round} of {ROUNDS}");
+        memory::have_at_hand(set.store_bytes());
         seen.push(forkless.demo(&out, set.keys, value_bytes, rate)?);
         fs::remove_dir_all(&out).map_err(Failure::file(&out))?;
     }
@@ -41,8 +43,9 @@ type Figure = fn(&Demonstrated) -> f64;
 /// The rows, but for that of the memory, whose goal is the budget.
 ///
 /// The design bounds what the shard adds to a write. What a writer waits depends as much on who
-/// else wants the cores, and is shown beside it.
-const ROWS: [(&str, &str, Goal, Figure); 9] = [
+/// else wants the cores, and is shown beside it; and so does how long a shard takes when it has to
+/// wait for a core in the middle of a write, so the time that it had one is shown, too.
+const ROWS: [(&str, &str, Goal, Figure); 14] = [
     (
         "write on the shard, p99.9, idle",
         "us",
@@ -62,10 +65,40 @@ const ROWS: [(&str, &str, Goal, Figure); 9] = [
         |demo| demo.shard.p999_during_us / demo.shard.p999_before_us,
     ),
     (
+        "write on the shard, longest, idle",
+        "us",
+        Goal::Nothing,
+        |demo| demo.shard.longest_before_us,
+    ),
+    (
         "write on the shard, longest while saving",
         "us",
         Goal::AtMost(1000.0),
         |demo| demo.shard.longest_during_us,
+    ),
+    (
+        "write on the shard, processor time, p99.9, idle",
+        "us",
+        Goal::Nothing,
+        |demo| demo.processor.p999_before_us,
+    ),
+    (
+        "write on the shard, processor time, p99.9, saving / idle",
+        "x",
+        Goal::Nothing,
+        |demo| demo.processor.p999_during_us / demo.processor.p999_before_us,
+    ),
+    (
+        "write on the shard, processor time, longest, idle",
+        "us",
+        Goal::Nothing,
+        |demo| demo.processor.longest_before_us,
+    ),
+    (
+        "write on the shard, processor time, longest while saving",
+        "us",
+        Goal::Nothing,
+        |demo| demo.processor.longest_during_us,
     ),
     (
         "write at the writer, p99.9, idle",
@@ -127,12 +160,14 @@ mod tests {
         let writes = |factor: f64| Writes {
             p999_before_us: 2.0,
             p999_during_us: 2.0 * factor,
+            longest_before_us: 1000.0,
             longest_during_us: 1000.0 * factor,
             per_s_before: 20.0,
             per_s_during: 15.0,
         };
         let demo = |extra: f64| Demonstrated {
             shard: writes(1.25),
+            processor: writes(1.0),
             writer: writes(9.0),
             seconds: 1.0,
             extra_memory_bytes: extra * 1024.0 * 1024.0,
@@ -151,6 +186,6 @@ mod tests {
                 ("extra memory while saving (all)", true),
             ]
         );
-        assert_eq!(rows[9].goal, Goal::AtMost(64.0));
+        assert_eq!(rows.last().unwrap().goal, Goal::AtMost(64.0));
     }
 }
