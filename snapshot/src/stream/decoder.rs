@@ -1,10 +1,9 @@
 //! Frames of one stream, in order, into records and cuts.
 
-use rdb_format::{
-    DecodeError, Dialect, Element, Event, KeyHead, Limits, ReadOptions, Reader, Value, ValueType,
-};
+use rdb_format::{DecodeError, Dialect, Element, Event, Limits, ReadOptions, Reader, ValueType};
 
 use super::frame::{Fields, Frame, FrameError, FrameKind};
+use super::recipient::{Recipient, Whole};
 use super::record::Record;
 use crate::open_key::OpenKey;
 use crate::planted::{Bug, Plant};
@@ -69,69 +68,6 @@ pub enum StreamError {
         /// The one that did.
         found: u64,
     },
-}
-
-/// Who is given the records of a stream, one after the other.
-pub(crate) trait Recipient {
-    /// The stream had so many keys of this database when it began, it says.
-    fn expect(&mut self, database: u32, keys: u64);
-
-    /// A string begins. Its value comes next, or the stream cannot be followed any further.
-    fn begin_text(&mut self, key: &[u8]);
-
-    /// The value of the string that has begun.
-    fn end_text(&mut self, database: u32, value: &[u8], expire_at_ms: Option<i64>);
-
-    /// A collection begins; whether its elements are to come one by one. If not, it is given as a
-    /// record.
-    fn begin_collection(&mut self, head: &KeyHead<'_>) -> bool;
-
-    /// An element of the collection that has begun, which is given back if it must become a record
-    /// after all.
-    fn add_element(&mut self, element: &Element<'_>) -> Result<(), OpenKey>;
-
-    /// The collection that has begun is whole.
-    fn end_collection(&mut self, database: u32);
-
-    /// Any other record.
-    fn give(&mut self, record: Record);
-}
-
-/// Gives on whole records, strings too.
-struct Whole<F> {
-    key: Vec<u8>,
-    give: F,
-}
-
-impl<F: FnMut(Record)> Recipient for Whole<F> {
-    fn expect(&mut self, _database: u32, _keys: u64) {}
-
-    fn begin_text(&mut self, key: &[u8]) {
-        self.key = key.to_vec();
-    }
-
-    fn end_text(&mut self, database: u32, value: &[u8], expire_at_ms: Option<i64>) {
-        (self.give)(Record::Set {
-            database,
-            key: std::mem::take(&mut self.key),
-            value: Value::String(value.to_vec()),
-            expire_at_ms,
-        });
-    }
-
-    fn begin_collection(&mut self, _: &KeyHead<'_>) -> bool {
-        false
-    }
-
-    fn add_element(&mut self, _: &Element<'_>) -> Result<(), OpenKey> {
-        Ok(())
-    }
-
-    fn end_collection(&mut self, _: u32) {}
-
-    fn give(&mut self, record: Record) {
-        (self.give)(record);
-    }
 }
 
 /// The key that the decoder is inside of.
@@ -250,8 +186,7 @@ impl StreamDecoder {
         frame: Frame<'_>,
         give: impl FnMut(Record),
     ) -> Result<Option<u64>, StreamError> {
-        let key = Vec::new();
-        self.take_for(frame, &mut Whole { key, give })
+        self.take_for(frame, &mut Whole::new(give))
     }
 
     /// As [`take`](Self::take), for somebody who makes something else of strings than records.
