@@ -88,13 +88,39 @@ fn free_bytes() -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Command, Stdio};
+
     use super::*;
 
+    /// A process of its own, because other tests take and free memory in this one meanwhile.
     #[test]
     fn what_was_given_back_is_counted() {
-        let memory = Memory::watch(std::process::id()).unwrap();
-        drop(std::hint::black_box(vec![1_u8; 64 << 20]));
+        let takes_64_mib = "read go
+            text=0123456789abcdef
+            while [ ${#text} -lt 67108864 ]; do text=$text$text; done
+            text=
+            echo taken
+            read end";
+        let mut shell = Command::new("sh")
+            .args(["-c", takes_64_mib])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = shell.stdin.take().unwrap();
+        let mut output = BufReader::new(shell.stdout.take().unwrap());
+
+        let memory = Memory::watch(shell.id()).unwrap();
+        assert!(memory.extra_bytes().unwrap() < 30e6);
+        input.write_all(b"go\n").unwrap();
+        let mut said = String::new();
+        output.read_line(&mut said).unwrap();
+        assert_eq!(said, "taken\n");
         assert!(memory.extra_bytes().unwrap() > 60e6);
+
+        drop(input);
+        shell.wait().unwrap();
     }
 
     #[test]
