@@ -2,6 +2,7 @@
 
 mod frame;
 mod number;
+mod string_entry;
 
 use crate::decimal::append_decimal;
 use crate::error::DecodeError;

@@ -82,7 +82,7 @@ pub use crate::options::{
     Checksum, Limits, ReadOptions, Strictness, Tombstones, Unsupported, Values,
 };
 pub use crate::raw_entry::RawEntry;
-pub use crate::reader::Reader;
+pub use crate::reader::{Reader, StringEntry};
 pub use crate::source::{ReadSource, SliceSource, Source};
 pub use crate::target::{Compression, Loss, Losses, Target};
 pub use crate::value_type::{Encoding, Family, UnknownValueType, ValueType};

@@ -3,11 +3,14 @@
 mod judge;
 mod part;
 mod record;
+mod string;
 mod value;
 
 use std::collections::HashSet;
 use std::io;
 
+pub(crate) use self::record::EXPIRE_NEVER_MS;
+pub use self::string::StringEntry;
 use crate::error::DecodeError;
 use crate::event::{Dialect, Element, Event, KeyHead, Warning};
 use crate::input::{Input, Text};

@@ -1,6 +1,6 @@
 //! What the events of a reader become: keys with their values, fed to a loader.
 
-use rdb_format::{Element, Event, ValueType};
+use rdb_format::{Element, Event, Reader, Source, ValueType};
 
 use crate::error::LoadError;
 use crate::gathering::Gathering;
@@ -29,6 +29,20 @@ enum Open {
 }
 
 impl Intake {
+    /// Feeds to `loader` the strings that `reader` has at hand; of others their events tell.
+    pub(crate) fn take_strings<S>(
+        reader: &mut Reader<impl Source>,
+        loader: &mut Loader<'_, S>,
+    ) -> Result<(), LoadError>
+    where
+        S: Store<Value: FromRdb>,
+    {
+        while let Some(string) = reader.next_string() {
+            loader.add_string(&string)?;
+        }
+        Ok(())
+    }
+
     /// Feeds what `event` says to `loader`.
     #[inline]
     pub(crate) fn take<S>(
@@ -41,7 +55,8 @@ impl Intake {
     {
         match event {
             Event::Key(head) if head.value_type == ValueType::String => {
-                self.open = Open::Text(loader.begin_text(&head)?);
+                self.open =
+                    Open::Text(loader.begin_text(head.key, head.expire_at_ms, head.offset)?);
             }
             Event::Key(head) if Gathering::takes(&head) => {
                 self.open = Open::Collection(loader.begin_collection(&head));

@@ -326,7 +326,11 @@ where
 {
     let mut reader = Reader::new(Counted { source, progress });
     let mut intake = Intake::default();
-    while let Some(event) = reader.next_event()? {
+    loop {
+        Intake::take_strings(&mut reader, &mut loader)?;
+        let Some(event) = reader.next_event()? else {
+            break;
+        };
         intake.take(event, &mut loader)?;
     }
     loader.report.bytes = reader.position();

@@ -234,7 +234,13 @@ impl Marked<'_> {
         let mut intake = Intake::default();
         let mut begun = false;
         let mut ended = false;
-        while let Some(event) = reader.next_event()? {
+        loop {
+            if begun {
+                Intake::take_strings(&mut reader, loader)?;
+            }
+            let Some(event) = reader.next_event()? else {
+                break;
+            };
             match event {
                 Event::SelectDb(_) => begun = true,
                 Event::End { checksum } => {

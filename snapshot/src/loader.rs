@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use rdb_format::{Element, KeyHead};
+use rdb_format::{Element, KeyHead, StringEntry};
 use shard_runtime::{Shard, ShardSet};
 
 use crate::batch::{BATCH_BYTES, Batch, BatchPool, Loaded};
@@ -147,19 +147,33 @@ where
         }
     }
 
-    /// Begins with a string; `None` if its value is not wanted.
+    /// Adds a string.
     #[inline]
-    pub(crate) fn begin_text(&mut self, head: &KeyHead<'_>) -> Result<Option<OpenText>, LoadError> {
-        if !self.takes(head.expire_at_ms, head.offset)? {
+    pub(crate) fn add_string(&mut self, string: &StringEntry<'_>) -> Result<(), LoadError> {
+        match self.begin_text(string.key, string.expire_at_ms, string.offset)? {
+            Some(text) => self.end_text(text, string.value),
+            None => Ok(()),
+        }
+    }
+
+    /// Begins with a string whose value comes next; `None` if it is not wanted.
+    #[inline]
+    pub(crate) fn begin_text(
+        &mut self,
+        key: &[u8],
+        expire_at_ms: Option<i64>,
+        offset: u64,
+    ) -> Result<Option<OpenText>, LoadError> {
+        if !self.takes(expire_at_ms, offset)? {
             return Ok(None);
         }
-        let shard = self.shards.shard_of(shard_hash(head.key));
-        self.lanes[shard].batch.begin_text(head.key);
+        let shard = self.shards.shard_of(shard_hash(key));
+        self.lanes[shard].batch.begin_text(key);
         Ok(Some(OpenText {
             shard,
-            key_bytes: head.key.len(),
-            expire_at_ms: head.expire_at_ms,
-            offset: head.offset,
+            key_bytes: key.len(),
+            expire_at_ms,
+            offset,
         }))
     }
 

@@ -15,7 +15,7 @@ const VALKEY_VERSION_MAX: u32 = 80;
 /// First version that ends in a checksum.
 const CHECKSUM_VERSION_MIN: u32 = 5;
 /// An expiry, in milliseconds, that servers take for none.
-const EXPIRE_NEVER_MS: i64 = -1;
+pub(crate) const EXPIRE_NEVER_MS: i64 = -1;
 /// Length of the name of a slot import.
 const SLOT_IMPORT_JOB_BYTES: usize = 40;
 /// Flag in a mask of Dragonfly: more flags follow.
