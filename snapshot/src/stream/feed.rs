@@ -1,8 +1,8 @@
 //! A feed: what one shard gives to one stream, keys as they are found and then as they change.
 
 mod frames;
+mod waiting;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
@@ -11,6 +11,7 @@ use dash_table::Bucket;
 use rdb_format::{Compression, Encoder, Target};
 use shard_runtime::{Sender, TrySendError};
 
+use self::waiting::Waiting;
 use super::changes::{Changes, Mark};
 use super::frame::{self, FrameKind};
 use super::telling::Telling;
@@ -48,12 +49,13 @@ pub(crate) struct Feed {
     sender: Option<Sender<Blob>>,
     pool: BlobPool,
     // Whole blobs for which there was no room.
-    waiting: VecDeque<Blob>,
-    waiting_bytes: usize,
+    waiting: Waiting,
     #[cfg(planted)]
     withheld: Option<Blob>,
     blob: Blob,
     open: Option<Open>,
+    // Counts buckets and changes: what is added at once.
+    step: u64,
     changes: Changes,
     sealed: Option<Sealed>,
     // How many keys there were of databases none of whose keys were told yet.
@@ -106,11 +108,11 @@ impl Feed {
             sender: Some(parts.senders[shard].clone()),
             blob: parts.pool.blob(),
             pool: parts.pool.clone(),
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
+            waiting: Waiting::default(),
             #[cfg(planted)]
             withheld: None,
             open: None,
+            step: 0,
             changes: Changes::default(),
             sealed: None,
             promised: Vec::new(),
@@ -153,6 +155,7 @@ impl Feed {
             return;
         }
         ask_for_values(bucket);
+        self.step += 1;
         #[cfg(planted)]
         if self.has(Bug::ChangeBeforeBase) {
             self.close_frame();
@@ -177,8 +180,7 @@ impl Feed {
         self.close_frame();
         let blob = std::mem::replace(&mut self.blob, self.pool.blob());
         if let Some(blob) = self.withheld.replace(blob) {
-            self.waiting_bytes += blob.load_bytes();
-            self.waiting.push_back(blob);
+            self.waiting.push(self.step, blob);
         }
     }
 
@@ -238,6 +240,7 @@ impl Feed {
         mark: Mark,
     ) {
         self.blob.tally.changes += 1;
+        self.step += 1;
         let Some(value) = value else {
             if !self.has(Bug::MissDelete) {
                 self.append(FrameKind::Delete, database, key, &[]);
@@ -292,8 +295,7 @@ impl Feed {
             self.close_frame();
             self.put_by();
         }
-        while let Some(blob) = self.waiting.pop_front() {
-            let load_bytes = blob.load_bytes();
+        while let Some((step, blob)) = self.waiting.pop() {
             let Some(sender) = &self.sender else {
                 return true;
             };
@@ -306,14 +308,13 @@ impl Feed {
             #[cfg(planted)]
             if self.shared.has(Bug::WriteWaitsForStream) {
                 drop(sender.send(blob));
-                self.waiting_bytes -= load_bytes;
                 continue;
             }
             match sender.try_send(blob, waker) {
-                Ok(()) => self.waiting_bytes -= load_bytes,
+                Ok(()) => {}
                 Err(TrySendError::Full(blob)) => {
                     blob.riders.iter().for_each(|rider| rider.account.back());
-                    self.waiting.push_front(blob);
+                    self.waiting.put_back(step, blob);
                     return false;
                 }
                 Err(_) => self.stop(),
@@ -326,8 +327,7 @@ impl Feed {
     pub(crate) fn flush(&mut self, waker: &Waker) -> bool {
         #[cfg(planted)]
         if let Some(blob) = self.withheld.take() {
-            self.waiting_bytes += blob.load_bytes();
-            self.waiting.push_back(blob);
+            self.waiting.push(self.step, blob);
         }
         if !self.make_room(waker) {
             return false;
@@ -342,14 +342,14 @@ impl Feed {
         self.waker = Some(waker.clone());
     }
 
-    /// Ends the streams if more is kept than the budget allows. One rider may be heavier, if it is
-    /// the next to go.
+    /// Ends the streams if more is kept than the budget allows. Riders may be heavier, those of one
+    /// step: a bucket is delivered at once, and if it were too heavy once it would be for ever.
     fn hold(&mut self) {
         let sealed = self.sealed.as_ref();
         let changes = self.changes.bytes() + sealed.map_or(0, |sealed| sealed.changes.bytes());
-        let next = self.waiting.front().filter(|blob| !blob.riders.is_empty());
-        let held = self.waiting_bytes + self.blob.load_bytes() + changes;
-        if held - next.map_or(0, Blob::load_bytes) > self.held_bytes_max {
+        let held = self.waiting.bytes() + self.blob.load_bytes() + changes;
+        let max = self.held_bytes_max;
+        if held > max && held - self.waiting.next_riders_bytes() > max {
             self.fail(SnapshotError::BudgetSpent);
         }
     }
@@ -357,8 +357,7 @@ impl Feed {
     /// Nothing more is wanted of this shard.
     fn stop(&mut self) {
         self.sender = None;
-        self.waiting.clear();
-        self.waiting_bytes = 0;
+        self.waiting = Waiting::default();
         self.blob = Blob::hollow();
         self.open = None;
         self.changes = Changes::default();
@@ -388,7 +387,7 @@ impl Drop for Feed {
 impl fmt::Debug for Feed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Feed")
-            .field("waiting_bytes", &self.waiting_bytes)
+            .field("waiting_bytes", &self.waiting.bytes())
             .field("changes_bytes", &self.changes.bytes())
             .field("is_over", &self.is_over())
             .finish_non_exhaustive()

@@ -3,7 +3,7 @@
 use rdb_format::{Array, ConsumerGroup, Producers, Stream, StreamId, StreamRecord, Value};
 use snapshot::{Key, Master, Owned, Replica, shard_hash};
 
-use crate::shards::{PATIENCE, assert_equal, shards};
+use crate::shards::{PATIENCE, assert_equal, set, shards};
 use crate::{options, replica_options, tcp};
 
 fn id(ms: u64) -> StreamId {
@@ -32,6 +32,25 @@ fn stream() -> Stream {
         // As every newer server has it.
         producers: Some(Producers::default()),
     }
+}
+
+/// A bucket is delivered at once, and always the same ones: what could not pass at the first
+/// attempt never could.
+#[test]
+fn values_heavier_than_the_budget_reach_a_replica_though_they_share_a_bucket() {
+    let store = shards(1);
+    // More than a segment has buckets, so that some share one.
+    for number in 0..150_u32 {
+        let key = number.to_be_bytes();
+        set(&store, 0, &key, vec![b'v'; 300 << 10]);
+    }
+    let master = Master::start(&store, &tcp(), options().budget_bytes(512 << 10)).unwrap();
+    let copy = shards(1);
+    let replica = Replica::start(&copy, master.address(), replica_options());
+    assert!(replica.wait_synced(PATIENCE), "{:?}", replica.statistics());
+    assert_equal(&store, &copy, &replica);
+    let statistics = replica.statistics();
+    assert_eq!(statistics.full_syncs, 1, "{statistics:?}");
 }
 
 #[test]

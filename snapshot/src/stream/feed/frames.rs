@@ -156,8 +156,7 @@ impl Feed {
     pub(super) fn put_by(&mut self) {
         let blob = std::mem::replace(&mut self.blob, self.pool.blob());
         if !blob.is_empty() {
-            self.waiting_bytes += blob.load_bytes();
-            self.waiting.push_back(blob);
+            self.waiting.push(self.step, blob);
         }
     }
 }
