@@ -136,6 +136,7 @@ impl Peer {
     ///
     /// Our program loads in a process of its own too. `DEBUG RELOAD` would have all memory at hand
     /// that the data was in before, which a server that starts has to be given by the kernel.
+    /// Afterwards the server is stopped.
     ///
     /// # Errors
     ///
@@ -145,11 +146,17 @@ impl Peer {
         self.server.stop();
         self.server = Server::start(&self.binary, &self.data, OPTIONS)?;
         self.expect_all_keys()?;
+        self.stop();
         let log = self.server.log()?;
         loaded_seconds(&log).ok_or_else(|| Failure::Unexpected {
             from: self.name.clone(),
             said: format!("nothing of loading in {} bytes of log", log.len()),
         })
+    }
+
+    /// Stops the server, so that its store takes no memory while others have their turns.
+    pub(crate) fn stop(&mut self) {
+        self.server.stop();
     }
 
     /// The file that `SAVE` writes.
