@@ -92,7 +92,10 @@ const SUITES: &[Suite] = &[
         // A signal is kept back until its thread comes to a call that ThreadSanitizer knows to
         // wait. Threads that wait on a futex of the standard library, or in `epoll`, make none:
         // SIGTERM is taken and never handled.
-        skipped: &["dump::server_that_is_stopped_saves_if_it_is_told_to"],
+        skipped: &[
+            "dump::server_that_is_stopped_saves_if_it_is_told_to",
+            "ending::second_signal",
+        ],
         library: Wanted::FromSource,
     },
     Suite {
