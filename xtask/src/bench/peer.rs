@@ -143,7 +143,7 @@ impl Peer {
     /// [`Failure`] when the server does not start, does not say how long it took, or does not have
     /// every key then.
     pub(crate) fn load_seconds(&mut self) -> Result<f64, Failure> {
-        self.server.stop();
+        self.stop();
         self.server = Server::start(&self.binary, &self.data, OPTIONS)?;
         self.expect_all_keys()?;
         self.stop();

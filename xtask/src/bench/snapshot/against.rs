@@ -80,8 +80,8 @@ pub(crate) fn saving(
 /// Loads of the file that the first server made, ours, and of their own, the servers: all in
 /// processes that have just started.
 ///
-/// Nobody's store is in memory while another loads. Three of 2 GB with their files fill a machine
-/// of 24 GiB, and who loads then has the kernel drop a file from its cache for every page.
+/// Nobody's store is in memory while another loads: of a machine of 24 GiB, three stores of 2 GB
+/// with their files would leave little to load into.
 ///
 /// # Errors
 ///
